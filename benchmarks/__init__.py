@@ -1,0 +1,1 @@
+"""Measurements: `python -m benchmarks.<name>`; results with command, seed and machine go to benchmarks/results/."""

@@ -1,0 +1,36 @@
+"""Where results are kept: JSON with command, machine, versions and time."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import tgfr_search
+from tgfr_search.model.checkpoint import machine
+
+RESULTS = Path(__file__).resolve().parent / "results"
+
+
+def write_result(name: str, values: dict[str, Any], path: Path | None = None) -> Path:
+    """Writes `values` with their provenance.
+
+    Args:
+        name: File name without ending.
+        values: JSON values.
+        path: Another place than benchmarks/results.
+    """
+    path = path or RESULTS / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arguments = [Path(sys.argv[0]).stem, *sys.argv[1:]]
+    head = {
+        "command": "python -m benchmarks." + shlex.join(arguments),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "package": tgfr_search.__version__,
+        "machine": machine(),
+    }
+    path.write_text(json.dumps({**head, **values}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path

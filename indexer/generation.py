@@ -1,0 +1,207 @@
+"""One committed state of an index, read only: vectors, ids and metadata, each loaded when first asked for.
+
+A generation never changes: later commits add files beside its own, so whoever holds one keeps reading what was there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from indexer import segments
+from indexer.errors import DamagedIndexError, UnknownRowError
+from indexer.manifest import DELETED, FORMAT_VERSION, QUARANTINE, RESTORE, ROWS, FileEntry, Manifest
+from indexer.rows import FloatArray, IdArray, QuarantineRecord, Row
+
+
+class Generation:
+    """What one manifest describes.
+
+    Args:
+        directory: The index.
+        manifest: The committed state to read.
+    """
+
+    def __init__(self, directory: Path, manifest: Manifest) -> None:
+        self.directory, self.manifest = directory, manifest
+        self._schema = segments.rows_schema(manifest.contract)
+
+    def __len__(self) -> int:
+        written = sum(entry.rows for entry in self.manifest.of_kind(ROWS))
+        return written - sum(entry.rows for entry in self.manifest.of_kind(DELETED))
+
+    def check_sizes(self) -> None:
+        """Refuse an index of which a file is missing or was cut off, as a half-done copy leaves it.
+
+        Raises:
+            DamagedIndexError: Names the files.
+        """
+        wrong = []
+        for entry in self.manifest.files:
+            path = self.directory / entry.name
+            size = path.stat().st_size if path.is_file() else None
+            if size != entry.size:
+                wrong.append(f"{entry.name} ({'missing' if size is None else f'{size} of {entry.size} bytes'})")
+        if wrong:
+            raise DamagedIndexError(
+                str(self.directory),
+                found=", ".join(wrong[:5]) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""),
+                expected="every file that manifest.json lists, whole",
+                do=RESTORE,
+            )
+
+    @cached_property
+    def deleted(self) -> IdArray:
+        """Ids of deleted rows: int64, ascending."""
+        parts = [self._read_ids(entry, segments.DELETED_SCHEMA) for entry in self.manifest.of_kind(DELETED)]
+        return np.sort(np.concatenate(parts)) if parts else np.empty(0, np.int64)
+
+    @cached_property
+    def ids(self) -> IdArray:
+        """Ids of the rows that are there: int64 [N], ascending."""
+        return self._written[self._alive]
+
+    @cached_property
+    def vectors(self) -> FloatArray:
+        """The concatenated blocks of the rows that are there, in the order of `ids`: float32 [N, D_total]."""
+        vectors = np.empty((len(self), self.manifest.contract.dim), np.float32)
+        read = kept = 0
+        for entry in self.manifest.of_kind(ROWS):
+            for part in segments.read_vectors(self.directory, entry, self.manifest.contract):
+                alive = self._alive[read : read + len(part)]
+                count = int(np.count_nonzero(alive))
+                vectors[kept : kept + count] = part if count == len(part) else part[alive]
+                read, kept = read + len(part), kept + count
+        return vectors
+
+    @cached_property
+    def subjects(self) -> tuple[npt.NDArray[np.int64], list[str]]:
+        """Whose each row is: codes int64 [N] in the order of `ids`, and the subject that each code stands for."""
+        if not len(self):
+            return np.empty(0, np.int64), []
+        encoded = pc.dictionary_encode(self.column("subject_id").combine_chunks())
+        return np.from_dlpack(encoded.indices).astype(np.int64), encoded.dictionary.to_pylist()
+
+    @cached_property
+    def quarantine(self) -> dict[str, QuarantineRecord]:
+        """The photos that are in quarantine now, by row name."""
+        records: dict[str, QuarantineRecord] = {}
+        for entry in self.manifest.of_kind(QUARANTINE):
+            schema = segments.QUARANTINE_SCHEMA
+            for row in segments.read_columns(self.directory, entry, schema, schema.names).to_pylist():
+                if row["reason"] is None:
+                    records.pop(row["image"], None)
+                else:
+                    records[row["image"]] = QuarantineRecord(**row)
+        return records
+
+    def info(self) -> dict[str, Any]:
+        """Counts, sizes, times and contract, as plain JSON values."""
+        committed = self.manifest
+        lines = pc.list_value_length(self.column("captions"))
+        sizes = [entry.size for entry in committed.files]
+        reasons = Counter(record.reason for record in self.quarantine.values())
+        return {
+            "index_id": committed.index_id,
+            "format_version": FORMAT_VERSION,
+            "generation": committed.generation,
+            "created": committed.created,
+            "updated": committed.updated,
+            "rows": len(self),
+            "subjects": len(self.subjects[1]),
+            "rows_with_captions": int(np.count_nonzero(segments.to_numpy(lines))),
+            "rows_deleted": len(self.deleted),
+            "quarantined": dict(sorted(reasons.items())),
+            "segments": sum(1 for _ in committed.of_kind(ROWS)),
+            "bytes": sum(sizes) + len(committed.to_bytes()),
+            "blocks": {block.name: block.dim for block in committed.contract.blocks},
+            "metric": committed.contract.metric,
+            "fields": dict(committed.contract.fields),
+        }
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """One metadata column of the rows that are there, in the order of `ids`."""
+        parts = [
+            segments.read_columns(self.directory, entry, self._schema, [name]).column(name)
+            for entry in self.manifest.of_kind(ROWS)
+        ]
+        chunks = [chunk for part in parts for chunk in part.chunks]
+        whole = pa.chunked_array(chunks, self._schema.field(name).type)
+        return segments.take(whole, np.flatnonzero(self._alive)) if len(self.deleted) else whole
+
+    def positions(self, ids: Sequence[int] | IdArray) -> npt.NDArray[np.int64]:
+        """Where in `ids` the given ids are: int64 [n].
+
+        Raises:
+            UnknownRowError: An id is not there, or its row was deleted.
+        """
+        wanted = np.asarray(ids, dtype=np.int64).reshape(-1)
+        places = np.searchsorted(self.ids, wanted)
+        known = places < len(self.ids)
+        known[known] = self.ids[places[known]] == wanted[known]
+        if not known.all():
+            missing = wanted[~known][:5].tolist()
+            raise UnknownRowError(
+                f"row ids {missing} of {self.directory}", found="no such rows, or deleted ones", expected="ids of rows"
+            )
+        return places
+
+    def rows(self, ids: Sequence[int] | IdArray, *, chips: bool) -> list[Row]:
+        """The rows of the given ids, in that order; reads only the row groups they lie in.
+
+        Raises:
+            UnknownRowError: As `positions`.
+        """
+        wanted = np.asarray(ids, dtype=np.int64).reshape(-1)
+        self.positions(wanted)
+        columns = [*segments.METADATA_COLUMNS, *([segments.CHIP_COLUMN] if chips else [])]
+        unique = np.unique(wanted)
+        places = np.searchsorted(self._written, unique)
+        found: dict[int, Row] = {}
+        start = 0
+        for entry in self.manifest.of_kind(ROWS):
+            here = places[(places >= start) & (places < start + entry.rows)] - start
+            start += entry.rows
+            if len(here):
+                table = segments.read_at(self.directory, entry, self._schema, columns, here)
+                found.update((values["row_id"], self._row(entry, values)) for values in table.to_pylist())
+        return [found[row_id] for row_id in wanted.tolist()]
+
+    @cached_property
+    def _written(self) -> IdArray:
+        parts = [self._read_ids(entry, self._schema) for entry in self.manifest.of_kind(ROWS)]
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+    @cached_property
+    def _alive(self) -> npt.NDArray[np.bool_]:
+        return ~np.isin(self._written, self.deleted)
+
+    def _read_ids(self, entry: FileEntry, schema: pa.Schema) -> IdArray:
+        return segments.to_numpy(segments.read_columns(self.directory, entry, schema, ["row_id"]).column("row_id"))
+
+    def _row(self, entry: FileEntry, values: dict[str, Any]) -> Row:
+        try:
+            return Row(
+                row_id=values["row_id"],
+                subject_id=values["subject_id"],
+                image=values["image"],
+                source_key=values["source_key"],
+                image_sha256=values["image_sha256"],
+                captions=tuple(values["captions"]),
+                metadata=json.loads(values["metadata"]),
+                quality=json.loads(values["quality"]),
+                chip=values.get(segments.CHIP_COLUMN),
+            )
+        except ValueError as error:
+            raise DamagedIndexError(
+                str(self.directory / entry.name), found=f"row {values['row_id']}: {error}", expected="JSON", do=RESTORE
+            ) from error

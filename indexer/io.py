@@ -1,0 +1,136 @@
+"""The one door through which the index writes: nothing else in this package changes a file.
+
+A file appears whole or not at all: temporary file, fsync, `os.replace`, fsync of the directory. Every action announces
+itself to `on_step` first, so that a test can fail it, or kill the process, at each single one.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from indexer.errors import DamagedIndexError, DiskFullError, StorageError
+
+TMP_PREFIX = ".tmp-"
+
+
+def _pass(step: str, path: Path) -> None:
+    """Let every action happen."""
+
+
+on_step: Callable[[str, Path], None] = _pass
+"""Called with (action, path) first: `mkdir`, `write`, `fsync`, `replace`, `sync-directory`, `remove`, `lock`."""
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Put `data` at `path` durably; an older file of that name is replaced in one step.
+
+    Raises:
+        DiskFullError: No space left; what was at `path` is still there.
+        StorageError: The system refused for another reason.
+    """
+    tmp = path.with_name(TMP_PREFIX + path.name)
+    with _clear_errors(path):
+        try:
+            with tmp.open("wb") as file:
+                on_step("write", tmp)
+                file.write(data)
+                file.flush()
+                on_step("fsync", tmp)
+                os.fsync(file.fileno())
+            on_step("replace", path)
+            tmp.replace(path)
+        except OSError:
+            tmp.unlink(missing_ok=True)  # a full disk should not stay fuller than it must
+            raise
+        _sync_directory(path.parent)
+
+
+def make_directory(path: Path) -> None:
+    """Make `path` and its parents; no error where it is there already.
+
+    Raises:
+        DiskFullError, StorageError: As `write_file`.
+    """
+    if path.is_dir():
+        return
+    with _clear_errors(path):
+        on_step("mkdir", path)
+        path.mkdir(parents=True, exist_ok=True)
+        _sync_directory(path.parent)
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file that no committed state knows.
+
+    Raises:
+        StorageError: The system refused.
+    """
+    with _clear_errors(path):
+        on_step("remove", path)
+        path.unlink()
+
+
+def open_lock(path: Path) -> int:
+    """Open the lock file for reading and writing, made where it is missing; returns the descriptor.
+
+    Raises:
+        DiskFullError, StorageError: As `write_file`.
+    """
+    with _clear_errors(path):
+        on_step("lock", path)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def overwrite_lock(descriptor: int, path: Path, data: bytes) -> None:
+    """Replace the content of the open lock file in place (a new file would be another lock).
+
+    Raises:
+        DiskFullError, StorageError: As `write_file`.
+    """
+    with _clear_errors(path):
+        on_step("lock", path)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, data, 0)
+
+
+def read_file(path: Path) -> bytes:
+    """All bytes of a file of the index.
+
+    Raises:
+        DamagedIndexError: The file is not there.
+        StorageError: The system refused.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise DamagedIndexError(str(path), found="no such file", expected="a file of the index") from None
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read", found=str(error.strerror or error)) from error
+
+
+def _sync_directory(path: Path) -> None:
+    on_step("sync-directory", path)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _clear_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError(
+                f"{path} could not be written",
+                found=reason,
+                do="free some space and run the same command again; what was committed before is intact",
+            ) from error
+        raise StorageError(f"{path} could not be written", found=reason, do="check the disk and the rights") from error

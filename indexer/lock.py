@@ -1,0 +1,109 @@
+"""One writer at a time: an exclusive `flock` on the file LOCK inside the index, with its owner's name in it.
+
+The lock is the operating system's and is free the moment its process ends, even by kill -9; the text only tells who it
+is.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from indexer import io
+from indexer.errors import IndexLockedError, StorageError
+
+LOCK_NAME = "LOCK"
+
+
+@contextmanager
+def hold(directory: Path) -> Iterator[None]:
+    """Hold the writer's lock of the index at `directory`.
+
+    A child made by `os.fork` inherits the lock and keeps it as long as it lives; start workers by spawn.
+
+    Raises:
+        IndexLockedError: Another process, or another writer of this one, holds it; names the owner.
+        StorageError: The lock file cannot be written (read-only, full disk).
+    """
+    path = directory / LOCK_NAME
+    descriptor = io.open_lock(path)
+    try:
+        if not _lock(descriptor):
+            raise IndexLockedError(
+                f"{directory} is being written by another process",
+                found=_describe(path),
+                expected="one writer at a time",
+                do="wait until it has ended, or stop it, then run the same command again",
+            )
+        io.overwrite_lock(descriptor, path, _owner_record())
+        try:
+            yield
+        finally:
+            with suppress(StorageError):  # a stale text is harmless; the work's own error must not be hidden by it
+                io.overwrite_lock(descriptor, path, b"")
+    finally:
+        os.close(descriptor)
+
+
+def is_held(directory: Path) -> bool:
+    """Whether some writer holds the lock at this moment."""
+    try:
+        descriptor = os.open(directory / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def read_owner(data: bytes) -> dict[str, str | int] | None:
+    """The owner record that `data` holds: pid, host, since, command; None where a byte of it is not as written."""
+    try:
+        owner = json.loads(data)
+        if isinstance(owner, dict) and _encode({k: v for k, v in owner.items() if k != "digest"}) == data:
+            return owner
+    except ValueError:
+        pass
+    return None
+
+
+def _lock(descriptor: int) -> bool:
+    # `is_held` takes a shared lock for microseconds; a writer must not be turned away by that.
+    for pause in (0.02, 0.05, 0.1, 0.0):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(pause)
+    return False
+
+
+def _owner_record() -> bytes:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    # Arguments may carry bytes that are not UTF-8 (file names); json escapes them, and the record stays ASCII.
+    return _encode({"pid": os.getpid(), "host": socket.gethostname(), "since": since, "command": " ".join(sys.argv)})
+
+
+def _encode(owner: dict[str, str | int]) -> bytes:
+    digest = hashlib.sha256(json.dumps(owner, sort_keys=True).encode()).hexdigest()
+    return json.dumps({**owner, "digest": digest}, sort_keys=True).encode()
+
+
+def _describe(path: Path) -> str:
+    owner = read_owner(io.read_file(path))
+    if owner is None:
+        return "a writer that did not tell its name"
+    return "process {pid} on {host} since {since}, command: {command}".format(**owner)

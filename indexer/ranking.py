@@ -1,0 +1,175 @@
+"""From a backend's proposals to ranks that repeat.
+
+A score is the float32 rounding of the float64 inner product, added up in one fixed order; candidates are ordered by
+score, equal ones by smaller row id. Float32 kernels add in an order that depends on batch size, threads and a row's
+place, so a backend only proposes: enough rows are fetched that none it left out can belong to the answer, and the
+proposals are scored here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.backends.base import Backend
+from indexer.errors import BadVectorError, IndexerError
+from indexer.rows import FloatArray, IdArray
+
+Ranking = tuple[npt.NDArray[np.int64], FloatArray]
+"""Positions of rows (in the order of ids) and their scores, best first."""
+
+_MORE_ROWS = 16  # fetched beyond k, so that near-ties at rank k rarely need a second search
+_ROWS_AT_ONCE = 4096
+_SCORES_AT_ONCE = 1 << 22
+
+
+class Ranker:
+    """Exact ranks over one generation.
+
+    Args:
+        backend: A fresh backend; it is built here. It is left empty for an index without rows.
+        vectors: float32 [N, D], C order.
+        ids: int64 [N], ascending.
+        max_norm: Upper bound of the norm of a row of `vectors`.
+    """
+
+    def __init__(self, backend: Backend, vectors: FloatArray, ids: IdArray, max_norm: float) -> None:
+        self._backend, self._vectors, self._ids = backend, vectors, ids
+        # The worst that a float32 inner product of D components, and the rounding of the score itself, can be off for a
+        # query of norm 1 (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., eq. 3.5).
+        rounding = (vectors.shape[1] + 2) * 2.0**-24
+        self._error = max_norm * rounding / (1.0 - rounding) + float(np.finfo(np.float32).tiny)
+        if len(ids):
+            backend.build(vectors, ids)
+
+    def rows(self, queries: FloatArray, k: int) -> list[Ranking]:
+        """The min(k, N) best rows for each query.
+
+        Args:
+            queries: float32 [Q, D], C order, finite.
+            k: How many, 1 or more.
+        """
+        count = len(self._ids)
+        k = min(k, count)
+        answers: list[Ranking] = [_none()] * len(queries)
+        if k == 0:
+            return answers
+        error = self._errors(queries)
+        open_queries, fetch = np.arange(len(queries)), k + _MORE_ROWS
+        while len(open_queries) and fetch < count // 2:
+            ids, proposed = self._backend.search(queries[open_queries], fetch)
+            positions = np.sort(np.searchsorted(self._ids, ids), axis=1)
+            unsure = []
+            for number, places, lowest in zip(open_queries, positions, proposed[:, -1], strict=True):
+                answers[number] = self._best(queries[number], places, k)
+                # Rows that were not proposed score `lowest + error` at most.
+                if lowest + error[number] >= answers[number][1][-1]:
+                    unsure.append(number)
+            open_queries, fetch = np.array(unsure, np.int64), fetch * 4
+        for number in open_queries:
+            answers[number] = self._best(queries[number], np.arange(count), k)
+        return answers
+
+    def subjects_by_best_row(self, queries: FloatArray, k: int, subjects: npt.NDArray[np.int64]) -> list[Ranking]:
+        """The best row of each of the k best subjects (fewer where there are fewer), by that row's score.
+
+        Args:
+            queries: float32 [Q, D], C order, finite.
+            k: How many subjects, 1 or more.
+            subjects: int64 [N], the subject of each row as a code.
+        """
+        k = min(k, len(np.unique(subjects)))
+        answers: list[Ranking] = [_none()] * len(queries)
+        open_queries, fetch = np.arange(len(queries) if k else 0), 2 * k
+        while len(open_queries):
+            unsure = []
+            rankings = self.rows(queries[open_queries], fetch)
+            for number, (positions, scores) in zip(open_queries, rankings, strict=True):
+                _, first = np.unique(subjects[positions], return_index=True)
+                if len(first) < k:
+                    unsure.append(number)
+                first = np.sort(first)[:k]
+                answers[number] = positions[first], scores[first]
+            open_queries, fetch = np.array(unsure, np.int64), fetch * 4
+        return answers
+
+    def subjects_by_mean(self, queries: FloatArray, k: int, subjects: npt.NDArray[np.int64]) -> list[Ranking]:
+        """The best row of each of the k best subjects, by the mean score over all rows of the subject.
+
+        Args and result as `subjects_by_best_row`; the scores are the means.
+        """
+        order = np.argsort(subjects, kind="stable")
+        _, starts, counts = np.unique(subjects[order], return_index=True, return_counts=True)
+        k = min(k, len(starts))
+        if k == 0:
+            return [_none()] * len(queries)
+        error = self._errors(queries)
+        answers = []
+        slab = max(1, _SCORES_AT_ONCE // len(self._ids))
+        for begin in range(0, len(queries), slab):
+            scores = queries[begin : begin + slab] @ self._vectors.T
+            means = np.add.reduceat(scores[:, order], starts, axis=1, dtype=np.float64) / counts
+            for number, mean in enumerate(means, start=begin):
+                threshold = np.partition(mean, -k)[-k] - 2.0 * error[number]
+                candidates = np.flatnonzero(mean >= threshold)
+                rows = [np.sort(order[starts[code] : starts[code] + counts[code]]) for code in candidates]
+                answers.append(self._best_means(queries[number], rows, k))
+        return answers
+
+    def _best_means(self, query: FloatArray, subjects: list[npt.NDArray[np.int64]], k: int) -> Ranking:
+        best, means = [], []
+        for positions in subjects:
+            scores = self._scores(query, positions)
+            best.append(positions[np.argmax(scores.astype(np.float32))])
+            means.append(scores.mean())
+        return _sorted(np.array(best), np.array(means).astype(np.float32), k)
+
+    def _best(self, query: FloatArray, positions: npt.NDArray[np.int64], k: int) -> Ranking:
+        return _sorted(positions, self._scores(query, positions).astype(np.float32), k)
+
+    def _scores(self, query: FloatArray, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Inner products, float64 [n]: products are exact, and a row is added up in the same order wherever it lies."""
+        scores = np.empty(len(positions))
+        for start in range(0, len(positions), _ROWS_AT_ONCE):
+            rows = self._vectors[positions[start : start + _ROWS_AT_ONCE]]
+            scores[start : start + len(rows)] = np.multiply(rows, query, dtype=np.float64).sum(axis=1)
+        return scores
+
+    def _errors(self, queries: FloatArray) -> npt.NDArray[np.float64]:
+        errors: npt.NDArray[np.float64] = np.linalg.norm(queries.astype(np.float64), axis=1) * self._error + float(
+            np.finfo(np.float32).tiny
+        )
+        return errors
+
+
+def check_queries(queries: FloatArray, k: int, dim: int) -> FloatArray:
+    """The queries in C order.
+
+    Args:
+        queries: float32 [Q, dim].
+        k: How many answers are wanted.
+        dim: Components of a row.
+
+    Raises:
+        BadVectorError: They are not finite, or of another shape or type.
+        IndexerError: k is below 1.
+    """
+    if k < 1:
+        raise IndexerError("k", found=str(k), expected="1 or more")
+    if queries.ndim != 2 or queries.shape[1] != dim or queries.dtype != np.float32:
+        raise BadVectorError("queries", found=f"{queries.dtype} {queries.shape}", expected=f"float32 [Q, {dim}]")
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite = np.isfinite(np.linalg.norm(queries, axis=1))
+    if not finite.all():
+        row = int(np.flatnonzero(~finite)[0])
+        raise BadVectorError(f"query {row}", found="NaN, Inf or an overflowing norm", expected="finite numbers")
+    return np.ascontiguousarray(queries)
+
+
+def _sorted(positions: npt.NDArray[np.int64], scores: FloatArray, k: int) -> Ranking:
+    order = np.lexsort((positions, -scores))[:k]
+    return positions[order], scores[order]
+
+
+def _none() -> Ranking:
+    return np.empty(0, np.int64), np.empty(0, np.float32)

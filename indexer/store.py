@@ -1,0 +1,250 @@
+"""The index: open, add, delete, search. Joins the parts of this package; start reading here.
+
+A directory holds immutable Parquet files and a manifest that lists them; replacing the manifest is the one commit
+point.
+Search structures are built in memory from the vectors when first needed and are never the truth.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from indexer import io, lock, manifest
+from indexer.backends import DEFAULT_BACKEND, make_backend
+from indexer.contract import Contract
+from indexer.errors import IndexerError, IndexExistsError
+from indexer.generation import Generation
+from indexer.manifest import MANIFEST_NAME, Manifest
+from indexer.ranking import Ranker, check_queries
+from indexer.rows import UNIT_TOLERANCE, FloatArray, IdArray, QuarantineRecord, Row, SubjectHit
+from indexer.writer import Writer
+
+
+class Store:
+    """An index at the generation it was opened at; writing through it moves it on, others' commits do not.
+
+    Made by `Store.open` and `Store.create`. It holds no file open, so it needs no closing.
+    """
+
+    def __init__(self, path: Path, committed: Manifest, backend: str) -> None:
+        self.path, self._backend = path, backend
+        self._generation = Generation(path, committed)
+
+    @classmethod
+    def create(cls, path: str | Path, contract: Contract, *, backend: str = DEFAULT_BACKEND) -> Store:
+        """Make a new, empty index.
+
+        Args:
+            path: A directory that is not there yet, or is empty.
+            contract: What its vectors will be made with.
+            backend: As `open`.
+
+        Raises:
+            IndexExistsError: There is an index, or something else, at `path`.
+            DiskFullError, StorageError: The system refused.
+        """
+        path = Path(path)
+        if path.exists() and not path.is_dir():
+            raise IndexExistsError(str(path), found="a file", expected="no such path, or an empty directory")
+        io.make_directory(path)
+        _need_empty(path)
+        with lock.hold(path):
+            _need_empty(path)  # another process may have been faster
+            now = manifest.utc_now()
+            committed = Manifest(str(uuid.uuid4()), 0, 0, now, now, contract)
+            manifest.write_manifest(path, committed)
+        return cls(path, committed, backend)
+
+    @classmethod
+    def open(cls, path: str | Path, contract: Contract | None = None, *, backend: str = DEFAULT_BACKEND) -> Store:
+        """Open an index. Checks the manifest and every file's size; `verify` checks every byte.
+
+        Args:
+            path: The index directory.
+            contract: What the caller's queries are made with; None to open without asking.
+            backend: What to search with: `flat` (FAISS) or `exact` (NumPy); it is not touched before it is needed.
+
+        Raises:
+            NotAnIndexError, FormatVersionError, DamagedIndexError: `path` does not hold a whole index of this format.
+            ContractMismatchError: `contract` differs from the index's own; names every field.
+        """
+        path = Path(path)
+        committed = manifest.read_manifest(path)
+        if contract is not None:
+            committed.contract.require(contract, str(path))
+        store = cls(path, committed, backend)
+        store._generation.check_sizes()
+        return store
+
+    def __len__(self) -> int:
+        return len(self._generation)
+
+    @property
+    def contract(self) -> Contract:
+        """What the vectors were made with."""
+        return self._generation.manifest.contract
+
+    @property
+    def index_id(self) -> str:
+        """UUID of this index, fixed at creation."""
+        return self._generation.manifest.index_id
+
+    @property
+    def generation(self) -> int:
+        """How many commits this state has behind it."""
+        return self._generation.manifest.generation
+
+    def info(self) -> dict[str, Any]:
+        """Counts, sizes, times and contract, as plain JSON values."""
+        return {"path": str(self.path), **self._generation.info()}
+
+    def source_keys(self) -> frozenset[str]:
+        """The content keys of all rows that are there: what a resumed run need not encode again."""
+        return frozenset(self._generation.column("source_key").to_pylist())
+
+    def rows_by_image(self) -> dict[str, tuple[int, str]]:
+        """Row name → (row id, content key) of every row; of several rows of one name the newest."""
+        names, keys = (self._generation.column(name).to_pylist() for name in ("image", "source_key"))
+        return {name: (row, key) for name, row, key in zip(names, self._generation.ids.tolist(), keys, strict=True)}
+
+    def quarantined(self) -> list[QuarantineRecord]:
+        """The photos that could not be enrolled and have not been since, one record each."""
+        return list(self._generation.quarantine.values())
+
+    def rows(self, ids: Sequence[int] | IdArray, *, chips: bool = True) -> list[Row]:
+        """The rows of the given ids, in that order.
+
+        Args:
+            ids: Row ids; one may appear twice.
+            chips: False leaves the pictures on disk, which is faster.
+
+        Raises:
+            UnknownRowError: A row is not there.
+        """
+        return self._generation.rows(ids, chips=chips)
+
+    def vectors(self, ids: Sequence[int] | IdArray) -> FloatArray:
+        """The concatenated blocks of the given rows: float32 [n, D_total], a copy.
+
+        Raises:
+            UnknownRowError: A row is not there.
+        """
+        return self._generation.vectors[self._generation.positions(ids)]
+
+    def split(self, vectors: FloatArray) -> dict[str, FloatArray]:
+        """Cut concatenated vectors [..., D_total] into their blocks: name → view [..., D_block]."""
+        return self.contract.split(vectors)
+
+    def load(self) -> Store:
+        """Read the vectors and build the search structure now, not with the first search; returns this store.
+
+        Raises:
+            MissingFaissError: The backend needs FAISS.
+            DamagedIndexError: The vectors cannot be read.
+        """
+        _ = self._ranker
+        return self
+
+    def search(self, queries: FloatArray, k: int) -> tuple[IdArray, FloatArray]:
+        """The k rows with the largest inner product, exactly; equal scores by smaller row id.
+
+        Args:
+            queries: float32 [Q, D_total]; weights are the query's own, its norm is free.
+            k: 1 or more.
+
+        Returns:
+            Row ids int64 [Q, k] and scores float32 [Q, k], best first; -1 and -inf where the index has fewer rows.
+
+        Raises:
+            BadVectorError: A query is not finite or of another dimension.
+            MissingFaissError, DamagedIndexError: As `load`.
+        """
+        queries = check_queries(queries, k, self.contract.dim)
+        ids = np.full((len(queries), k), -1, np.int64)
+        scores = np.full((len(queries), k), -np.inf, np.float32)
+        for number, (positions, found) in enumerate(self._ranker.rows(queries, k)):
+            ids[number, : len(positions)] = self._generation.ids[positions]
+            scores[number, : len(positions)] = found
+        return ids, scores
+
+    def search_subjects(
+        self, queries: FloatArray, k: int, aggregate: Literal["max", "mean"] = "max"
+    ) -> list[list[SubjectHit]]:
+        """The k best subjects for each query, exactly; equal scores by smaller row id.
+
+        Args:
+            queries: As `search`.
+            k: 1 or more; all subjects where there are fewer.
+            aggregate: A subject's score: its best row's, or the mean over its rows.
+
+        Raises:
+            BadVectorError, MissingFaissError, DamagedIndexError: As `search`.
+        """
+        queries = check_queries(queries, k, self.contract.dim)
+        if aggregate not in ("max", "mean"):
+            raise IndexerError("aggregate", found=repr(aggregate), expected="'max' or 'mean'")
+        codes, names = self._generation.subjects
+        rank = self._ranker.subjects_by_best_row if aggregate == "max" else self._ranker.subjects_by_mean
+        return [
+            [
+                SubjectHit(names[codes[position]], int(self._generation.ids[position]), float(score))
+                for position, score in zip(positions, scores, strict=True)
+            ]
+            for positions, scores in rank(queries, k, codes)
+        ]
+
+    @contextmanager
+    def writer(self) -> Iterator[Writer]:
+        """Hold the writer's lock and change the index; what is not committed in the block is discarded.
+
+        On entry and on exit this store moves to the newest generation.
+
+        Raises:
+            IndexLockedError: Somebody else is writing; names the owner.
+            IndexerError: As `open`, if the index at this path is no longer what it was.
+        """
+        with lock.hold(self.path):
+            committed = manifest.read_manifest(self.path)
+            if committed.index_id != self.index_id:
+                raise IndexerError(str(self.path), found=f"index {committed.index_id}", expected=self.index_id)
+            writer = Writer(self.path, committed)
+            self._move_to(writer.committed)
+            try:
+                yield writer
+            finally:
+                writer.close()
+                self._move_to(writer.committed)
+
+    @cached_property
+    def _ranker(self) -> Ranker:
+        max_norm = np.sqrt(len(self.contract.blocks)) * (1.0 + UNIT_TOLERANCE)
+        return Ranker(make_backend(self._backend), self._generation.vectors, self._generation.ids, float(max_norm))
+
+    def _move_to(self, committed: Manifest) -> None:
+        if committed.generation != self.generation:
+            self._generation = Generation(self.path, committed)
+            self.__dict__.pop("_ranker", None)
+
+
+def _need_empty(path: Path) -> None:
+    if (path / MANIFEST_NAME).exists():
+        raise IndexExistsError(
+            str(path), found="an index", expected="no index yet", do="open it, or choose another path"
+        )
+    # A killed `create` leaves these behind; nothing was lost with them.
+    harmless = {lock.LOCK_NAME, io.TMP_PREFIX + MANIFEST_NAME}
+    others = sorted(entry.name for entry in path.iterdir() if entry.name not in harmless)
+    if others:
+        raise IndexExistsError(
+            str(path),
+            found=f"a directory with {', '.join(others[:5])}",
+            expected="an empty one",
+            do="choose another path",
+        )

@@ -1,0 +1,140 @@
+"""Is every byte of an index what was written? And does what was written agree with itself?"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from indexer import io, lock, segments
+from indexer.errors import DamagedIndexError, FormatVersionError, IndexerError, NotAnIndexError
+from indexer.generation import Generation
+from indexer.manifest import DELETED, MANIFEST_NAME, ROWS, FileEntry, Manifest, is_leftover, read_manifest
+from indexer.rows import check_unit
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What `verify` found.
+
+    Attributes:
+        ok: True only where the index is whole.
+        files: How many files were read.
+        bytes: How many bytes were read.
+        rows: Rows that are there, deleted ones not counted; 0 where the manifest cannot be read.
+        problems: Each names a file and what is wrong with it.
+        notes: What is unusual and harmless.
+    """
+
+    ok: bool
+    files: int
+    bytes: int
+    rows: int
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def verify(path: str | Path) -> VerifyReport:
+    """Read every byte of every file of the index at `path` and check it.
+
+    Checked are the manifest against its own digest; each file's presence, size and SHA-256; unexpected files; then row
+    counts, unique ids, unit norms, and that deletions refer to rows. An index that is being written is checked at its
+    newest commit. Nothing is changed.
+
+    Raises:
+        NotAnIndexError: There is no index at `path`.
+    """
+    path = Path(path)
+    is_written = lock.is_held(path)  # asked first: what a writer leaves behind after this is explained by it
+    check = _Check(path)
+    try:
+        committed = read_manifest(path)
+    except NotAnIndexError:
+        if not (path / MANIFEST_NAME).is_file():
+            raise
+        check.problems.append(f"{MANIFEST_NAME}: not the manifest of an index")
+        return check.report(0)
+    except (DamagedIndexError, FormatVersionError) as error:
+        check.problems.append(str(error))
+        return check.report(0)
+    check.count(len(committed.to_bytes()))
+    for entry in committed.files:
+        check.file(entry)
+    check.others(committed, is_written)
+    if not check.problems:  # content is worth a look only where the bytes are the right ones
+        check.content(Generation(path, committed))
+    return check.report(len(Generation(path, committed)))
+
+
+class _Check:
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.problems: list[str] = []
+        self.notes: list[str] = []
+        self.files = self.bytes = 0
+
+    def report(self, rows: int) -> VerifyReport:
+        return VerifyReport(not self.problems, self.files, self.bytes, rows, tuple(self.problems), tuple(self.notes))
+
+    def count(self, size: int) -> None:
+        self.files += 1
+        self.bytes += size
+
+    def file(self, entry: FileEntry) -> None:
+        try:
+            data = io.read_file(self.directory / entry.name)
+        except IndexerError as error:
+            self.problems.append(str(error))
+            return
+        self.count(len(data))
+        if len(data) != entry.size:
+            self.problems.append(f"{entry.name}: {len(data)} bytes, {entry.size} were written")
+        elif hashlib.sha256(data).hexdigest() != entry.sha256:
+            self.problems.append(f"{entry.name}: SHA-256 differs from the one committed")
+
+    def others(self, committed: Manifest, is_written: bool) -> None:
+        known = {MANIFEST_NAME, *(entry.name for entry in committed.files)}
+        for path in sorted(self.directory.iterdir()):
+            if path.name in known:
+                continue
+            if path.name == lock.LOCK_NAME and path.is_file():
+                self._lock(path, is_written)
+            elif is_leftover(path, committed):
+                owner = (
+                    "of the writer at work" if is_written else "of a writer that was killed; the next one removes it"
+                )
+                self.notes.append(f"{path.name}: {owner}")
+            else:
+                self.problems.append(f"{path.name}: does not belong to the index")
+
+    def _lock(self, path: Path, is_written: bool) -> None:
+        data = io.read_file(path)
+        self.count(len(data))
+        if is_written:
+            self.notes.append(f"{path.name}: the index is being written; checked at its newest commit")
+        elif data and lock.read_owner(data) is None:
+            self.problems.append(f"{path.name}: neither empty nor the record of an owner")
+        elif data:
+            self.notes.append(f"{path.name}: names a writer that was killed; the next one overwrites it")
+
+    def content(self, generation: Generation) -> None:
+        committed = generation.manifest
+        try:
+            written = [
+                segments.read_columns(self.directory, entry, segments.rows_schema(committed.contract), ["row_id"])
+                for entry in committed.of_kind(ROWS)
+            ]
+            ids = np.concatenate([np.empty(0, np.int64), *(segments.to_numpy(table["row_id"]) for table in written)])
+            if (np.diff(ids) <= 0).any() or (ids < 0).any() or (ids >= committed.next_row_id).any():
+                self.problems.append("row ids: not ascending, or not below the next id of the manifest")
+            deleted = generation.deleted
+            if len(np.unique(deleted)) != len(deleted) or not np.isin(deleted, ids).all():
+                self.problems.append(f"{DELETED}: refers to rows that are not there, or twice to one")
+            for name, block in committed.contract.split(generation.vectors).items():
+                check_unit(name, block, generation.ids.tolist())
+            generation.rows(generation.ids, chips=True)
+            _ = generation.quarantine
+        except IndexerError as error:
+            self.problems.append(str(error))

@@ -1,0 +1,93 @@
+"""What may make a figure better or worse than it deserves: shared words, doubtful labels, data tuned on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch.nn.functional as F
+
+from pipelines.bench_data import BenchData, BenchOptions, Side
+from pipelines.systems import System
+from tgfr_search.data.regimes import Captions
+from tgfr_search.evaluation.pairs import score_pairs
+from tgfr_search.evaluation.protocol import Roles
+from tgfr_search.types import FloatArray
+
+SUSPECTS = 10
+"""Pairs of subjects named at most."""
+
+BATCH = 1024
+
+
+def shared_lines(said: Captions, enrolled: Sequence[tuple[str, ...]], roles: Roles) -> dict[str, int]:
+    """In how many verification pairs the probe's line stands, word for word, among the template's lines.
+
+    Short sentences recur by chance; were a caption to stand on both sides by construction, nearly all genuine pairs
+    would be counted here.
+
+    Returns:
+        Counts `genuine` and `impostor`.
+    """
+    where: dict[str, list[int]] = {}
+    for at, lines in enumerate(enrolled):
+        for line in set(lines):
+            where.setdefault(line, []).append(at)
+    counts = {"genuine": 0, "impostor": 0}
+    for at, lines in enumerate(said.probe):
+        templates = {one for line in lines for one in where.get(line, ()) if not roles.one_set or one < at}
+        same = sum(int(roles.template_subjects[one] == roles.probe_subjects[at]) for one in templates)
+        counts["genuine"] += same
+        counts["impostor"] += len(templates) - same
+    return counts
+
+
+def suspects(data: BenchData) -> dict[str, Any]:
+    """Impostor pairs that the face encoder finds more alike than half of all genuine pairs, by pair of subjects.
+
+    A few mislabelled people decide the figures at the lowest FAR and FPIR; whoever owns the data can look at them.
+
+    Returns:
+        `pairs`: their number; `subjects`: the pairs of subjects with most of them, as (subject, subject, count).
+    """
+    roles = data.roles
+    pairs = score_pairs(
+        _faces(data.probes),
+        _faces(data.templates),
+        roles.probe_subjects,
+        None if roles.one_set else roles.template_subjects,
+    )
+    if not len(pairs.genuine):
+        return {"pairs": 0, "subjects": []}
+    above = pairs.tail_subjects[pairs.tail >= np.median(pairs.genuine)]
+    names = {
+        int(number): name
+        for side, numbers in ((data.probes, roles.probe_subjects), (data.templates, roles.template_subjects))
+        for name, number in zip(side.subjects, numbers, strict=True)
+    }
+    counts = Counter((min(a, b), max(a, b)) for a, b in above.tolist())
+    most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:SUSPECTS]
+    return {"pairs": len(above), "subjects": [[names[a], names[b], count] for (a, b), count in most]}
+
+
+def _faces(side: Side) -> FloatArray:
+    """The frozen encoder's unit vectors of the undegraded faces, float32 [N, D]."""
+    parts = [side.features.batch(side.order[at : at + BATCH], 0).global_ for at in range(0, len(side), BATCH)]
+    return np.concatenate([F.normalize(part, dim=1).numpy() for part in parts])
+
+
+def tuned_on(systems: Sequence[System], data: BenchData, options: BenchOptions) -> list[str]:
+    """Warnings for the systems that were trained or tuned on the very data they are measured on."""
+    out = []
+    for system in systems:
+        origin = system.model.config["provenance"]
+        splits = origin.get("options", {}).get("data", {})
+        seen = {splits.get("train"): "trained", splits.get("valid"): "tuned"}
+        if system.name == "frozen" or origin.get("data_sha256") != data.probes.chips.data_sha256:
+            continue
+        if options.split is None or options.split in seen:
+            how = seen.get(options.split, "trained and tuned")
+            out.append(f"{system.name} was {how} on these very images: its figures here flatter it")
+    return out

@@ -1,0 +1,113 @@
+"""Reads the two sides of a benchmark: photos, or the crops that an index kept, with their features at every level."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from indexer import Store
+from indexer.manifest import MANIFEST_NAME
+from pipelines.bench_data import VIEW_OF_LEVEL, BenchData, BenchOptions, Side, join
+from pipelines.chips import Chips, Progress, chips_of, load_chips
+from pipelines.features import load_features
+from pipelines.index import contract_of
+from pipelines.systems import System
+from tgfr_search.encoders.registry import make_face_encoder
+from tgfr_search.errors import InputError
+from tgfr_search.faces.finder import FaceFinder, FaceOptions
+from tgfr_search.types import Record
+
+READ_ROWS = 256
+
+FACE_FIELDS = ("face_encoder", "face_encoder_sha256", "alignment", "input_size", "preprocessing")
+"""What of a contract a system without text depends on."""
+
+
+def load_data(
+    options: BenchOptions,
+    systems: Sequence[System],
+    cache: Path,
+    finder: FaceFinder,
+    workers: int | None,
+    progress: Progress,
+) -> BenchData:
+    """Both sides with their features; degraded templates only where the condition asks for them.
+
+    Raises:
+        InputError: The sources are not what they should be, or an index kept no crops.
+        NothingUsableError: A side has not one face.
+        ContractMismatchError: The gallery is an index of another model.
+    """
+    model = systems[0].model
+    o = model.config["model"]
+    # Both orientations are cached apart, so that models with and without flip averaging share one cache.
+    face = make_face_encoder(
+        o["face_encoder"], model.tgfr.device, model.tgfr.fcam.text_dtype, flip=False, regions=o["regions"]
+    )
+
+    def side(chips: Chips, levels: tuple[str, ...]) -> Side:
+        views = [VIEW_OF_LEVEL.get(level, level) for level in dict.fromkeys(("normal", *levels))]
+        return Side.of(chips, load_features(chips, views, face, cache, options.seed, progress))
+
+    gallery: Chips | None = None
+    if options.gallery is not None and (options.gallery / MANIFEST_NAME).is_file():
+        gallery = index_chips(
+            options.gallery, systems, cache, progress
+        )  # first: a refused index should be told at once
+    elif options.gallery is not None:
+        split = None if options.gallery.is_dir() else options.split
+        gallery = load_chips(options.gallery, split, cache, finder, workers=workers, progress=progress)
+    chips = load_chips(
+        options.probes, options.split, cache, finder, captions=options.captions_file, workers=workers, progress=progress
+    )
+    probes = side(chips, options.levels)
+    if gallery is None:
+        return join(probes, None, options.seed)
+    return join(probes, side(gallery, options.levels if options.condition == "both" else ()), options.seed)
+
+
+def index_chips(path: Path, systems: Sequence[System], cache: Path, progress: Progress) -> Chips:
+    """The faces that an index kept with its rows, as a gallery.
+
+    They are encoded again by every system, so a system that did not make the index can be compared too.
+
+    Raises:
+        ContractMismatchError: No compared system made this index; names every field that differs.
+        InputError: A row has no crop.
+    """
+    store = Store.open(path)
+    _check_contract(store, systems)
+    ids = sorted(row for row, _ in store.rows_by_image().values())
+    digests: dict[str, str] = {}
+
+    def records() -> Iterator[Record]:
+        for start in range(0, len(ids), READ_ROWS):
+            for row in store.rows(ids[start : start + READ_ROWS]):
+                if row.chip is None:
+                    raise InputError(
+                        f"{path}: row {row.image!r}",
+                        found="no crop",
+                        expected="an index that kept its crops",
+                        do="enrol without --no-crops, or give the gallery's photos",
+                    )
+                yield Record(row.image, row.subject_id, None, row.chip, row.captions, row.metadata)
+
+    name = f"{store.index_id}-{store.generation}"
+    finder = FaceFinder(FaceOptions(aligned=True))
+    chips = chips_of(records(), cache / f"chips-index-{name}", f"{path}", name, finder, Counter(), progress=progress)
+    for start in range(0, len(ids), READ_ROWS):
+        digests.update((row.image, row.image_sha256) for row in store.rows(ids[start : start + READ_ROWS], chips=False))
+    # A crop's own digest says nothing about which photo it was cut from.
+    return replace(chips, sha256=[digests[name] for name in chips.names])
+
+
+def _check_contract(store: Store, systems: Sequence[System]) -> None:
+    trained = sorted((system for system in systems if system.name != "frozen"), key=lambda s: s.name != "default")
+    contracts = [contract_of(system.model) for system in trained]
+    face = {name: value for name, value in contract_of(systems[0].model).fields.items() if name in FACE_FIELDS}
+    if not contracts and all(store.contract.fields.get(name) == value for name, value in face.items()):
+        return  # the face encoder alone is compared, and it is the index's own
+    if store.contract not in contracts:
+        store.contract.require((contracts or [contract_of(systems[0].model)])[0], str(store.path))

@@ -1,0 +1,201 @@
+"""One cell of a benchmark: a system with a caption regime at a quality level; measured once, kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.bench_data import VIEW_OF_LEVEL, BenchData, BenchOptions, Side
+from pipelines.systems import System
+from tgfr_search.data.degrade import LADDER
+from tgfr_search.data.regimes import CONSTANT, Captions, assign
+from tgfr_search.evaluation.groups import group_figures, group_members
+from tgfr_search.evaluation.intervals import Interval
+from tgfr_search.evaluation.measures import Measures, Searches, measure
+from tgfr_search.evaluation.protocol import PROTOCOL_VERSION
+from tgfr_search.types import FloatArray
+
+FORMAT = 1
+"""Of a cell's file; part of its name, so that a file of another format is never read."""
+
+ENROLLED_IN_PART = ("paper", "constant")
+"""Regimes in which a template that no probe speaks of is enrolled with something else than all of its lines."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One system in one condition."""
+
+    system: System
+    level: str
+    captions: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a cell's file holds.
+
+    Attributes:
+        measures: Its figures.
+        quality: Mean and standard deviation of the probes' predicted quality; None for a system that predicts none.
+    """
+
+    measures: Measures
+    quality: tuple[float, float] | None
+
+
+class Cells:
+    """Measures cells, keeping what several of them share.
+
+    A cell's figures do not depend on which cells were measured before it in this process: a run that was killed and
+    resumed ends with the same bits as one that was not.
+
+    Args:
+        options: Of the benchmark.
+        data: Both sides.
+        weights: Subject resamples [R, S].
+        folder: Where finished cells are kept.
+    """
+
+    def __init__(self, options: BenchOptions, data: BenchData, weights: FloatArray, folder: Path) -> None:
+        self.options, self.data, self.weights, self.folder = options, data, weights, folder
+        self._captions: dict[str, tuple[Captions, Sequence[tuple[str, ...]]]] = {}
+        self._templates: tuple[str, FloatArray] = ("", np.empty((0, 0), np.float32))
+        self._ready: System | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def captions(self, regime: str) -> tuple[Captions, Sequence[tuple[str, ...]]]:
+        """What is said of the probes in a regime, and what every template is enrolled with."""
+        if regime not in self._captions:
+            probes, templates = self.data.probes, self.data.templates
+            said = assign(regime, probes.names, probes.subjects, probes.captions, self.options.seed)
+            enrolled: Sequence[tuple[str, ...]] = said.gallery
+            if templates is not probes:
+                # Probes borrow each other's lines, never a template's: nothing has to be withheld from enrolment.
+                how = regime if regime in ENROLLED_IN_PART else "own"
+                columns = templates.names, templates.subjects, templates.captions
+                enrolled = assign(how, *columns, self.options.seed).gallery
+            self._captions[regime] = said, enrolled
+        return self._captions[regime]
+
+    def measure(self, cell: Cell) -> Measured:
+        """A cell's figures, from its file where it was measured before."""
+        path = self.folder / f"{self._key(cell)}.npz"
+        if path.is_file():
+            return _load(path)
+        queries, templates, quality = self._vectors(cell)
+        measures = measure(queries, templates, self.data.roles, self.weights)
+        spread = None if np.isnan(quality).any() else (float(quality.mean()), float(quality.std()))
+        measured = Measured(measures, spread)
+        _save(path, measured)
+        return measured
+
+    def groups(self, cell: Cell, column: str) -> list[dict[str, Any]]:
+        """A cell's figures within each value of a metadata column, as entries of `results`."""
+        path = self.folder / f"{self._key(cell)}-{hashlib.sha256(column.encode()).hexdigest()[:8]}.json"
+        if not path.is_file():
+            queries, templates, _ = self._vectors(cell)
+            out = [
+                entry(cell.system.name, self.options.condition, cell.level, cell.captions, metric, at, interval, counts)
+                | {"group": f"{column}={value}"}
+                for value, members in group_members(self.data.probes.metadata, column)
+                for (metric, at), interval, counts in group_figures(
+                    queries, templates, self.data.roles, members, self.weights
+                )
+            ]
+            temporary = path.with_suffix(".tmp")
+            temporary.write_text(json.dumps(out))
+            temporary.replace(path)
+        entries: list[dict[str, Any]] = json.loads(path.read_text())
+        return entries
+
+    def _vectors(self, cell: Cell) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Query and gallery vectors of a cell, and the probes' predicted quality."""
+        self._prepare(cell.system)
+        said, enrolled = self.captions(cell.captions)
+        level = cell.level if self.options.condition == "both" else "normal"
+        key = repr((cell.system.name, level, hash(tuple(enrolled))))
+        probes, templates = self.data.probes, self.data.templates
+        if self._templates[0] != key:
+            self._templates = (key, cell.system.templates(templates, _view(templates, level), enrolled))
+        queries, quality = cell.system.probes(probes, _view(probes, cell.level), said.probe)
+        return queries, self._templates[1], quality
+
+    def _prepare(self, system: System) -> None:
+        """Encodes every line of the data, whatever the regimes: how lines are batched shows in a vector's last bits."""
+        if self._ready is system:
+            return
+        before, self._ready = self._ready, system
+        if before is not None and before.model is system.model:
+            system.lines = before.lines
+        elif before is not None:
+            before.lines = None  # hundreds of megabytes
+        data = (*self.data.probes.captions, *self.data.templates.captions) if system.name != "control" else ()
+        system.prepare(sorted({CONSTANT, *(line for lines in data for line in lines)}))
+
+    def _key(self, cell: Cell) -> str:
+        o, d, config = self.options, self.data, cell.system.model.config
+        identity = (
+            FORMAT, PROTOCOL_VERSION, cell.system.name, cell.system.model_id, config["model"], config["scoring"],
+            cell.level, cell.captions, o.condition, o.seed, o.resamples,
+            d.probes.chips.folder.name, d.templates.chips.folder.name, repr(LADDER[cell.level]),
+        )  # fmt: skip
+        return hashlib.sha256(repr(identity).encode()).hexdigest()[:24]
+
+
+def _view(side: Side, level: str) -> int:
+    return int(side.features.views.index(VIEW_OF_LEVEL.get(level, level)))
+
+
+def entry(
+    system: str, condition: str, level: str, captions: str, metric: str, at: float | None, interval: Interval,
+    counts: dict[str, int], *, minus: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """One entry of `results`: a figure with its interval, or the reason why there is none."""
+    return {
+        "system": system,
+        "condition": condition,
+        "level": level,
+        "captions": captions,
+        "metric": metric,
+        "at": at,
+        "value": interval.value,
+        "low": interval.low,
+        "high": interval.high,
+        "reason": interval.reason or None,
+        "minus": minus,
+        "group": None,
+        **{name: counts.get(name) for name in ("n_genuine", "n_impostor", "n_probes", "n_gallery")},
+    }
+
+
+def _save(path: Path, measured: Measured) -> None:
+    m = measured.measures
+    meta = {
+        "figures": [[k, at, i.value, i.low, i.high, i.reason] for (k, at), i in m.figures.items()],
+        "counts": m.counts,
+        "curves": m.curves,
+        "quality": measured.quality,
+    }
+    samples = np.stack([i.samples for i in m.figures.values()])
+    temporary = path.with_suffix(".tmp.npz")
+    np.savez(temporary, meta=np.array(json.dumps(meta)), samples=samples, **vars(m.searches))
+    temporary.replace(path)
+
+
+def _load(path: Path) -> Measured:
+    with np.load(path, allow_pickle=False) as file:
+        meta, samples = json.loads(str(file["meta"])), file["samples"]
+        figures = {
+            (k, at): Interval(value, low, high, reason, own)
+            for (k, at, value, low, high, reason), own in zip(meta["figures"], samples, strict=True)
+        }
+        searches = Searches(*(file[name] for name in ("ranks", "best", "mate", "scores")))
+        quality = None if meta["quality"] is None else tuple(meta["quality"])
+        return Measured(Measures(figures, meta["counts"], meta["curves"], searches), quality)

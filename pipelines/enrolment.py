@@ -1,0 +1,65 @@
+"""Failure to enrol: how many photos give no face once the whole photo is degraded (PROTOCOL.md 6, last sentence)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.chips import Progress, source_sha256
+from pipelines.find import find_faces
+from tgfr_search.data.degrade import LADDER, degrade_photo
+from tgfr_search.data.manifest import read_records
+from tgfr_search.faces.finder import FaceFinder, Photo
+from tgfr_search.types import AlignedFace, Record
+
+
+@dataclass(frozen=True, slots=True)
+class DegradingFinder(FaceFinder):
+    """Finds the face, degrades the whole photo so that its chip has the level's size, and finds it again.
+
+    Attributes:
+        level: Of the quality ladder.
+        seed: Of the noise.
+    """
+
+    level: str = "normal"
+    seed: int = 0
+
+    def find(self, source: Record | str | Path | bytes) -> AlignedFace:
+        """The face of the degraded photo; a photo whose face is not found undegraded fails here already."""
+        photo = self.load(source)
+        face = self.cut(photo)
+        if self.level == "normal":
+            return face
+        worse = degrade_photo(photo.pixels, face.quality.inter_eye_px, self.level, key=photo.sha256, seed=self.seed)
+        return self.cut(Photo(worse, photo.sha256))
+
+
+def failures_to_enrol(
+    source: Path,
+    captions: Path | None,
+    split: str | None,
+    level: str,
+    seed: int,
+    finder: FaceFinder,
+    cache: Path,
+    workers: int | None,
+    progress: Progress,
+) -> list[tuple[str, bool]]:
+    """(subject, failed) of every photo of a data set at one level; kept in `cache` once measured."""
+    identity = (source_sha256(source), split, level, repr(LADDER[level]), seed, repr(finder))
+    path = cache / f"fte-{hashlib.sha256(repr(identity).encode()).hexdigest()[:16]}.json"
+    if not path.is_file():
+        records = read_records(source, captions=captions, split=split, on_problem=lambda problem: None)
+        worse = DegradingFinder(finder.options, level, seed)
+        outcome = []
+        for record, face in find_faces(records, worse, workers):
+            outcome.append([str(record.subject_id), not isinstance(face, AlignedFace)])
+            if len(outcome) % 100 == 0:
+                progress(f"failure to enrol, {level}", len(outcome), records.estimate)
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(outcome))
+        temporary.replace(path)
+    return [(subject, failed) for subject, failed in json.loads(path.read_text())]

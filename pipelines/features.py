@@ -1,0 +1,113 @@
+"""Frozen face features of a data set on disk, made once and shared by training and evaluation.
+
+They are written in blocks of `BLOCK` rows and resume after a kill at the last whole block; a finished array is read
+memory-mapped. They are a cache: delete the folder and they are made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.chips import BLOCK, Chips, Progress, silent
+from tgfr_search.data.datasets import FeatureSet
+from tgfr_search.data.degrade import LADDER, degrade, random_degradation
+from tgfr_search.encoders.base import FaceEncoder
+from tgfr_search.errors import InputError, TgfrError
+from tgfr_search.types import ByteArray
+
+ENCODE_BATCH = 32
+
+
+def view(chip: ByteArray, name: str, key: str, seed: int) -> ByteArray:
+    """One view of a chip: `original`, a level of the quality ladder, or `random0`, `random1` and so on.
+
+    Args:
+        chip: uint8 [S, S, 3].
+        name: Which view.
+        key: What the draw depends on besides the seed: the photo's SHA-256.
+        seed: Of the run.
+    """
+    if name == "original":
+        return chip
+    if name in LADDER:
+        return degrade(chip, name, key=key, seed=seed)
+    if name.startswith("random"):
+        drawn = f"{key}/{name}"
+        return degrade(chip, random_degradation(drawn, seed), key=drawn, seed=seed)
+    raise InputError(f"view {name!r}", expected=f"original, randomN, or one of {', '.join(LADDER)}")
+
+
+def load_features(
+    chips: Chips,
+    views: Sequence[str],
+    encoder: FaceEncoder,
+    cache: Path,
+    seed: int,
+    progress: Progress = silent,
+) -> FeatureSet:
+    """Features of all chips in all views and both orientations, from the cache or made now.
+
+    A mirrored map is turned back, so that cell (i, j) of both orientations is the same part of the face.
+
+    Args:
+        chips: What to encode.
+        views: Names for `view`.
+        encoder: Frozen, without flip averaging of its own: both orientations are kept apart here.
+        cache: Folder of caches.
+        seed: Of the degradations.
+        progress: Called as the work goes on.
+
+    Raises:
+        TgfrError: There is not enough room on the disk; the message has the estimate.
+    """
+    spec = encoder.spec
+    count, width = len(chips), len(views)
+    key = hashlib.sha256(repr((chips.folder.name, tuple(views), spec, seed)).encode()).hexdigest()[:16]
+    folder = cache / f"features-{key}"
+    folder.mkdir(parents=True, exist_ok=True)
+    shapes: dict[str, tuple[tuple[int, ...], npt.DTypeLike]] = {
+        "vectors": ((count, width, 2, spec.dim), np.float32),
+        "regions": ((count, width, 2, *spec.regions), np.float16),
+    }
+    state = folder / "rows_done"
+    done = int(state.read_text()) if state.is_file() else 0
+    if not done:
+        need = sum(int(np.prod(shape)) * np.dtype(kind).itemsize for shape, kind in shapes.values())
+        free = shutil.disk_usage(folder).free
+        if need > 0.95 * free:
+            raise TgfrError(
+                f"feature cache {folder}", found=f"{free / 1e9:.1f} GB free", expected=f"{need / 1e9:.1f} GB"
+            )
+        progress(f"features, {need / 1e9:.2f} GB", 0, count)
+    arrays = {
+        name: np.lib.format.open_memmap(folder / f"{name}.npy", "r+" if done else "w+", kind, shape)
+        for name, (shape, kind) in shapes.items()
+    }
+    while done < count:
+        rows = range(done, min(done + BLOCK, count))
+        for at, name in enumerate(views):
+            for start in range(rows.start, rows.stop, ENCODE_BATCH):
+                part = slice(start, min(start + ENCODE_BATCH, rows.stop))
+                pixels = np.stack(
+                    [view(chips.pixels[i], name, chips.sha256[i], seed) for i in range(part.start, part.stop)]
+                )
+                for side, oriented in enumerate((pixels, pixels[:, :, ::-1])):
+                    vectors, regions = encoder.encode(np.ascontiguousarray(oriented))
+                    arrays["vectors"][part, at, side] = vectors.cpu().numpy()
+                    arrays["regions"][part, at, side] = (regions.flip(3) if side else regions).cpu().numpy()
+        for array in arrays.values():
+            array.flush()
+        done = rows.stop
+        temporary = state.with_suffix(".tmp")
+        temporary.write_text(str(done))
+        temporary.replace(state)
+        progress("faces encoded", done, count)
+    return FeatureSet(
+        tuple(views), *(np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("vectors", "regions"))
+    )

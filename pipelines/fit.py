@@ -1,0 +1,229 @@
+"""What is fitted after the two training steps: block centres and quality on train, score weights on valid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pipelines.train_steps import TrainSet, epoch_rng
+from tgfr_search.data.datasets import FeatureSet
+from tgfr_search.data.regimes import CONSTANT, assign
+from tgfr_search.data.sampling import IntArray
+from tgfr_search.encoders.base import FaceFeatures
+from tgfr_search.evaluation.identification import mate_ranks, rank_k
+from tgfr_search.model.scoring import MODE_TERMS, TERMS, ScoreModel
+from tgfr_search.model.tgfr import TGFR
+from tgfr_search.types import FloatArray, Templates
+
+CENTRE_FACES = 4096
+QUALITY_STEPS = 1200
+SCORE_STEPS = 60
+VERIFICATION_WEIGHT = 0.5
+"""Of the verification loss beside the ranking loss when score weights are fitted."""
+
+
+@dataclass(frozen=True)
+class ValidSet:
+    """What everything is tuned on; its views are the levels of the quality ladder, best first.
+
+    Attributes:
+        features: Of N faces.
+        names: N row names.
+        subjects: int64 [N], numbered.
+        captions: N tuples of lines.
+    """
+
+    features: FeatureSet
+    names: list[str]
+    subjects: IntArray
+    captions: list[tuple[str, ...]]
+
+    def trial(self) -> tuple[IntArray, IntArray]:
+        """Closed-set roles of PROTOCOL.md 4: (gallery rows: first image of a subject by name, probe rows: the rest)."""
+        order = np.array(sorted(range(len(self.names)), key=self.names.__getitem__))
+        first = order[np.unique(self.subjects[order], return_index=True)[1]]
+        return first, np.setdiff1d(order, first)
+
+
+def fit_centres(model: TGFR, train: TrainSet, seed: int, constant: bool) -> None:
+    """Mean unit vector of each trained block over undegraded and degraded train faces, written into the model."""
+    rng = epoch_rng(seed, "centres", 0)
+    rows = rng.choice(len(train.subjects), size=min(CENTRE_FACES, len(train.subjects)), replace=False)
+    sums: dict[str, Tensor] = {}
+    model.eval()
+    with torch.inference_mode():
+        for start in range(0, len(rows), 256):
+            part = rows[start : start + 256]
+            faces = train.features.batch(part, 0)
+            faces = FaceFeatures(*(x.to(model.device) for x in faces))
+            lines = [(CONSTANT,) if constant else train.captions[i] for i in part]
+            one = [(own[int(rng.integers(len(own)))],) for own in lines]
+            blocks, _, _ = model.raw_blocks(faces, one)
+            for name, block in blocks.items():
+                sums[name] = sums.get(name, torch.zeros_like(block[0])) + F.normalize(block, dim=1).sum(dim=0)
+    for name, total in sums.items():
+        # A control's captions are all one sentence: its caption block is constant and its centred norm would be noise.
+        getattr(model, f"centre_{name}").copy_(total / len(rows))
+
+
+def fit_quality(model: TGFR, train: TrainSet, seed: int) -> float:
+    """Trains the quality head on cos(degraded, original) of train faces, both less the mean face.
+
+    The encoder's vectors share a large common part: uncentred, even a ruined face has a cosine above 0.9.
+
+    Returns:
+        Mean absolute error of the last steps.
+    """
+    rng = epoch_rng(seed, "quality", 0)
+    views = len(train.features.views)
+    optimiser = torch.optim.AdamW(model.quality.parameters(), 1e-3, weight_decay=1e-2)
+    model.quality.train()
+    errors = []
+    some = rng.choice(len(train.subjects), size=min(CENTRE_FACES, len(train.subjects)), replace=False)
+    mean = torch.from_numpy(train.features.vectors[some, 0].mean(axis=(0, 1))).to(model.device)
+    for step in range(QUALITY_STEPS):
+        rows = rng.integers(len(train.subjects), size=256)
+        view = rng.integers(views, size=256)
+        faces = FaceFeatures(*(x.to(model.device) for x in train.features.batch(rows, view)))
+        original = torch.from_numpy(train.features.vectors[rows, 0].mean(axis=1)).to(model.device)
+        target = F.cosine_similarity(faces.global_ - mean, original - mean, dim=1).clamp(0, 1)
+        predicted = model.quality(faces)
+        loss = F.smooth_l1_loss(predicted, target, beta=0.05)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        for group in optimiser.param_groups:
+            group["lr"] = 1e-3 * (1 - step / QUALITY_STEPS)
+        optimiser.step()
+        errors.append(float((predicted.detach() - target).abs().mean()))
+    model.quality.eval()
+    return float(np.mean(errors[-100:]))
+
+
+def embed_set(
+    model: TGFR, features: FeatureSet, view: int, captions: Sequence[tuple[str, ...]]
+) -> tuple[Templates, FloatArray]:
+    """Templates and predicted quality of all faces of a set in one view."""
+    templates, quality = [], []
+    for start in range(0, len(captions), 128):
+        rows = np.arange(start, min(start + 128, len(captions)))
+        faces = FaceFeatures(*(x.to(model.device) for x in features.batch(rows, view)))
+        out = model.embed(faces, captions[start : start + 128])
+        templates.append(out.templates)
+        quality.append(out.quality)
+    return Templates.concat(templates), np.concatenate(quality)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Closed-set searches of valid at every level, as the term scores that the score model weighs.
+
+    Attributes:
+        scores: float32 [P, G, T], one slice a term.
+        quality: float32 [P].
+        mate: int64 [P], column of the own subject.
+        level: int64 [P].
+        terms: T names.
+    """
+
+    scores: Tensor
+    quality: Tensor
+    mate: Tensor
+    level: IntArray
+    terms: tuple[str, ...]
+
+
+def make_trial(model: TGFR, valid: ValidSet, seed: int, *, lines: int | None = None, constant: bool = False) -> Trial:
+    """Runs valid's searches in the `own` regime (or `constant`), all levels.
+
+    Args:
+        model: Trained so far.
+        valid: The set.
+        seed: Of the caption draws.
+        lines: Enrol at most this many lines a gallery image (speed); None enrols all.
+        constant: The image-only control's regime.
+    """
+    gallery_rows, probe_rows = valid.trial()
+    numbers = [str(s) for s in valid.subjects]
+    text = assign("constant" if constant else "own", valid.names, numbers, valid.captions, seed)
+    subset = FeatureSet(
+        valid.features.views, valid.features.vectors[gallery_rows], valid.features.regions[gallery_rows]
+    )
+    gallery, _ = embed_set(model, subset, 0, [text.gallery[i][:lines] for i in gallery_rows])
+    probes_of = FeatureSet(valid.features.views, valid.features.vectors[probe_rows], valid.features.regions[probe_rows])
+    column = {int(subject): at for at, subject in enumerate(valid.subjects[gallery_rows])}
+    mate = np.array([column[int(s)] for s in valid.subjects[probe_rows]])
+    scores, quality = [], []
+    for view in range(len(valid.features.views)):
+        probes, predicted = embed_set(model, probes_of, view, [text.probe[i] for i in probe_rows])
+        scores.append(np.stack([probes.blocks[p] @ gallery.blocks[g].T for p, g in TERMS.values()], axis=2))
+        quality.append(predicted)
+    views = len(valid.features.views)
+    return Trial(
+        torch.from_numpy(np.concatenate(scores)),
+        torch.from_numpy(np.concatenate(quality)),
+        torch.from_numpy(np.tile(mate, views)),
+        np.repeat(np.arange(views), len(probe_rows)),
+        tuple(TERMS),
+    )
+
+
+def fit_mode(
+    trial: Trial, terms: Sequence[str], centres: Mapping[str, float], with_quality: bool
+) -> tuple[dict[str, tuple[float, float]], tuple[float, float]]:
+    """Weights of some terms, w(q) = w0·(1 − q) + w1·q with w0, w1 ≥ 0 (it cannot turn negative between), and c(q).
+
+    Minimises −log softmax of the mate among the gallery (ranking) plus a balanced logistic loss (one threshold for all
+    probes). Scores are brought to unit spread first: raw cosines of the face encoder and of the trained blocks differ
+    twentyfold.
+
+    Returns:
+        Term → (a, b), and the (a, b) of c(q), as `ScoreModel` has them.
+    """
+    x = trial.scores[:, :, [trial.terms.index(term) for term in terms]]
+    spread = x.flatten(0, 1).std(dim=0).clamp_min(1e-6)
+    x = (x - torch.tensor([centres.get(term, 0.0) for term in terms])) / spread
+    q = trial.quality if with_quality else torch.zeros_like(trial.quality)
+    raw = torch.zeros(2, len(terms), requires_grad=True)
+    offset = torch.tensor([-5.0, -5.0], requires_grad=True)
+    optimiser = torch.optim.LBFGS([raw, offset], max_iter=SCORE_STEPS, line_search_fn="strong_wolfe")
+    same = F.one_hot(trial.mate, x.shape[1]).bool()
+
+    def loss() -> Tensor:
+        optimiser.zero_grad()
+        ends = F.softplus(raw)
+        logits = torch.einsum("pgt,pt->pg", x, (1 - q)[:, None] * ends[0] + q[:, None] * ends[1])
+        shifted = logits + ((1 - q) * offset[0] + q * offset[1])[:, None]
+        verification = F.softplus(-shifted[same]).mean() + F.softplus(shifted[~same]).mean()
+        value = F.cross_entropy(logits, trial.mate) + VERIFICATION_WEIGHT * verification
+        value.backward()
+        return value
+
+    optimiser.step(loss)
+    low, high = (F.softplus(raw) / spread).detach().tolist()
+    weights = {term: (a, b - a if with_quality else 0.0) for term, a, b in zip(terms, low, high, strict=True)}
+    c0, c1 = offset.detach().tolist()
+    return weights, (c0, c1 - c0 if with_quality else 0.0)
+
+
+def fit_scores(trial: Trial, modes: Mapping[str, Sequence[str]] = MODE_TERMS) -> ScoreModel:
+    """Score weights of some modes."""
+    # The mean impostor cosine of the frozen block, over searches of all qualities.
+    impostors = ~F.one_hot(trial.mate, trial.scores.shape[1]).bool()
+    centres = {"face": float(trial.scores[:, :, trial.terms.index("face")][impostors].mean())}
+    fitted = {mode: fit_mode(trial, terms, centres, mode != "caption") for mode, terms in modes.items()}
+    return ScoreModel({m: w for m, (w, _) in fitted.items()}, centres, {m: c for m, (_, c) in fitted.items()})
+
+
+def rank1_by_level(trial: Trial, scores: ScoreModel, mode: str) -> list[float]:
+    """Rank-1 of valid at every level with the given weights."""
+    q = trial.quality.numpy()
+    total = np.zeros(trial.scores.shape[:2], dtype=np.float32)
+    for term, (a, b) in scores.weights[mode].items():
+        total += np.maximum(0, a + b * q)[:, None] * trial.scores[:, :, trial.terms.index(term)].numpy()
+    ranks = mate_ranks(total, trial.mate.numpy(), np.arange(total.shape[1]))
+    return [float(rank_k(ranks[trial.level == level], 1).value or 0.0) for level in range(int(trial.level.max()) + 1)]

@@ -1,0 +1,248 @@
+"""Enrol a gallery: photos with captions → rows of an index, resumable, nothing lost to one bad photo."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from indexer import Block, Contract, NotAnIndexError, QuarantineRecord, RowBatch, Store, Writer
+from pipelines.embed import EmbeddedBatch, embed_records
+from tgfr_search.data.manifest import read_records
+from tgfr_search.data.rows import Problem
+from tgfr_search.errors import FaceError
+from tgfr_search.faces.decode import read_bytes
+from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.types import LEAD_NOTICE, ByteArray, Record
+
+COMMIT_ROWS = 512
+COMMIT_SECONDS = 30.0
+CROP_QUALITY = 90
+
+Progress = Callable[[int, int], None]
+"""(images done, images expected)."""
+
+
+@dataclass
+class IndexSummary:
+    """What a run of `index` did; the JSON of the command.
+
+    Attributes:
+        index: Directory.
+        index_id: UUID of the index.
+        generation: Commits behind it now.
+        model_id: What encoded.
+        enrolled: Rows added by this run.
+        unchanged: Images that were enrolled already, with the same bytes, subject and captions.
+        replaced: Of the added rows, those that took the place of an older row of the same name.
+        duplicates: Images whose very bytes, subject and captions were already enrolled under another name.
+        quarantined: Reason code → images that could not be enrolled (this run and earlier ones).
+        ignored: Files of the gallery folder that are no images.
+        without_caption: Rows of this run without a caption.
+        captions_truncated: Caption lines of this run that were longer than the text encoder reads.
+        rows: Rows in the index now.
+        subjects: Subjects in the index now.
+        seconds: Wall time of the run.
+        notice: What scores mean.
+    """
+
+    index: str
+    index_id: str = ""
+    generation: int = 0
+    model_id: str = ""
+    enrolled: int = 0
+    unchanged: int = 0
+    replaced: int = 0
+    duplicates: int = 0
+    quarantined: dict[str, int] = field(default_factory=dict)
+    ignored: int = 0
+    without_caption: int = 0
+    captions_truncated: int = 0
+    rows: int = 0
+    subjects: int = 0
+    seconds: float = 0.0
+    notice: str = LEAD_NOTICE
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+def contract_of(model: FaceTextModel) -> Contract:
+    """The contract of an index whose templates `model` makes."""
+    return Contract(tuple(Block(name, dim) for name, dim in model.tgfr.layout), model.contract)
+
+
+def open_or_create(path: Path, model: FaceTextModel) -> Store:
+    """The index at `path`, made where there is none.
+
+    Raises:
+        ContractMismatchError: It was made with another model, encoder, alignment or preprocessing.
+        IndexerError: There is something else at `path`, or the index is damaged.
+    """
+    contract = contract_of(model)
+    try:
+        return Store.open(path, contract)
+    except NotAnIndexError:
+        return Store.create(path, contract)
+
+
+def source_key(sha256: str, record: Record) -> str:
+    """What identifies an enrolled image for a resumed run: its bytes, whose it is, what was said of it."""
+    return _sha256(sha256, str(record.subject_id), json.dumps(record.captions), json.dumps(dict(record.metadata)))
+
+
+def index_gallery(
+    gallery: Path,
+    out: Path,
+    model: FaceTextModel,
+    *,
+    captions: Path | None = None,
+    split: str | None = None,
+    finder: FaceFinder | None = None,
+    workers: int | None = None,
+    crops: bool = True,
+    progress: Progress = lambda done, expected: None,
+) -> IndexSummary:
+    """Enrols every image of a gallery that is not enrolled yet.
+
+    Rows are committed every few hundred; a kill loses at most what was not committed, and the next run goes on there.
+
+    Args:
+        gallery: Folder, image Parquet, or table of images.
+        out: Index directory, made if it is not there.
+        model: What encodes.
+        captions: Captions table of a folder.
+        split: Rows of a table with a column `split`.
+        finder: How photos become faces.
+        workers: Processes that find faces; None is one a core, 0 none.
+        crops: Keep the aligned face with its row, for contact sheets and for re-encoding.
+        progress: Called after every batch.
+
+    Raises:
+        InputError: The gallery or its captions are not what they should be.
+        NothingUsableError: There is no image at all.
+        IndexerError: The index refuses the model, is locked, damaged, or the disk is full.
+    """
+    started = time.monotonic()
+    finder = finder or FaceFinder()
+    problems: list[Problem] = []
+    records = read_records(gallery, captions=captions, split=split, on_problem=problems.append)
+    store = open_or_create(out, model)
+    summary = IndexSummary(str(out), model_id=model.model_id, ignored=records.ignored)
+    with store.writer() as writer:
+        run = _Run(store, writer, summary, finder, crops)
+        committed = time.monotonic()
+        for batch in embed_records(run.fresh(records), model, finder, workers):
+            run.enrol(batch)
+            progress(run.done, records.estimate)
+            if run.pending >= COMMIT_ROWS or time.monotonic() - committed > COMMIT_SECONDS:
+                run.commit()
+                committed = time.monotonic()
+        writer.quarantine(QuarantineRecord(p.name or "?", p.reason.value, p.detail, "") for p in problems)
+        run.commit()
+    info = store.info()
+    summary.index_id, summary.generation = store.index_id, store.generation
+    summary.quarantined = dict(Counter(record.reason for record in store.quarantined()))
+    summary.rows, summary.subjects = info["rows"], info["subjects"]
+    summary.seconds = round(time.monotonic() - started, 2)
+    return summary
+
+
+class _Run:
+    """One run's bookkeeping: what is there already, what is new, what takes an older row's place."""
+
+    def __init__(self, store: Store, writer: Writer, summary: IndexSummary, finder: FaceFinder, crops: bool) -> None:
+        self.writer, self.summary, self.crops = writer, summary, crops
+        self.options = repr(finder.options)
+        self.row_of = store.rows_by_image()
+        self.keys = {key for _, key in self.row_of.values()}
+        self.refused = {record.image: record.source_key for record in store.quarantined()}
+        self.key_of: dict[str, str] = {}
+        self.done = self.pending = 0
+
+    def fresh(self, records: Iterator[Record]) -> Iterator[Record]:
+        """The records that this run must encode; the others are counted."""
+        for record in records:
+            try:
+                data = record.data if record.data is not None else read_bytes(str(record.path))
+            except FaceError as error:
+                self._refuse(record, error, "")
+                self.done += 1
+                continue
+            digest = hashlib.sha256(data).hexdigest()
+            key = source_key(digest, record)
+            if self.row_of.get(record.name, (0, ""))[1] == key:
+                self.summary.unchanged += 1
+            elif key in self.keys:
+                self.summary.duplicates += 1
+            elif self.refused.get(record.name) == _sha256(key, self.options):
+                pass  # refused before with the same bytes and options: it still stands in quarantine
+            else:
+                self.keys.add(key)
+                self.key_of[record.name] = key
+                yield record
+                continue
+            self.done += 1
+
+    def enrol(self, batch: EmbeddedBatch) -> None:
+        """Adds a batch's rows and quarantines its failures."""
+        self.done += len(batch.records) + len(batch.failed)
+        for record, error in batch.failed:
+            key = self.key_of.pop(record.name)
+            self.keys.discard(key)
+            self._refuse(record, error, _sha256(key, self.options))
+        if batch.templates is None:
+            return
+        old = [self.row_of[r.name][0] for r in batch.records if r.name in self.row_of]
+        if old:
+            self.writer.delete(row_ids=old)
+        self.writer.add(
+            RowBatch(
+                subject_ids=[str(r.subject_id) for r in batch.records],
+                images=[r.name for r in batch.records],
+                source_keys=[self.key_of.pop(r.name) for r in batch.records],
+                image_sha256s=[face.source_sha256 for face in batch.faces],
+                captions=[r.captions for r in batch.records],
+                blocks=batch.templates.blocks,
+                metadata=[r.metadata for r in batch.records],
+                quality=[
+                    {**face.quality.as_dict(), "predicted": round(float(q), 4), "faces": face.faces_found}
+                    for face, q in zip(batch.faces, batch.quality, strict=True)
+                ],
+                chips=[encode_crop(face.pixels) if self.crops else None for face in batch.faces],
+            )
+        )
+        self.pending += len(batch.records)
+        self.summary.enrolled += len(batch.records)
+        self.summary.replaced += len(old)
+        self.summary.without_caption += sum(not r.captions for r in batch.records)
+        self.summary.captions_truncated += batch.truncated
+
+    def commit(self) -> None:
+        """Makes everything so far durable."""
+        self.writer.commit()
+        self.pending = 0
+
+    def _refuse(self, record: Record, error: FaceError, key: str) -> None:
+        self.writer.quarantine([QuarantineRecord(record.name, error.reason.value, error.detail, key)])
+
+
+def encode_crop(chip: ByteArray) -> bytes:
+    """An aligned face as JPEG."""
+    buffer = io.BytesIO()
+    Image.fromarray(chip).save(buffer, "JPEG", quality=CROP_QUALITY)
+    return buffer.getvalue()
+
+
+def _sha256(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,262 @@
+"""Search an index with a probe image, a description, or both."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from indexer import Store, SubjectHit
+from pipelines.index import IndexSummary, contract_of, index_gallery
+from tgfr_search.errors import InputError
+from tgfr_search.faces.finder import FaceFinder, Photo
+from tgfr_search.model.checkpoint import FaceTextModel, load_model
+from tgfr_search.model.scoring import resolve_mode
+from tgfr_search.types import (
+    QUERY_MODES,
+    AlignedFace,
+    ByteArray,
+    FloatArray,
+    QueryMode,
+    QueryResult,
+    SearchHit,
+    Templates,
+)
+
+Image = str | Path | bytes | ByteArray
+"""A path, the encoded bytes of a photo, or its pixels (uint8 [H, W, 3], RGB)."""
+
+
+class Gallery:
+    """An index with the model that made it: the typed face of the command line.
+
+    >>> gallery = Gallery.open("tgfr-index")
+    >>> result = gallery.query("probe.jpg", caption="a young man with black hair and glasses")
+    >>> result.candidates[0].subject_id
+
+    Attributes:
+        store: The index.
+        model: What encodes probes.
+        finder: How probe photos become faces.
+    """
+
+    def __init__(self, store: Store, model: FaceTextModel, finder: FaceFinder | None = None) -> None:
+        self.store, self.model, self.finder = store, model, finder or FaceFinder()
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        model: str | Path | FaceTextModel | None = None,
+        device: str = "auto",
+        finder: FaceFinder | None = None,
+        backend: str = "flat",
+    ) -> Gallery:
+        """Opens an index for searching.
+
+        Args:
+            path: Index directory.
+            model: A loaded model, a shipped name or a checkpoint folder; None is the default.
+            device: Where probes are encoded.
+            finder: How probe photos become faces.
+            backend: `flat` (FAISS) or `exact` (NumPy).
+
+        Raises:
+            ContractMismatchError: The index was made with another model, encoder, alignment or preprocessing.
+            IndexerError: There is no index, or it is damaged.
+            CheckpointError: The model cannot be loaded.
+        """
+        store = Store.open(path, backend=backend)  # before the model is loaded: a wrong path should be told at once
+        loaded = model if isinstance(model, FaceTextModel) else load_model(model, device=device)
+        store.contract.require(contract_of(loaded), str(path))
+        return cls(store, loaded, finder)
+
+    @classmethod
+    def build(
+        cls,
+        source: str | Path,
+        path: str | Path,
+        *,
+        model: str | Path | FaceTextModel | None = None,
+        device: str = "auto",
+        **options: Any,
+    ) -> tuple[Gallery, IndexSummary]:
+        """Enrols a gallery (see `pipelines.index.index_gallery` for `options`) and opens it."""
+        loaded = model if isinstance(model, FaceTextModel) else load_model(model, device=device)
+        summary = index_gallery(Path(source), Path(path), loaded, **options)
+        return cls(Store.open(path, contract_of(loaded)), loaded, options.get("finder")), summary
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def query(
+        self,
+        image: Image | None = None,
+        *,
+        caption: str | Sequence[str] = (),
+        top_k: int = 10,
+        mode: QueryMode = "auto",
+        aggregate: Literal["max", "mean"] = "max",
+    ) -> QueryResult:
+        """Ranks the gallery's subjects for one probe.
+
+        Args:
+            image: The probe photo, or None to search by description alone.
+            caption: What a witness said: one text or several lines.
+            top_k: Candidates returned; fewer where the gallery has fewer subjects.
+            mode: `auto` and `fused` use all there is; `image` and `caption` use that alone.
+            aggregate: A subject's score is its best row's, or the mean over its rows.
+
+        Raises:
+            InputError: Neither image nor caption, or the mode needs what is not there.
+            FaceError: The photo gives no usable face.
+        """
+        return self.query_many([(image, caption)], top_k=top_k, mode=mode, aggregate=aggregate)[0]
+
+    def query_many(
+        self,
+        probes: Sequence[tuple[Image | None, str | Sequence[str]]],
+        *,
+        top_k: int = 10,
+        mode: QueryMode = "auto",
+        aggregate: Literal["max", "mean"] = "max",
+    ) -> list[QueryResult]:
+        """Ranks the gallery's subjects for each of several probes, encoded and searched as one batch.
+
+        Args:
+            probes: (image or None, caption line or lines) of each.
+            top_k: As `query`.
+            mode: As `query`.
+            aggregate: As `query`.
+
+        Returns:
+            One result a probe, in order; timings are the batch's, shared evenly.
+
+        Raises:
+            InputError, FaceError: As `query`; the batch has no partial result.
+        """
+        if top_k < 1:
+            raise InputError("top_k", found=str(top_k), expected="1 or more")
+        if mode not in QUERY_MODES:
+            raise InputError("mode", found=repr(mode), expected=f"one of: {', '.join(QUERY_MODES)}")
+        if not probes:
+            return []
+        clock = _Clock()
+        lines = [_lines(caption) for _, caption in probes]
+        modes = [_mode(mode, image, own) for (image, _), own in zip(probes, lines, strict=True)]
+        use_image = [m in ("image", "fused") for m in modes]
+        photos = [_load(self.finder, image) if use else None for (image, _), use in zip(probes, use_image, strict=True)]
+        self.store.load()
+        clock.lap("load")
+        faces = [self.finder.cut(photo) if photo else None for photo in photos]
+        clock.lap("detect")
+        queries, quality = self._encode(faces, lines, modes)
+        clock.lap("encode")
+        hits = self.store.search_subjects(queries, top_k, aggregate)
+        offsets = [self.model.scoring.offset(m, float(q)) for m, q in zip(modes, quality, strict=True)]
+        candidates = [self._candidates(*each) for each in zip(hits, queries, offsets, strict=True)]
+        clock.lap("search")
+        return [
+            QueryResult(
+                candidates=candidates[i],
+                probe={
+                    **_seen(faces[i], float(quality[i])),
+                    "captions_truncated": self.model.tgfr.tokenize(lines[i]).truncated if lines[i] else 0,
+                },
+                mode=modes[i],
+                weights=self.model.scoring.at(modes[i], float(quality[i])),
+                offset=offsets[i],
+                model_id=self.model.model_id,
+                index_id=f"{self.store.index_id}@{self.store.generation}",
+                timing_ms=clock.share(len(probes)),
+            )
+            for i in range(len(probes))
+        ]
+
+    def _encode(
+        self, faces: Sequence[AlignedFace | None], lines: Sequence[tuple[str, ...]], modes: Sequence[str]
+    ) -> tuple[FloatArray, FloatArray]:
+        """Query vectors [N, D_total] and predicted quality [N] (0 where there is no face)."""
+        layout = self.model.tgfr.layout
+        blocks = {name: np.zeros((len(modes), dim), np.float32) for name, dim in layout}
+        quality = np.zeros(len(modes), np.float32)
+        with_face = [i for i, face in enumerate(faces) if face is not None]
+        without = [i for i, face in enumerate(faces) if face is None]
+        for rows in (with_face, without):
+            if not rows:
+                continue
+            chips = (
+                np.stack([face.pixels for i in rows if (face := faces[i]) is not None]) if rows is with_face else None
+            )
+            out = self.model.embed(chips, [() if modes[i] == "image" else lines[i] for i in rows])
+            for name, block in out.templates.blocks.items():
+                blocks[name][rows] = block
+            if chips is not None:
+                quality[rows] = out.quality
+        return self.model.scoring.queries(Templates(blocks), quality, modes, layout), quality
+
+    def _candidates(self, hits: Sequence[SubjectHit], query: FloatArray, offset: float) -> tuple[SearchHit, ...]:
+        rows = self.store.rows([hit.row_id for hit in hits], chips=False)
+        parts = self.store.split(self.store.vectors([hit.row_id for hit in hits]) * query)
+        return tuple(
+            SearchHit(
+                rank=at + 1,
+                subject_id=hit.subject_id,
+                row_id=hit.row_id,
+                score=hit.score + offset,
+                blocks={name: float(part[at].sum()) for name, part in parts.items()},
+                image=row.image,
+                caption=" ".join(row.captions),
+            )
+            for at, (hit, row) in enumerate(zip(hits, rows, strict=True))
+        )
+
+
+class _Clock:
+    """Milliseconds of each stage."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self.at = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name], self.at = 1000 * (now - self.at), now
+
+    def share(self, count: int) -> dict[str, float]:
+        return {name: round(ms / count, 3) for name, ms in self.laps.items()}
+
+
+def _lines(caption: str | Sequence[str]) -> tuple[str, ...]:
+    lines = (caption,) if isinstance(caption, str) else tuple(caption)
+    return tuple(line.strip() for line in lines if line and line.strip())
+
+
+def _mode(mode: str, image: Image | None, lines: tuple[str, ...]) -> str:
+    resolved = resolve_mode(mode, image is not None, bool(lines))
+    if not resolved:
+        found = "neither an image nor a description" if image is None and not lines else f"no {mode}"
+        raise InputError("query", found=found, expected="a probe image, --caption, or both, as --mode asks")
+    return resolved
+
+
+def _load(finder: FaceFinder, image: Image | None) -> Photo:
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise InputError("probe pixels", found=f"{image.dtype} {image.shape}", expected="uint8 [H, W, 3], RGB")
+        return Photo(image, hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest())
+    assert image is not None  # a mode that uses an image has one
+    return finder.load(image)
+
+
+def _seen(face: AlignedFace | None, predicted: float) -> dict[str, Any]:
+    """What the answer says of the probe's photo."""
+    if face is None:
+        return {"sha256": None, "quality": None, "faces": 0}
+    quality = {**face.quality.as_dict(), "predicted": round(predicted, 4)}
+    return {"sha256": face.source_sha256, "quality": quality, "faces": face.faces_found}

@@ -1,0 +1,129 @@
+"""The contact sheet of one query: probe, description, candidates and their scores, as one HTML page or one PNG."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from pipelines.index import encode_crop
+from pipelines.query import Gallery
+from tgfr_search.errors import InputError
+from tgfr_search.types import QueryResult, SearchHit
+
+COLUMNS = 5
+FACE = 150
+CELL = (170, 214)
+MISSING = "no picture kept"
+
+STYLE = """
+:root{color-scheme:light dark}
+body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem}
+.lead{border-left:4px solid #b45309;padding:.4rem .8rem;background:#b453091a}
+.probe{display:flex;gap:1.2rem;align-items:flex-start;margin:1.2rem 0}
+.grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(170px,1fr));gap:1rem}
+figure{margin:0;border:1px solid #8884;border-radius:8px;padding:.6rem}
+img,.none{width:150px;height:150px;display:block;border-radius:4px;object-fit:cover}
+.none{background:#8883;display:grid;place-items:center;font-size:12px}
+figcaption{font-size:13px;overflow-wrap:anywhere}
+b.rank{font-size:1.1rem}
+.bar{display:flex;height:6px;margin:.35rem 0;background:#8882}
+small{opacity:.75}
+"""
+COLOURS = {"face": "#2563eb", "shared_face": "#0891b2", "caption": "#d97706", "fused": "#9333ea"}
+
+
+def write_sheet(
+    path: Path, gallery: Gallery, result: QueryResult, probe: Path | None, caption: tuple[str, ...]
+) -> None:
+    """Writes the sheet.
+
+    Args:
+        path: `.html` or `.png`.
+        gallery: Where the candidates' crops are.
+        result: What was found.
+        probe: The probe photo, if there was one.
+        caption: The description, if there was one.
+
+    Raises:
+        InputError: Another ending.
+    """
+    chip = None if probe is None else encode_crop(gallery.finder.find(str(probe)).pixels)
+    rows = gallery.store.rows([hit.row_id for hit in result.candidates])
+    crops = [row.chip for row in rows]
+    if path.suffix.lower() == ".html":
+        path.write_text(_html(result, chip, crops, caption), encoding="utf-8")
+    elif path.suffix.lower() == ".png":
+        _png(result, chip, crops, caption).save(path)
+    else:
+        raise InputError(str(path), found=f"ending {path.suffix!r}", expected=".html or .png")
+
+
+def _picture(data: bytes | None) -> str:
+    if data is None:
+        return f'<div class="none">{MISSING}</div>'
+    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(data).decode()}">'
+
+
+def _bar(hit: SearchHit) -> str:
+    """Share of each block in the score's positive part: what speaks for this candidate."""
+    total = sum(max(0.0, value) for value in hit.blocks.values()) or 1.0
+    parts = (
+        f'<i style="width:{100 * max(0.0, value) / total:.1f}%;background:{COLOURS.get(name, "#666")}" '
+        f'title="{html.escape(name)} {value:.3f}"></i>'
+        for name, value in hit.blocks.items()
+    )
+    return f'<div class="bar">{"".join(parts)}</div>'
+
+
+def _html(result: QueryResult, chip: bytes | None, crops: list[bytes | None], caption: tuple[str, ...]) -> str:
+    cards = "".join(
+        f'<figure>{_picture(crop)}<figcaption><b class="rank">{hit.rank}</b> {html.escape(hit.subject_id)}'
+        f"<br>score {hit.score:.3f}{_bar(hit)}<small>{html.escape(hit.image)}<br>"
+        f"{html.escape(hit.caption[:160])}</small></figcaption></figure>"
+        for hit, crop in zip(result.candidates, crops, strict=True)
+    )
+    legend = " · ".join(f'<span style="color:{colour}">■</span> {name}' for name, colour in COLOURS.items())
+    quality = result.probe.get("quality")
+    seen = "" if not quality else f"predicted quality {quality['predicted']:.2f} (0 worst, 1 best) · "
+    quoted = html.escape(" ".join(caption)) or "<i>none</i>"
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>Candidates</title><style>{STYLE}</style><h1>Candidates</h1>"
+        f'<p class="lead">{html.escape(result.notice)}</p>'
+        f'<div class="probe">{_picture(chip) if chip else ""}<div><b>Description:</b> {quoted}<br>'
+        f"<b>Search:</b> {html.escape(result.mode)}<br><small>{seen}model {html.escape(result.model_id)} · "
+        f"index {html.escape(result.index_id)}<br>probe sha256 {result.probe['sha256'] or '–'}</small></div></div>"
+        f'<p><small>What speaks for a candidate: {legend}</small></p><div class="grid">{cards}</div></html>'
+    )
+
+
+def _png(result: QueryResult, chip: bytes | None, crops: list[bytes | None], caption: tuple[str, ...]) -> Image.Image:
+    font = ImageFont.load_default(13)
+    lines = -(-len(crops) // COLUMNS)
+    header = FACE + 60
+    page = Image.new("RGB", (COLUMNS * CELL[0] + 20, header + lines * CELL[1] + 20), "white")
+    draw = ImageDraw.Draw(page)
+    draw.text((10, 6), result.notice, "#b45309", font)
+    _paste(page, draw, chip, (10, 30))
+    words = " ".join(caption) or "(no description)"
+    for at, start in enumerate(range(0, min(len(words), 480), 80)):
+        draw.text((FACE + 30, 34 + 18 * at), words[start : start + 80], "black", font)
+    draw.text((FACE + 30, 150), f"{result.mode} search, model {result.model_id}", "#555", font)
+    for at, (hit, crop) in enumerate(zip(result.candidates, crops, strict=True)):
+        x, y = 10 + (at % COLUMNS) * CELL[0], header + (at // COLUMNS) * CELL[1]
+        _paste(page, draw, crop, (x, y))
+        draw.text((x, y + FACE + 4), f"{hit.rank}. {hit.subject_id[:20]}", "black", font)
+        draw.text((x, y + FACE + 22), f"score {hit.score:.3f}", "#555", font)
+    return page
+
+
+def _paste(page: Image.Image, draw: ImageDraw.ImageDraw, data: bytes | None, at: tuple[int, int]) -> None:
+    if data is None:
+        draw.rectangle((*at, at[0] + FACE, at[1] + FACE), outline="#999")
+        draw.text((at[0] + 20, at[1] + 65), MISSING, "#999")
+    else:
+        page.paste(Image.open(io.BytesIO(data)).resize((FACE, FACE)), at)

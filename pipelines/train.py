@@ -1,0 +1,191 @@
+"""Trains a model from a TOML file: features, step 1, step 2, fits, checkpoint. Resumes wherever it was killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import tgfr_search
+from pipelines.chips import Chips, Progress, load_chips, silent
+from pipelines.features import load_features
+from pipelines.fit import (
+    ValidSet,
+    fit_centres,
+    fit_quality,
+    fit_scores,
+    make_trial,
+    rank1_by_level,
+)
+from pipelines.train_steps import TrainSet, align_step, fuse_step, trains_text
+from tgfr_search.data.degrade import LADDER
+from tgfr_search.encoders.base import FaceEncoder, pick_device
+from tgfr_search.encoders.registry import fast_dtype, make_face_encoder, make_text_encoder
+from tgfr_search.errors import InputError
+from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.model.checkpoint import machine, save_model
+from tgfr_search.model.scoring import ScoreModel
+from tgfr_search.model.tgfr import TGFR
+from tgfr_search.options import TrainOptions, to_dict
+
+VALID_LINES = 2
+"""Caption lines enrolled for a gallery image when an epoch is judged; the fits at the end use all of them."""
+
+FUSED_ALONE = ScoreModel(
+    {"fused": {"fused": (1.0, 0.0)}, "image": {"shared_face": (1.0, 0.0)}, "caption": {"caption": (1.0, 0.0)}},
+    {},
+    {"fused": (0.0, 0.0), "image": (0.0, 0.0), "caption": (0.0, 0.0)},
+)
+"""How the paper's systems compare two face-caption pairs: the cosine of their fused vectors."""
+
+LEVELS = ("original", *tuple(LADDER)[1:])
+
+
+def _trainable(chips: Chips) -> tuple[list[int], list[tuple[str, ...]]]:
+    """Rows that have a caption: an image without one has nothing to be paired with."""
+    rows = [i for i, lines in enumerate(chips.captions) if lines]
+    if not rows:
+        raise InputError("training data", found="no image with a caption", expected="a column caption or captions")
+    return rows, [chips.captions[i] for i in rows]
+
+
+class _Rows:
+    """Some rows of a memory-mapped array, without copying it: index [i, …] means row rows[i]."""
+
+    def __init__(self, array: Any, rows: list[int]) -> None:
+        self.array, self.rows = array, np.asarray(rows)
+
+    def __getitem__(self, key: tuple[Any, ...]) -> Any:
+        return self.array[(self.rows[key[0]], *key[1:])]
+
+
+def load_sets(
+    options: TrainOptions, encoder: FaceEncoder, workers: int | None, progress: Progress
+) -> tuple[TrainSet, ValidSet, dict[str, Any]]:
+    """Train and valid with cached features, and what is known of their origin."""
+    data, cache = options.data, Path(options.data.cache)
+    finder = FaceFinder()
+    train = load_chips(Path(data.path), data.train, cache, finder, workers=workers, progress=progress)
+    valid = load_chips(Path(data.path), data.valid, cache, finder, workers=workers, progress=progress)
+    shared = set(train.subjects) & set(valid.subjects)
+    if shared:
+        raise InputError(
+            f"{data.path}", found=f"{len(shared)} subjects in train and valid", expected="disjoint subjects"
+        )
+    features = load_features(train, data.views, encoder, cache, options.seed, progress)
+    valid_features = load_features(valid, LEVELS, encoder, cache, options.seed, progress)
+    rows, captions = _trainable(train)
+    numbers = np.unique([train.subjects[i] for i in rows], return_inverse=True)[1].astype(np.int64)
+    usable = type(features)(features.views, _Rows(features.vectors, rows), _Rows(features.regions, rows))  # type: ignore[arg-type]
+    train_set = TrainSet(usable, numbers, captions)
+    valid_numbers = np.unique(valid.subjects, return_inverse=True)[1].astype(np.int64)
+    origin = {
+        "data_sha256": train.data_sha256,
+        "train_images": len(rows),
+        "train_subjects": train_set.subject_count,
+        "valid_images": len(valid),
+        "not_detected": {"train": train.failures, "valid": valid.failures},
+    }
+    return train_set, ValidSet(valid_features, valid.names, valid_numbers, valid.captions), origin
+
+
+def train(
+    options: TrainOptions, folder: Path, *, workers: int | None = None, progress: Progress = silent
+) -> dict[str, Any]:
+    """Runs a training configuration to its checkpoint.
+
+    Args:
+        options: The configuration.
+        folder: Run folder: states, logs, and the finished model in `model/`.
+        workers: Processes that find faces.
+        progress: Called as the work goes on.
+
+    Returns:
+        What the checkpoint's provenance says.
+    """
+    started = time.time()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "options.json").write_text(json.dumps(to_dict(options), indent=1))
+    device = pick_device(options.device)
+    dtype = fast_dtype(device) if options.precision == "auto" else getattr(torch, options.precision)
+    o = options.model
+    encoder = make_face_encoder(o.face_encoder, device, dtype, flip=False, regions=o.regions)
+    train_set, valid_set, origin = load_sets(options, encoder, workers, progress)
+    torch.manual_seed(options.seed)
+    text = make_text_encoder(o.text_encoder, (line for own in train_set.captions for line in own))
+    model = TGFR(text, o, face_dim=encoder.spec.dim, region_channels=encoder.spec.regions[0]).to(device)
+    model.fcam.text_dtype = dtype
+    transformer: Any = getattr(text, "model", None)
+    if device.type == "cpu" and transformer is not None:
+        # torch's fused attention has a slow backward on CPUs: a quarter of a step.
+        transformer.set_attn_implementation("eager")
+    constant = options.align.captions == "constant"
+    log = _logger(folder, progress)
+
+    def validate(terms: tuple[str, ...]) -> Callable[[TGFR], float]:
+        def judge(candidate: TGFR) -> float:
+            # Centres and quality move with the weights, so they are fitted before every look at valid.
+            fit_centres(candidate, train_set, options.seed, constant)
+            trial = make_trial(candidate, valid_set, options.seed, lines=VALID_LINES, constant=constant)
+            levels = rank1_by_level(trial, fit_scores(trial, {"fused": terms}), "fused")
+            log("valid", 0, dict(zip(LEVELS, levels, strict=True)))
+            return float(np.mean(levels))
+
+        return judge
+
+    fit_quality(model, train_set, options.seed)
+    every = options.score == "blocks"
+    aligned = ("face", "shared_face", "caption", "caption_to_face", "face_to_caption")
+    align_step(model, train_set, options, folder / "align", validate(aligned if every else aligned[1:3]), log)
+    fuse_step(model, train_set, options, folder / "fuse", validate((*aligned, "fused") if every else ("fused",)), log)
+    fit_centres(model, train_set, options.seed, constant)
+    quality_error = fit_quality(model, train_set, options.seed)
+    trial = make_trial(model, valid_set, options.seed, constant=constant)
+    scoring = fit_scores(trial) if every else FUSED_ALONE
+    provenance = {
+        **origin,
+        "options": to_dict(options),
+        "package": tgfr_search.__version__,
+        "machine": machine(),
+        "seconds": round(time.time() - started),
+        "quality_mean_absolute_error": quality_error,
+        "valid_rank1": {
+            mode: dict(zip(LADDER, rank1_by_level(trial, scoring, mode), strict=True)) for mode in scoring.weights
+        },
+        "licence": "Trained on MM-CelebA-HQ / CelebA: non-commercial research only.",
+    }
+    # A text encoder that was taken as it is and not trained is named, not copied.
+    untrained = Path(o.text_encoder).is_dir() and not trains_text(options)
+    target = folder / "model"
+    place = os.path.relpath(o.text_encoder, target) if untrained else "text"
+    model_id = save_model(target, model, o, scoring, name=options.name, text=place, provenance=provenance)
+    return {"model_id": model_id, "folder": str(folder / "model"), **provenance}
+
+
+def _logger(folder: Path, progress: Progress) -> Callable[[str, int, dict[str, float]], None]:
+    """Scalars to TensorBoard event files where tensorboard is installed, and always to a JSON-lines file."""
+    lines = folder / "log.jsonl"
+    writer: Any = None
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+
+        writer = SummaryWriter(str(folder / "tensorboard"))
+    except ImportError:
+        pass
+
+    def log(step_name: str, step: int, values: dict[str, float]) -> None:
+        with lines.open("a") as file:
+            file.write(json.dumps({"time": round(time.time(), 1), "step": step_name, "at": step, **values}) + "\n")
+        if writer is not None:
+            for name, value in values.items():
+                writer.add_scalar(f"{step_name}/{name}", value, step)
+        shown = " ".join(f"{name} {value:.4g}" for name, value in values.items())
+        progress(f"{step_name} {shown}", step, 0)
+
+    return log

@@ -1,0 +1,265 @@
+"""The two training steps of the paper (§4.2) over cached face features, each resumable at every epoch.
+
+What is drawn in an epoch depends on (seed, step, epoch) alone, and the state written after an epoch is complete, so a
+run that was killed and resumed ends with the same weights as one that was not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from pipelines.lines import LineCache
+from tgfr_search.data.datasets import FeatureSet, TrainBatch, training_batches
+from tgfr_search.data.regimes import CONSTANT
+from tgfr_search.data.sampling import IntArray
+from tgfr_search.encoders.base import FaceFeatures
+from tgfr_search.losses.identity import ArcFace
+from tgfr_search.losses.info_nce import info_nce
+from tgfr_search.losses.total import FCAMLoss
+from tgfr_search.model.fcam import SharedFeatures
+from tgfr_search.model.tgfr import TGFR
+from tgfr_search.options import TrainOptions
+
+LENGTH_GROUP = 32
+"""Lines that are padded to one length in step 1."""
+
+Log = Callable[[str, int, dict[str, float]], None]
+"""(step name, global step, scalars)."""
+
+
+@dataclass(frozen=True)
+class TrainSet:
+    """What is trained on: faces with at least one caption.
+
+    Attributes:
+        features: Of N faces.
+        subjects: int64 [N], numbered 0 … S−1.
+        captions: N non-empty tuples of lines.
+    """
+
+    features: FeatureSet
+    subjects: IntArray
+    captions: list[tuple[str, ...]]
+
+    @property
+    def subject_count(self) -> int:
+        """S."""
+        return int(self.subjects.max()) + 1
+
+
+class RunState:
+    """The complete state of a step after an epoch: parameters, optimiser, best validation value. No pickle.
+
+    Args:
+        folder: Where it is kept; one file, replaced whole.
+        module: Everything that has trained parameters or buffers.
+        optimiser: Its moments are part of the state.
+    """
+
+    def __init__(self, folder: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+        self.path = folder / "state.safetensors"
+        self.module, self.optimiser = module, optimiser
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def save(self, epoch: int, extra: dict[str, Any]) -> None:
+        """Writes the state after `epoch` epochs."""
+        tensors = {f"module/{name}": tensor.detach().contiguous() for name, tensor in self.module.state_dict().items()}
+        for index, slots in self.optimiser.state_dict()["state"].items():
+            for name, value in slots.items():
+                if value is not None:
+                    tensors[f"optimiser/{index}/{name}"] = torch.as_tensor(value).clone()
+        temporary = self.path.with_suffix(".tmp")
+        save_file(tensors, temporary, {"epoch": str(epoch), "extra": json.dumps(extra)})
+        temporary.replace(self.path)
+
+    def load(self) -> tuple[int, dict[str, Any]]:
+        """Restores the state; returns (epochs done, extra), or (0, {}) where there is none."""
+        if not self.path.is_file():
+            return 0, {}
+        tensors = load_file(self.path)
+        with safe_open(self.path, framework="pt") as file:
+            meta = file.metadata()
+        state = {name.removeprefix("module/"): t for name, t in tensors.items() if name.startswith("module/")}
+        self.module.load_state_dict(state)
+        slots: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in tensors.items():
+            if key.startswith("optimiser/"):
+                _, index, name = key.split("/")
+                slots.setdefault(int(index), {})[name] = tensor
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": slots, "param_groups": groups})
+        return int(meta["epoch"]), json.loads(meta["extra"])
+
+
+def trains_text(options: TrainOptions) -> bool:
+    """Whether step 1 changes the text encoder; one constant sentence would only make it forget."""
+    return options.align.text_lr > 0 and options.align.captions != "constant"
+
+
+def epoch_rng(seed: int, step: str, epoch: int) -> np.random.Generator:
+    """The generator of one epoch; also seeds torch, for dropout."""
+    key = [seed, *step.encode(), epoch]
+    torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
+    return np.random.default_rng(key)
+
+
+def _to(batch: TrainBatch, device: torch.device) -> tuple[FaceFeatures, Tensor]:
+    return FaceFeatures(*(part.to(device) for part in batch.faces)), batch.subjects.to(device)
+
+
+def align_step(
+    model: TGFR, train: TrainSet, options: TrainOptions, folder: Path, validate: Callable[[TGFR], float], log: Log
+) -> None:
+    """Step 1: trains text encoder, projections and IMIM with Eq. 8; leaves `model` at the epoch that valid prefers.
+
+    Args:
+        model: Changed in place.
+        train: Training faces and captions.
+        options: The run's.
+        folder: For states that a resumed run starts from.
+        validate: Higher is better; called after every epoch.
+        log: Called with scalars.
+    """
+    o, device = options.align, model.device
+    loss = FCAMLoss(train.subject_count, options.loss).to(device)
+    text = list(model.fcam.text.parameters())
+    heads = [p for name, p in model.fcam.named_parameters() if not name.startswith("text.")] + list(loss.parameters())
+    groups = [{"params": heads, "lr": o.head_lr, "weight_decay": 0.0}]
+    if trains_text(options):
+        groups.append({"params": text, "lr": o.text_lr, "weight_decay": o.weight_decay})
+    else:
+        for parameter in text:
+            parameter.requires_grad_(False)
+    optimiser = torch.optim.AdamW(groups)
+    peaks = [group["lr"] for group in optimiser.param_groups]
+    state = RunState(folder, nn.ModuleList([model, loss]), optimiser)
+    done, extra = state.load()
+    best = extra.get("best", -math.inf)
+    per_epoch = max(1, len(train.subjects) // o.batch)
+    total, warmup = o.epochs * per_epoch, max(1, int(o.warmup * o.epochs * per_epoch))
+    for epoch in range(done, o.epochs):
+        model.train()
+        step = epoch * per_epoch
+        for batch in _epoch(train, options, "align", epoch, o.batch):
+            # Linear warm-up, then a cosine to nothing: the fine-tuned encoder ends with small steps.
+            share = min(1.0, (step + 1) / warmup) * 0.5 * (1 + math.cos(math.pi * min(1.0, step / total)))
+            for group, peak in zip(optimiser.param_groups, peaks, strict=True):
+                group["lr"] = peak * share
+            faces, subjects = _to(batch, device)
+            face, regions = model.fcam.face(faces)
+            caption, words, mask = encode_lines(model, batch.captions)
+            parts = loss(SharedFeatures(face, caption, regions, words, mask), subjects)
+            optimiser.zero_grad(set_to_none=True)
+            parts["total"].backward()
+            torch.nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], o.clip)
+            optimiser.step()
+            step += 1
+            if step % 10 == 0:
+                log("align", step, {name: float(value.detach()) for name, value in parts.items()})
+        best = _after_epoch(model, validate, log, "align", epoch, best, folder)
+        state.save(epoch + 1, {"best": best})
+    model.load_state_dict(load_file(folder / "best.safetensors"))
+
+
+def fuse_step(
+    model: TGFR, train: TrainSet, options: TrainOptions, folder: Path, validate: Callable[[TGFR], float], log: Log
+) -> None:
+    """Step 2: trains the fusion with the identity loss over the frozen step-1 model; arguments as `align_step`'s."""
+    o, device = options.fuse, model.device
+    for parameter in model.fcam.parameters():
+        parameter.requires_grad_(False)
+    classifier = ArcFace(dict(model.layout)["fused"], train.subject_count, o.scale, o.margin).to(device)
+    parameters = [*model.fusion.parameters(), *classifier.parameters()]
+    optimiser: torch.optim.Optimizer
+    if o.optimiser == "sgd":
+        optimiser = torch.optim.SGD(parameters, o.lr, momentum=o.momentum, weight_decay=o.weight_decay)
+    else:
+        optimiser = torch.optim.AdamW(parameters, o.lr, weight_decay=o.weight_decay)
+    state = RunState(folder, nn.ModuleList([model.fusion, classifier]), optimiser)
+    done, extra = state.load()
+    best = extra.get("best", -math.inf)
+    per_epoch = max(1, 2 * len(train.subjects) // o.batch)
+    if done < o.epochs:
+        model.eval()
+        constant = options.align.captions == "constant"
+        every = [CONSTANT] if constant else [line for own in train.captions for line in own]
+        cache = LineCache(model, every, torch.float16)
+    for epoch in range(done, o.epochs):
+        model.eval()
+        model.fusion.train()
+        step = epoch * per_epoch
+        for group in optimiser.param_groups:
+            group["lr"] = o.lr * 0.1 ** sum(epoch >= milestone for milestone in o.milestones)
+        for batch in _epoch(train, options, "fuse", epoch, o.batch // 2):
+            faces, subjects = _to(batch, device)
+            with torch.no_grad():
+                face, regions = model.fcam.face(faces)
+                caption, words, mask = (part.to(device) for part in cache.batch(batch.captions)[:3])
+                shared = SharedFeatures(face, caption, regions, words, mask)
+            fused = model.fusion(shared)
+            parts = {"identity": classifier(fused, subjects)}
+            if o.contrastive:
+                half = len(subjects) // 2
+                parts["contrastive"] = info_nce(fused[:half], fused[half:], subjects[:half], 0.1)
+            total = parts["identity"] + o.contrastive * parts.get("contrastive", torch.zeros((), device=device))
+            optimiser.zero_grad(set_to_none=True)
+            total.backward()
+            torch.nn.utils.clip_grad_norm_(parameters, options.align.clip)
+            optimiser.step()
+            step += 1
+            if step % 10 == 0:
+                log("fuse", step, {name: float(value.detach()) for name, value in parts.items()})
+        best = _after_epoch(model, validate, log, "fuse", epoch, best, folder)
+        state.save(epoch + 1, {"best": best})
+    model.load_state_dict(load_file(folder / "best.safetensors"))
+
+
+def encode_lines(model: TGFR, lines: list[str]) -> tuple[Tensor, Tensor, Tensor]:
+    """c, W and mask of a batch of lines, equal ones encoded once, in groups of similar length.
+
+    Half of a mixed batch would be padding.
+    """
+    distinct = sorted(set(lines), key=lambda line: (len(line), line))
+    parts = []
+    for start in range(0, len(distinct), LENGTH_GROUP):
+        parts.append(model.fcam.caption(model.tokenize(distinct[start : start + LENGTH_GROUP])))
+    longest = max(mask.shape[1] for _, _, mask in parts)
+    at = {line: row for row, line in enumerate(distinct)}
+    back = torch.tensor([at[line] for line in lines], device=model.device)
+    caption = torch.cat([part[0] for part in parts])[back]
+    words = torch.cat([nn.functional.pad(w, (0, 0, 0, longest - w.shape[1])) for _, w, _ in parts])[back]
+    mask = torch.cat([nn.functional.pad(m, (0, longest - m.shape[1])) for _, _, m in parts])[back]
+    return caption, words, mask
+
+
+def _epoch(train: TrainSet, options: TrainOptions, step: str, epoch: int, batch: int) -> Iterator[TrainBatch]:
+    rng = epoch_rng(options.seed, step, epoch)
+    constant = options.align.captions == "constant"
+    return training_batches(
+        train.features, train.subjects, train.captions, batch, rng, constant=constant, flip=options.model.flip
+    )
+
+
+def _after_epoch(
+    model: TGFR, validate: Callable[[TGFR], float], log: Log, step: str, epoch: int, best: float, folder: Path
+) -> float:
+    """Validates; keeps the model's weights where they are the best so far."""
+    model.eval()
+    value = validate(model)
+    log(step, epoch + 1, {"valid": value})
+    if value > best:
+        temporary = folder / "best.tmp"
+        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, temporary)
+        temporary.replace(folder / "best.safetensors")
+    return max(best, value)

@@ -1,0 +1,115 @@
+"""Photos as a poorer camera would have taken them: the quality ladder of the benchmark, written to files."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from pipelines.chips import Progress, silent
+from tgfr_search.data.degrade import LADDER, degrade, degrade_photo
+from tgfr_search.data.manifest import IMAGE_SUFFIXES, read_records
+from tgfr_search.errors import FaceError, InputError
+from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.types import ByteArray
+
+JPEG_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif"}
+JPEG_QUALITY = 97
+"""High: what this file adds must stay far below what the level does."""
+
+
+@dataclass
+class WorsenSummary:
+    """What was written.
+
+    Attributes:
+        level: Of the quality ladder.
+        seed: Of the noise.
+        written: Photos written.
+        refused: Name → why a photo was not: unreadable, or without a face to measure its size by.
+    """
+
+    level: str
+    seed: int
+    written: int = 0
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return vars(self)
+
+
+def worsen(
+    source: Path,
+    out: Path,
+    level: str,
+    *,
+    seed: int = 0,
+    finder: FaceFinder | None = None,
+    progress: Progress = silent,
+) -> WorsenSummary:
+    """Degrades a photo, or every photo of a folder, as the benchmark degrades it at that level and seed.
+
+    A whole photo is reduced relative to the size of its face and enlarged again; a ready chip (`aligned`) as a chip.
+
+    Args:
+        source: A photo or a folder.
+        out: The file or the folder to write; names below a folder stay as they are. What is not JPEG becomes PNG and
+            gets that ending behind its own.
+        level: Of the quality ladder.
+        seed: Another seed gives another noise.
+        finder: How photos become faces.
+        progress: Called as the work goes on.
+
+    Raises:
+        InputError: No such level or source, or the output would overwrite the source.
+        NothingUsableError: The folder has no image.
+    """
+    if level not in LADDER:
+        raise InputError(f"level {level!r}", expected=f"of: {', '.join(LADDER)}")
+    if source.resolve() == out.resolve():
+        raise InputError(f"{out}", found="the source itself", expected="another place", do="give another OUT")
+    finder, summary = finder or FaceFinder(), WorsenSummary(level, seed)
+    if source.is_dir():
+        # Listed before anything is written: OUT may lie inside IN.
+        records = list(read_records(source, on_problem=lambda problem: None))
+        photos = [(record.name, str(record.path), out / record.name) for record in records]
+    elif source.suffix.lower() in IMAGE_SUFFIXES:
+        inside = out.is_dir() or out.suffix.lower() not in IMAGE_SUFFIXES
+        photos = [(source.name, str(source), out / source.name if inside else out)]
+    else:
+        found = "no such file or folder" if not source.exists() else "a file of another kind"
+        raise InputError(f"{source}", found=found, expected="a photo or a folder of photos")
+    for done, (name, path, target) in enumerate(photos):
+        try:
+            _write(target, _worse(finder, path, level, seed))
+            summary.written += 1
+        except FaceError as error:
+            summary.refused[name] = str(error)
+        progress("photos degraded", done + 1, len(photos))
+    return summary
+
+
+def _worse(finder: FaceFinder, path: str, level: str, seed: int) -> ByteArray:
+    photo = finder.load(path)
+    face = finder.cut(photo)
+    if finder.options.aligned:
+        return degrade(face.pixels, level, key=photo.sha256, seed=seed)
+    return degrade_photo(photo.pixels, face.quality.inter_eye_px, level, key=photo.sha256, seed=seed)
+
+
+def _write(target: Path, pixels: ByteArray) -> None:
+    """As JPEG or PNG, by the ending; whole or not at all."""
+    jpeg = target.suffix.lower() in JPEG_SUFFIXES
+    if not jpeg and target.suffix.lower() != ".png":
+        target = target.with_name(f"{target.name}.png")
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {"quality": JPEG_QUALITY, "subsampling": 0} if jpeg else {}
+    Image.fromarray(pixels).save(buffer, "JPEG" if jpeg else "PNG", **options)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f"{target.name}.tmp")
+    temporary.write_bytes(buffer.getvalue())
+    temporary.replace(target)

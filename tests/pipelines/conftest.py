@@ -1,0 +1,57 @@
+"""A small gallery of people who do not exist, indexed once with the shipped model."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipelines.demo import write_demo
+from pipelines.index import IndexSummary, index_gallery
+from tgfr_search.model.checkpoint import FaceTextModel, load_model
+
+PEOPLE = 12
+
+
+@pytest.fixture(scope="session")
+def model() -> FaceTextModel:
+    return load_model(device="cpu")
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo") / "data"
+    write_demo(folder, people=PEOPLE, views=3, seed=3)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def enrolled(demo: Path, model: FaceTextModel, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, IndexSummary]:
+    path = tmp_path_factory.mktemp("enrolled") / "index"
+    return path, index_gallery(demo / "gallery", path, model, workers=0)
+
+
+@pytest.fixture
+def index(enrolled: tuple[Path, IndexSummary], tmp_path: Path) -> Path:
+    """A copy of the index that a test may change."""
+    return Path(shutil.copytree(enrolled[0], tmp_path / "index"))
+
+
+@pytest.fixture
+def gallery_folder(demo: Path, tmp_path: Path) -> Path:
+    """A copy of the first six people's gallery that a test may change, without captions."""
+    folder = tmp_path / "gallery"
+    for source in sorted((demo / "gallery").iterdir())[:6]:
+        if source.is_dir():
+            shutil.copytree(source, folder / source.name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def captions(demo: Path) -> dict[str, list[str]]:
+    """Row name → its lines."""
+    out: dict[str, list[str]] = {}
+    with (demo / "gallery/captions.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            out.setdefault(row["image"], []).append(row["caption"])
+    return out

@@ -1,0 +1,199 @@
+"""Training on people who do not exist: end to end, killed and resumed, repeatable, and what it refuses."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import pipelines.train_steps
+from pipelines.train import load_sets, train
+from tgfr_search.encoders.registry import make_face_encoder
+from tgfr_search.errors import InputError
+from tgfr_search.model.checkpoint import FaceTextModel, load_model, save_model
+from tgfr_search.model.scoring import ScoreModel
+from tgfr_search.options import (
+    AlignOptions,
+    DataOptions,
+    FuseOptions,
+    LossOptions,
+    ModelOptions,
+    TrainOptions,
+)
+
+
+@pytest.fixture(scope="module")
+def dataset(demo: Path, captions: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo gallery as a data set Parquet: eight subjects to train on, four to tune on."""
+    images = sorted(p for p in (demo / "gallery").rglob("*.png"))
+    names = [p.relative_to(demo / "gallery").as_posix() for p in images]
+    people = sorted({name.split("/")[0] for name in names})
+    path = tmp_path_factory.mktemp("set") / "faces.parquet"
+    pq.write_table(
+        pa.table(
+            {
+                "image": [p.read_bytes() for p in images],
+                "file": names,
+                "identity": [people.index(name.split("/")[0]) for name in names],
+                "captions": [captions[name] for name in names],
+                "split": ["train" if people.index(name.split("/")[0]) < 8 else "valid" for name in names],
+            }
+        ),
+        path,
+    )
+    return path
+
+
+@pytest.fixture
+def options(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainOptions:
+    cache = tmp_path_factory.getbasetemp() / "training-cache"  # made by the first test, read by the others
+    return TrainOptions(
+        name="tiny",
+        device="cpu",
+        precision="float32",
+        data=DataOptions(path=str(dataset), views=("original", "bad", "random0"), cache=str(cache)),
+        model=ModelOptions(text_encoder="bilstm", face_hidden=16, fused_dim=32),
+        loss=LossOptions(identity=1.0),
+        align=AlignOptions(epochs=2, batch=4, text_lr=1e-3),
+        fuse=FuseOptions(epochs=2, batch=8),
+    )
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer fitting steps: what is tested is that they happen, not how well they fit."""
+    monkeypatch.setattr("pipelines.fit.QUALITY_STEPS", 20)
+    monkeypatch.setattr("pipelines.fit.SCORE_STEPS", 5)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return {**load_file(folder / "model.safetensors"), **load_file(folder / "text/model.safetensors")}
+
+
+def test_killed_in_the_middle_it_ends_with_the_same_weights(
+    options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(options, tmp_path / "whole", workers=0)
+    assert whole["train_subjects"] == 8
+    assert set(whole["valid_rank1"]) == {"image", "caption", "fused"}
+
+    class KilledError(BaseException):
+        pass
+
+    real = pipelines.train_steps.RunState.save
+    saves = 0
+
+    def save_and_die(self: pipelines.train_steps.RunState, epoch: int, extra: dict[str, float]) -> None:
+        nonlocal saves
+        real(self, epoch, extra)
+        saves += 1
+        if saves in (1, 3):  # after the first epoch of either step
+            raise KilledError
+
+    monkeypatch.setattr(pipelines.train_steps.RunState, "save", save_and_die)
+    for _ in range(2):
+        with pytest.raises(KilledError):
+            train(options, tmp_path / "resumed", workers=0)
+    resumed = train(options, tmp_path / "resumed", workers=0)
+    assert saves == 4  # no epoch was run twice
+    one, other = weights(tmp_path / "whole/model"), weights(tmp_path / "resumed/model")
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert resumed["model_id"] == whole["model_id"]
+    lines = [json.loads(line) for line in (tmp_path / "whole/log.jsonl").read_text().splitlines()]
+    assert {"align", "fuse", "valid"} <= {line["step"] for line in lines}
+    assert list((tmp_path / "whole/tensorboard").glob("events.out.tfevents.*"))
+
+
+def test_the_checkpoint_loads_and_embeds(options: TrainOptions, tmp_path: Path) -> None:
+    train(options, tmp_path / "run", workers=0)
+    model = load_model(tmp_path / "run/model", device="cpu", verify=True)
+    assert model.config["provenance"]["data_sha256"]
+    assert model.config["provenance"]["options"]["name"] == "tiny"
+    chips = np.random.default_rng(0).integers(0, 255, (2, 150, 150, 3), dtype=np.uint8)
+    out = model.embed(chips, [("a man",), ()])
+    assert out.templates.present("fused").tolist() == [True, False]
+    assert any(value != 0 for value in model.tgfr.centre_caption.tolist())
+
+
+@pytest.mark.parametrize("system", ["control", "flf", "cgfr"])
+def test_the_other_systems_train_with_the_same_code(options: TrainOptions, tmp_path: Path, system: str) -> None:
+    changed = {
+        "control": dataclasses.replace(options, align=dataclasses.replace(options.align, captions="constant")),
+        "flf": dataclasses.replace(
+            options,
+            score="fused",
+            model=dataclasses.replace(options.model, fusion="flf"),
+            loss=LossOptions(wrcl=0, cicl=0, imcl=0, identity=1),
+        ),
+        "cgfr": dataclasses.replace(
+            options,
+            score="fused",
+            model=dataclasses.replace(options.model, fusion="cgfr", text_refinement=True),
+            loss=LossOptions(wrcl=0, cicl=0, imcl=0, identity=1, cmpc=1, damsm=1),
+            align=dataclasses.replace(options.align, text_lr=0.0),
+        ),
+    }[system]
+    result = train(changed, tmp_path / "run", workers=0)
+    scoring = load_model(tmp_path / "run/model", device="cpu").scoring
+    assert (scoring.weights["fused"] == {"fused": (1.0, 0.0)}) == (changed.score == "fused")
+    assert result["model_id"].startswith("tiny-")
+
+
+def test_a_caption_belongs_to_its_image(options: TrainOptions, captions: dict[str, list[str]]) -> None:
+    """The authors' loader gave every image the first file's captions; ours must not."""
+    from pipelines.train_steps import epoch_rng
+    from tgfr_search.data.datasets import training_batches
+
+    encoder = make_face_encoder("dlib-resnet", torch.device("cpu"), torch.float32, flip=False, regions="256x4x4")
+    train_set, valid_set, _ = load_sets(options, encoder, 0, lambda *a: None)
+    assert len(valid_set.names) > 4
+    seen = set()
+    for batch in training_batches(train_set.features, train_set.subjects, train_set.captions, 4, epoch_rng(0, "t", 0)):
+        half = len(batch.rows) // 2
+        assert len(set(batch.subjects[:half].tolist())) == half
+        assert batch.subjects[:half].equal(batch.subjects[half:])
+        for row, line, subject in zip(batch.rows, batch.captions, batch.subjects.tolist(), strict=True):
+            assert line in train_set.captions[row]
+            assert train_set.subjects[row] == subject
+            seen.add(int(row))
+    assert len(seen) == len(train_set.subjects)
+    assert {line for own in train_set.captions for line in own} <= {line for own in captions.values() for line in own}
+
+
+def test_subjects_in_both_splits_are_refused(options: TrainOptions, dataset: Path, tmp_path: Path) -> None:
+    table = pq.read_table(dataset)
+    column = table.schema.get_field_index("identity")
+    mixed = table.set_column(column, "identity", pa.array([1] * len(table)))
+    pq.write_table(mixed, tmp_path / "mixed.parquet")
+    data = dataclasses.replace(options.data, path=str(tmp_path / "mixed.parquet"))
+    with pytest.raises(InputError, match="1 subjects in train and valid"):
+        train(dataclasses.replace(options, data=data), tmp_path / "run", workers=0)
+
+
+def test_a_damaged_checkpoint_is_refused(model: FaceTextModel, tmp_path: Path) -> None:
+    from tgfr_search.errors import CheckpointError
+
+    with pytest.raises(CheckpointError, match=r"no config\.json"):
+        load_model(tmp_path / "nowhere")
+    folder = tmp_path / "copy"
+    options = ModelOptions(**{**model.config["model"]})
+    scores = ScoreModel({"image": {"face": (1.0, 0.0)}}, {}, {"image": (0.0, 0.0)})
+    save_model(folder, model.tgfr, options, scores, name="copy", text="text", provenance={})
+    assert load_model(folder, device="cpu", verify=True).model_id.startswith("copy-")
+    data = bytearray((folder / "model.safetensors").read_bytes())
+    data[-50] ^= 1
+    (folder / "model.safetensors").write_bytes(bytes(data))
+    with pytest.raises(CheckpointError, match="another digest"):
+        load_model(folder, device="cpu", verify=True)
+    (folder / "model.safetensors").write_bytes(bytes(data[: len(data) // 2]))
+    with pytest.raises(CheckpointError, match=r"model\.safetensors"):
+        load_model(folder, device="cpu")
+    (folder / "config.json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"config\.json"):
+        load_model(folder, device="cpu")

@@ -1,0 +1,57 @@
+"""Every configuration in configs/ is read strictly and builds the model that it names."""
+
+from pathlib import Path
+
+import pytest
+
+from tgfr_search.errors import OptionsError
+from tgfr_search.model.tgfr import make_fusion
+from tgfr_search.options import TrainOptions, from_dict, load_toml, to_dict
+
+CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").rglob("*.toml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_configuration(path: Path) -> None:
+    options = load_toml(path, TrainOptions)
+    make_fusion(options.model)
+    assert options.align.epochs > 0
+    assert from_dict(to_dict(options), TrainOptions, "again") == options
+
+
+def test_the_printed_values_are_the_papers() -> None:
+    options = load_toml(CONFIGS[0].parent / "tgfr.toml", TrainOptions)
+    loss = options.loss
+    assert (loss.wrcl, loss.identity, loss.cicl, loss.imcl) == (1.0, 100.0, 2.0, 1.0)
+    assert (options.align.head_lr, options.align.weight_decay) == (1e-3, 0.01)
+    fuse = options.fuse
+    assert (fuse.optimiser, fuse.lr, fuse.momentum, fuse.weight_decay) == ("sgd", 0.1, 0.9, 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name = 'x'\nlearning_rate = 1", r"unknown key 'learning_rate'.*expected: one of: name, seed"),
+        ("name = 'x'\n[align]\nepoch = 1", r"align: unknown key 'epoch'.*epochs, batch"),
+        ("seed = 1", r"missing key 'name'"),
+        ("name = 'x'\nseed = 'one'", r"seed.*'one' \(str\).*int"),
+        ("name = 'x'\n[align]\nepochs = true", r"epochs.*True \(bool\).*int"),
+        ("name = 'x'\nalign = 3", r"align.*int.*a table"),
+        ("name = 'x'\n[data]\nviews = 'original'", r"views.*str.*a list"),
+        ("name = ", r"options\.toml.*valid TOML"),
+    ],
+)
+def test_mistakes_are_told(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "options.toml").write_text(text)
+    with pytest.raises(OptionsError, match=message):
+        load_toml(tmp_path / "options.toml", TrainOptions)
+
+
+def test_a_whole_number_is_a_float_where_one_is_wanted(tmp_path: Path) -> None:
+    (tmp_path / "o.toml").write_text("name = 'x'\n[loss]\nidentity = 3")
+    assert load_toml(tmp_path / "o.toml", TrainOptions).loss.identity == 3.0
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(OptionsError, match="No such file"):
+        load_toml(tmp_path / "o.toml", TrainOptions)

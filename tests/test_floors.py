@@ -1,0 +1,101 @@
+"""Imports go down only (ARCHITECTURE): read from the source, not from what happens to be loaded."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("tgfr_search", "indexer", "pipelines", "benchmarks")
+
+FLOOR_0 = {"tgfr_search.types", "tgfr_search.errors", "tgfr_search.options"}
+FLOOR_3 = {
+    "tgfr_search",
+    "tgfr_search.cli",
+    "tgfr_search.cli_benchmark",
+    "tgfr_search.cli_options",
+    "tgfr_search.console",
+    "tgfr_search.__main__",
+}
+FLOOR_0_LIBRARIES = {"numpy"}
+INDEXER_LIBRARIES = {"numpy", "pyarrow", "faiss"}
+
+
+def floor(module: str) -> int:
+    if module in FLOOR_0:
+        return 0
+    if module in FLOOR_3 or module.startswith("benchmarks"):
+        return 3
+    return 2 if module.startswith("pipelines") else 1
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imports(path: Path) -> set[str]:
+    """Every module imported anywhere in the file; `from a import b` counts as a.b where that is a module."""
+    out = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            out.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            assert node.module is not None
+            out.update(
+                full if (full := f"{node.module}.{alias.name}") in MODULES else node.module for alias in node.names
+            )
+    return out
+
+
+def own(name: str) -> bool:
+    return name.split(".")[0] in PACKAGES
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_imports_go_down_only(module: str) -> None:
+    here = floor(module)
+    for name in imports(MODULES[module]):
+        if name == "tgfr_search":
+            # The version number and nothing else: `Gallery` is loaded only when somebody asks for it by name.
+            continue
+        if not own(name):
+            if here == 0:
+                top = name.split(".")[0]
+                assert top in FLOOR_0_LIBRARIES or top in sys.stdlib_module_names, f"{module} imports {name}"
+            if module.startswith("indexer"):
+                top = name.split(".")[0]
+                assert top in INDEXER_LIBRARIES or top in sys.stdlib_module_names, f"{module} imports {name}"
+            continue
+        assert name in MODULES, f"{module} imports {name}, which is not there"
+        assert floor(name) <= here, f"{module} (floor {here}) imports {name} (floor {floor(name)})"
+        if module.startswith("indexer") or name.startswith("indexer"):
+            same = module.split(".")[0] == name.split(".")[0] == "indexer"
+            assert same or (not module.startswith("indexer") and here >= 2), (
+                f"{module} and {name} must not know each other"
+            )
+
+
+def test_an_index_opens_and_searches_without_torch() -> None:
+    code = "import sys, indexer; sys.exit('torch' in sys.modules or 'tgfr_search' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_a_worker_that_finds_faces_does_not_load_torch() -> None:
+    code = "import sys, pipelines.find; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_the_command_line_loads_nothing_heavy_for_help() -> None:
+    code = "import sys, tgfr_search.cli; sys.exit(bool({'torch', 'transformers', 'dlib', 'faiss'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -1,0 +1,21 @@
+"""Text-guided face search: a poor probe image and a witness's description against one gallery.
+
+`Gallery` is the way in: `Gallery.open("tgfr-index").query("probe.jpg", caption="…")`. It is imported when first asked
+for, so that the floors below (and a look at `__version__`) do not load torch.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipelines.query import Gallery as Gallery
+
+__version__ = "0.1.0"
+__all__ = ["Gallery", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Gallery":
+        from pipelines.query import Gallery
+
+        return Gallery
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

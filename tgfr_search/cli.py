@@ -1,0 +1,273 @@
+"""The command line: one command is one pipeline function. It parses, calls and prints, and alone sets exit codes.
+
+Exit codes: 0 done, 1 nothing usable, 2 bad input, 3 done in part (some images are in quarantine).
+Heavy imports are inside the commands, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import tgfr_search
+from indexer.errors import IndexerError
+from tgfr_search import console
+from tgfr_search.cli_benchmark import benchmark, degrade
+from tgfr_search.cli_options import PARTIAL, Aligned, Device, Json, Multiple, make_finder
+from tgfr_search.errors import TgfrError
+from tgfr_search.types import LEAD_NOTICE, QUERY_MODES
+
+app = typer.Typer(
+    name="tgfr-search",
+    help=f"Text-guided face search. {LEAD_NOTICE}",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+model_app = typer.Typer(help="Models: what is installed, what it was trained on.", no_args_is_help=True)
+app.add_typer(model_app, name="model")
+
+Index = Annotated[Path, typer.Option("--index", help="Index directory.", envvar="TGFR_INDEX", show_envvar=True)]
+Out = Annotated[Path, typer.Option("--out", help="Index directory.", envvar="TGFR_INDEX", show_envvar=True)]
+Model = Annotated[str | None, typer.Option("--model", help="Shipped model or checkpoint folder.")]
+DEFAULT_INDEX = Path("tgfr-index")
+
+
+@app.command()
+def index(
+    gallery: Annotated[Path, typer.Argument(help="Folder of photos, image Parquet, or table of images.")],
+    out: Out = DEFAULT_INDEX,
+    captions: Annotated[Path | None, typer.Option(help="captions.csv, .jsonl or .parquet of a folder.")] = None,
+    split: Annotated[str | None, typer.Option(help="Rows of a table with a column `split`.")] = None,
+    on_multiple: Multiple = "largest",
+    aligned: Aligned = False,
+    workers: Annotated[int | None, typer.Option(help="Processes that find faces; default one a core.")] = None,
+    crops: Annotated[bool, typer.Option(help="Keep the aligned face with its row.")] = True,
+    model: Model = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Enrol a gallery. A second run adds only what is new; an interrupted one goes on where it was."""
+    from pipelines.index import index_gallery
+    from tgfr_search.model.checkpoint import load_model
+
+    with console.progress("enrolling", quiet=as_json) as progress:
+        summary = index_gallery(
+            gallery,
+            out,
+            load_model(model, device=device),
+            captions=captions,
+            split=split,
+            finder=make_finder(on_multiple, aligned),
+            workers=workers,
+            crops=crops,
+            progress=progress,
+        )
+    console.emit(summary.as_dict(), as_json, lambda: console.pairs(summary.as_dict()))
+    if not summary.rows:
+        raise typer.Exit(1)
+    if summary.quarantined:
+        raise typer.Exit(PARTIAL)
+
+
+@app.command()
+def query(
+    probe: Annotated[Path | None, typer.Argument(help="Probe photo; leave out to search by description alone.")] = None,
+    index: Index = DEFAULT_INDEX,
+    caption: Annotated[list[str] | None, typer.Option(help="What a witness said; may be given several times.")] = None,
+    top_k: Annotated[int, typer.Option(help="Candidates shown.")] = 10,
+    mode: Annotated[str, typer.Option(help=f"One of: {', '.join(QUERY_MODES)}.")] = "auto",
+    aggregate: Annotated[str, typer.Option(help="A subject's score: `max` of its rows, or `mean`.")] = "max",
+    on_multiple: Multiple = "largest",
+    aligned: Aligned = False,
+    sheet: Annotated[
+        list[Path] | None, typer.Option(help="Also write a contact sheet: probe, candidates, scores (.html or .png).")
+    ] = None,
+    model: Model = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Rank the gallery's subjects for a probe image, a description, or both."""
+    from pipelines.query import Gallery
+
+    gallery = Gallery.open(index, model=model, device=device, finder=make_finder(on_multiple, aligned))
+    result = gallery.query(
+        None if probe is None else str(probe),
+        caption=caption or (),
+        top_k=top_k,
+        mode=mode,  # type: ignore[arg-type]
+        aggregate=aggregate,  # type: ignore[arg-type]
+    )
+    for path in sheet or ():
+        from pipelines.sheet import write_sheet
+
+        write_sheet(path, gallery, result, probe, tuple(caption or ()))
+
+    def show() -> None:
+        blocks = list(result.candidates[0].blocks) if result.candidates else []
+        rows = [
+            [
+                str(c.rank),
+                c.subject_id,
+                f"{c.score:.3f}",
+                *(f"{c.blocks[b]:.3f}" for b in blocks),
+                c.image,
+                c.caption[:60],
+            ]
+            for c in result.candidates
+        ]
+        console.table(f"{result.mode} search", ["rank", "subject", "score", *blocks, "image", "caption"], rows)
+        typer.echo(f"timing ms: {' '.join(f'{k} {v:.1f}' for k, v in result.timing_ms.items())}", err=True)
+        typer.echo(result.notice, err=True)
+
+    console.emit(result.as_dict(), as_json, show)
+
+
+@app.command()
+def info(index: Annotated[Path, typer.Argument(envvar="TGFR_INDEX")] = DEFAULT_INDEX, as_json: Json = False) -> None:
+    """What an index holds: rows, subjects, contract, quarantine."""
+    from indexer import Store
+
+    values = Store.open(index).info()
+    console.emit(values, as_json, lambda: console.pairs(values))
+
+
+@app.command()
+def verify(index: Annotated[Path, typer.Argument(envvar="TGFR_INDEX")] = DEFAULT_INDEX, as_json: Json = False) -> None:
+    """Check every byte of an index; exits 0 only when it is whole."""
+    from dataclasses import asdict
+
+    from indexer import verify as verify_index
+
+    report = verify_index(index)
+
+    def show() -> None:
+        typer.echo(f"{report.files} files, {report.bytes} bytes, {report.rows} rows")
+        for line in (*(f"PROBLEM: {p}" for p in report.problems), *(f"note: {n}" for n in report.notes)):
+            typer.echo(line)
+        typer.echo("whole" if report.ok else "DAMAGED: restore it from a copy, or enrol the gallery again")
+
+    console.emit({**asdict(report), "ok": report.ok}, as_json, show)
+    if not report.ok:
+        raise typer.Exit(2)
+
+
+@app.command()
+def demo(
+    directory: Annotated[Path, typer.Argument(help="Folder to write: gallery, captions, probes.")],
+    people: Annotated[int, typer.Option(help="Synthetic subjects.")] = 100,
+    views: Annotated[int, typer.Option(help="Gallery views of each.")] = 3,
+    seed: Annotated[int, typer.Option(help="Another seed gives other people.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Write a gallery of people who do not exist, with captions and degraded probes."""
+    from dataclasses import asdict
+
+    from pipelines.demo import write_demo
+
+    summary = write_demo(directory, people=people, views=views, seed=seed)
+    console.emit(asdict(summary), as_json, lambda: console.pairs(asdict(summary)))
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Option(help="TOML file of options, see configs/.")],
+    out: Annotated[Path, typer.Option(help="Run folder: states, logs, and the finished model.")],
+    workers: Annotated[int | None, typer.Option(help="Processes that find faces.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a model; a run that was killed goes on where it was and ends with the same weights."""
+    from pipelines.train import train as run
+    from tgfr_search.options import TrainOptions, load_toml
+
+    options = load_toml(config, TrainOptions)
+
+    def progress(what: str, done: int, total: int) -> None:
+        if not as_json:
+            typer.echo(f"{what}: {done}" + (f" of {total}" if total else ""), err=True)
+
+    values = run(options, out, workers=workers, progress=progress)
+    console.emit(values, as_json, lambda: console.pairs(values))
+
+
+app.command()(benchmark)
+app.command()(degrade)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Versions, device, FAISS build, weights; what is missing and the command that brings it."""
+    from pipelines.doctor import examine
+
+    report = examine()
+
+    def show() -> None:
+        console.pairs({"found": report["found"]})
+        for problem in report["missing"]:
+            typer.echo(f"MISSING: {problem['what']}: {problem['do']}")
+        typer.echo("nothing is missing" if report["ok"] else "")
+
+    console.emit(report, as_json, show)
+    if not report["ok"]:
+        raise typer.Exit(2)
+
+
+@model_app.command("info")
+def model_info(name: Annotated[str | None, typer.Argument()] = None, as_json: Json = False) -> None:
+    """Architecture, training data, numbers and limits of a model."""
+    from tgfr_search.model.checkpoint import find_model, read_config
+
+    folder = find_model(name)
+    values = {"folder": str(folder), **read_config(folder)}
+
+    def show() -> None:
+        console.pairs(values)
+        card = folder / "CARD.md"
+        if card.is_file():
+            typer.echo(f"\n{card.read_text(encoding='utf-8')}")
+
+    console.emit(values, as_json, show)
+
+
+@model_app.command("list")
+def model_list(as_json: Json = False) -> None:
+    """Models that come with the package."""
+    from tgfr_search.model.checkpoint import DEFAULT_MODEL, find_model, read_config, shipped
+
+    rows = [
+        [name, read_config(find_model(name))["model_id"], "default" if name == DEFAULT_MODEL else ""]
+        for name in shipped()
+    ]
+    values = {"models": [dict(zip(("name", "model_id", "note"), row, strict=True)) for row in rows]}
+    console.emit(values, as_json, lambda: console.table("models", ["name", "model id", ""], rows))
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(tgfr_search.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    # No hub, no telemetry: a forensic tool opens no socket unless a flag asks for it.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
+def main() -> None:
+    """Entry point: runs a command, turns our errors into a line and an exit code."""
+    import sys
+
+    try:
+        app()
+    except (TgfrError, IndexerError) as error:
+        console.error(str(error), "--json" in sys.argv)
+        sys.exit(error.exit_code)

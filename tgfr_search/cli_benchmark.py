@@ -1,0 +1,127 @@
+"""The commands of the measure: `benchmark` and `degrade`. Exit codes as in `cli.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tgfr_search import console
+from tgfr_search.cli_options import PARTIAL, Aligned, Device, Json, Multiple, make_finder
+
+NAMES = 20
+"""Refused photos named on a terminal."""
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def benchmark(
+    probes: Annotated[Path, typer.Argument(help="Folder of photos, image Parquet, or table of images, with subjects.")],
+    out: Annotated[Path, typer.Option(help="Folder of the report; a killed run goes on there.")],
+    gallery: Annotated[
+        Path | None, typer.Option(help="Gallery, or an index that kept its crops; none: PROBES is one labelled set.")
+    ] = None,
+    captions_file: Annotated[Path | None, typer.Option(help="Captions table of a folder of probes.")] = None,
+    split: Annotated[str | None, typer.Option(help="Rows of a table with a column `split`.")] = None,
+    levels: Annotated[str, typer.Option(help="Of the quality ladder, comma separated.")] = "normal,poor,bad,very_bad",
+    condition: Annotated[str, typer.Option(help="Degrade probes only (clean-gallery), or both.")] = "clean-gallery",
+    captions: Annotated[
+        str, typer.Option(help="all, or of own, own3, paper, cross, wrong, constant, none; comma separated.")
+    ] = "own",
+    systems: Annotated[
+        str | None, typer.Option(help="Names or name=checkpoint folder, comma separated; default all shipped.")
+    ] = None,
+    group_by: Annotated[str | None, typer.Option(help="Metadata column to break figures down by.")] = None,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    resamples: Annotated[int, typer.Option(help="Of the bootstrap.")] = 1000,
+    enrolment: Annotated[
+        bool, typer.Option("--enrolment/--no-enrolment", help="Measure failure to enrol on degraded whole photos.")
+    ] = True,
+    pictures: Annotated[
+        bool, typer.Option("--pictures/--no-pictures", help="Keep faces of the examples in the report.")
+    ] = True,
+    cache: Annotated[Path | None, typer.Option(help="Faces and features; default OUT/cache.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that find faces; default one a core.")] = None,
+    on_multiple: Multiple = "largest",
+    aligned: Aligned = False,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Measure systems on labelled photos: verification, identification, open set, by quality, with intervals."""
+    from pipelines.bench_data import BenchOptions
+    from pipelines.evaluate import run_benchmark
+    from pipelines.systems import check_regimes, load_systems, shipped_systems
+    from tgfr_search.evaluation.report.draw import draw_report
+    from tgfr_search.evaluation.report.reading import Report
+
+    options = BenchOptions(
+        probes=probes,
+        gallery=gallery,
+        captions_file=captions_file,
+        split=split,
+        levels=_split(levels),
+        condition=condition,
+        regimes=check_regimes(_split(captions)),
+        group_by=group_by,
+        seed=seed,
+        resamples=resamples,
+        enrolment=enrolment,
+    )
+    chosen = load_systems(shipped_systems() if systems is None else _split(systems), device)
+    with console.stages(quiet=as_json) as progress:
+        tree = run_benchmark(
+            options,
+            chosen,
+            out,
+            cache or out / "cache",
+            finder=make_finder(on_multiple, aligned),
+            workers=workers,
+            pictures=pictures,
+            progress=progress,
+        )
+        progress("drawing the report", 0, 1)
+        draw_report(out)
+        progress("drawing the report", 1, 1)
+    report = Report(tree)
+
+    def show() -> None:
+        for sentence in report.answers():
+            typer.echo(sentence, err=True)
+        for warning in tree["data"]["warnings"]:
+            typer.echo(f"note: {warning}", err=True)
+        console.table("rates in per cent, with 95 % intervals", *report.summary())
+        typer.echo(f"report: {out / 'report.html'}", err=True)
+        typer.echo(tree["notice"], err=True)
+
+    shown: dict[str, Any] = {k: v for k, v in tree.items() if k not in ("curves", "examples")}
+    console.emit({"report": str(out / "report.html"), "answers": report.answers(), **shown}, as_json, show)
+
+
+def degrade(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A photo or a folder of photos.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="File or folder to write.")],
+    level: Annotated[str, typer.Option(help="normal, poor, bad or very_bad.")],
+    seed: Annotated[int, typer.Option(help="Another seed gives another noise.")] = 0,
+    on_multiple: Multiple = "largest",
+    aligned: Aligned = False,
+    as_json: Json = False,
+) -> None:
+    """Write photos as poor as a level of the benchmark makes them, relative to the size of their faces."""
+    from pipelines.worsen import worsen
+
+    with console.stages(quiet=as_json) as progress:
+        summary = worsen(source, out, level, seed=seed, finder=make_finder(on_multiple, aligned), progress=progress)
+
+    def show() -> None:
+        typer.echo(f"{summary.written} written to {out}, {len(summary.refused)} refused")
+        for name, why in list(summary.refused.items())[:NAMES]:
+            typer.echo(f"{name}: {why}", err=True)
+
+    console.emit({"out": str(out), **summary.as_dict()}, as_json, show)
+    if not summary.written:
+        raise typer.Exit(1)
+    if summary.refused:
+        raise typer.Exit(PARTIAL)

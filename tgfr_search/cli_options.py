@@ -1,0 +1,31 @@
+"""Options that several commands of the command line share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from tgfr_search.faces.finder import FaceFinder
+
+PARTIAL = 3
+"""Exit code: done in part."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, …")]
+Multiple = Annotated[
+    str, typer.Option("--on-multiple", help="Several faces in a photo: take the `largest`, or `error`.")
+]
+Aligned = Annotated[bool, typer.Option("--aligned", help="Images are aligned face chips already; detect nothing.")]
+
+
+def make_finder(on_multiple: str, aligned: bool) -> FaceFinder:
+    """How photos become faces.
+
+    Raises:
+        OptionsError: An option has another value than those it may have.
+    """
+    from tgfr_search.faces.finder import FaceFinder, FaceOptions
+
+    return FaceFinder(FaceOptions(on_multiple=on_multiple, aligned=aligned))  # type: ignore[arg-type]

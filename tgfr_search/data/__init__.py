@@ -1,0 +1,1 @@
+"""Data sets: records from folders and tables, sampling, captions, the quality ladder."""

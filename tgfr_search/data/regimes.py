@@ -1,0 +1,112 @@
+"""Caption regimes of PROTOCOL.md 7: which words the gallery is enrolled with, and which the witness says."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tgfr_search.errors import InputError
+
+REGIMES = ("own", "own3", "paper", "cross", "wrong", "constant", "none")
+CONSTANT = "A photograph of a person."
+PROBE_LINES = {"own3": 3}
+
+Lines = tuple[str, ...]
+
+
+class Captions(NamedTuple):
+    """Captions of N images in one regime.
+
+    Attributes:
+        gallery: N tuples, what each image is enrolled with as a template.
+        probe: N tuples, what is said of each image as a probe; empty where there is nothing to say.
+        absent: How many probes have no text although the regime asks for one.
+    """
+
+    gallery: list[Lines]
+    probe: list[Lines]
+    absent: int
+
+
+def _draw(seed: int, *key: str) -> np.random.Generator:
+    """A generator that depends on the image alone, not on the order of images."""
+    digest = hashlib.sha256("\0".join((str(seed), *key)).encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:16], "big"))
+
+
+def _some(lines: Lines, count: int, rng: np.random.Generator) -> Lines:
+    picked = rng.permutation(len(lines))[:count]
+    return tuple(lines[i] for i in picked)
+
+
+def assign(
+    regime: str, names: Sequence[str], subjects: Sequence[str], captions: Sequence[Lines], seed: int
+) -> Captions:
+    """Captions of both sides for every image of a labelled set.
+
+    `cross` takes a line of another image of the same person, not of the person's first image (the template of
+    identification) where there is a choice; the very line is withheld from that image's enrolment, so that no caption
+    string ever stands on both sides by construction.
+
+    Args:
+        regime: One of `REGIMES`.
+        names: N image names, unique.
+        subjects: N subject ids.
+        captions: N tuples of lines.
+        seed: Of the draws.
+
+    Raises:
+        InputError: No such regime.
+    """
+    if regime not in REGIMES:
+        raise InputError(f"caption regime {regime!r}", expected=f"one of: {', '.join(REGIMES)}")
+    count = len(names)
+    if regime == "constant":
+        return Captions([(CONSTANT,)] * count, [(CONSTANT,)] * count, 0)
+    gallery = list(captions)
+    if regime == "none":
+        return Captions(gallery, [()] * count, 0)
+    rngs = [_draw(seed, regime, name) for name in names]
+    if regime == "paper":
+        gallery = [_some(own, 1, _draw(seed, "paper-gallery", name)) for name, own in zip(names, captions, strict=True)]
+    if regime in ("own", "own3", "paper"):
+        probe = [_some(own, PROBE_LINES.get(regime, 1), rng) for own, rng in zip(captions, rngs, strict=True)]
+    else:
+        probe = []
+        sources = _sources(regime, names, subjects, captions, rngs)
+        for source, rng in zip(sources, rngs, strict=True):
+            if source is None:
+                probe.append(())
+                continue
+            line = _some(captions[source], 1, rng)
+            probe.append(line)
+            if regime == "cross":
+                gallery[source] = tuple(own for own in gallery[source] if own not in line)
+    return Captions(gallery, probe, sum(not lines for lines in probe))
+
+
+def _sources(
+    regime: str,
+    names: Sequence[str],
+    subjects: Sequence[str],
+    captions: Sequence[Lines],
+    rngs: list[np.random.Generator],
+) -> list[int | None]:
+    """The image that each probe's words are borrowed from."""
+    described = [i for i in range(len(names)) if captions[i]]
+    of_subject: dict[str, list[int]] = {}
+    for i in sorted(range(len(names)), key=lambda i: names[i]):
+        of_subject.setdefault(subjects[i], []).append(i)
+    out: list[int | None] = []
+    for i, rng in enumerate(rngs):
+        own = of_subject[subjects[i]]
+        if regime == "wrong":
+            others = [j for j in described if subjects[j] != subjects[i]]
+        else:
+            others = [j for j in own if j != i and captions[j]]
+            others = [j for j in others if j != own[0]] or others
+        out.append(others[int(rng.integers(len(others)))] if others else None)
+    return out

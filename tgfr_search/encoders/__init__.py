@@ -1,0 +1,1 @@
+"""Frozen face encoders and trainable text encoders."""

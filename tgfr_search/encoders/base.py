@@ -1,0 +1,131 @@
+"""What the model asks of a face encoder and of a text encoder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from tgfr_search.types import ByteArray
+
+
+class FaceFeatures(NamedTuple):
+    """Frozen image features (paper §3.2).
+
+    Attributes:
+        global_: float32 [B, D], as the encoder gives it, not normalised.
+        regions: float32 [B, C, h, w], the feature map of the encoder's declared intermediate stage.
+    """
+
+    global_: Tensor
+    regions: Tensor
+
+
+class TextFeatures(NamedTuple):
+    """Contextual word embeddings (paper §3.2, W̄), special tokens excluded.
+
+    Attributes:
+        words: float [B, L, D]; positions where `mask` is False hold nothing to be read.
+        mask: bool [B, L], True at words.
+    """
+
+    words: Tensor
+    mask: Tensor
+
+
+class TokenBatch(NamedTuple):
+    """A tokenised batch of captions.
+
+    Attributes:
+        ids: int64 [B, L], special tokens included.
+        attention: int64 [B, L], 1 at tokens, 0 at padding.
+        words: bool [B, L], True at tokens that are words (neither special nor padding).
+        truncated: How many of the captions were longer than the encoder reads.
+    """
+
+    ids: Tensor
+    attention: Tensor
+    words: Tensor
+    truncated: int
+
+
+@dataclass(frozen=True, slots=True)
+class FaceSpec:
+    """What of a face encoder is part of an index's contract.
+
+    Attributes:
+        name: Registry name.
+        alignment: Name of the alignment its chips must have.
+        input_size: Chip side in pixels.
+        dim: D of the global vector.
+        regions: (C, h, w) of the regional map.
+        preprocessing: Channel order, means, scale, flip: everything between chip and net.
+        sha256: Of the weights.
+    """
+
+    name: str
+    alignment: str
+    input_size: int
+    dim: int
+    regions: tuple[int, int, int]
+    preprocessing: str
+    sha256: str
+
+
+class FaceEncoder(Protocol):
+    """A frozen network: chips in, global vector and regional map out."""
+
+    @property
+    def spec(self) -> FaceSpec:
+        """What identifies this encoder in a contract."""
+        ...
+
+    def encode(self, chips: ByteArray) -> FaceFeatures:
+        """Encodes uint8 [B, H, W, 3] RGB chips of the encoder's alignment; float32 on the encoder's device."""
+        ...
+
+
+class TextEncoder(Protocol):
+    """A trainable network: tokens in, one embedding a word out."""
+
+    @property
+    def dim(self) -> int:
+        """D of a word embedding."""
+        ...
+
+    @property
+    def max_tokens(self) -> int:
+        """The longest token sequence it reads, special tokens included."""
+        ...
+
+    def tokenize(self, captions: Sequence[str]) -> TokenBatch:
+        """Tokenises captions, pads to the longest, and reports how many were cut at `max_tokens`."""
+        ...
+
+    def __call__(self, tokens: TokenBatch) -> TextFeatures:
+        """Contextual embeddings of the words."""
+        ...
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """The weights, for a checkpoint."""
+        ...
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """Resolves `auto` to CUDA where there is one, else the CPU; any other name is taken as it is."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def tensors_sha256(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 over the names and bytes of a state dict, in name order."""
+    total = hashlib.sha256()
+    for name in sorted(state):
+        total.update(name.encode())
+        total.update(state[name].detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()

@@ -1,0 +1,38 @@
+"""What the report page says about the measure: the protocol in short, its regimes, and what it cannot show."""
+
+REGIMES = {
+    "own": "one line drawn from those of the probe photo itself",
+    "own3": "three such lines",
+    "paper": "one line, and templates are enrolled with one line too",
+    "cross": "one line of another photo of the same person; that line is withheld from its own photo's enrolment",
+    "wrong": "one line of another person, who may be in the gallery with that very line",
+    "constant": "one fixed sentence for every photo on both sides",
+    "none": "nothing; templates keep their lines",
+}
+"""Regime → what is said of the probe."""
+
+PROTOCOL = (
+    "Verification scores every pair of distinct images once; of a pair in one labelled set the image with the earlier "
+    "file name is the template, the other the probe. With a gallery of its own, every probe meets every template.",
+    "A FAR is reported only where it expects 10 false accepts or more. The threshold is the smallest that keeps the "
+    "FAR at or below its target; ties are accepted together or not at all.",
+    "Identification: the gallery is the first image (by file name) of every subject, every other image is searched. A "
+    "tie counts against the mate. Open set: a seeded half of the subjects is left out of the gallery; where probes are "
+    "of people who are not enrolled, these are the open set.",
+    "Intervals hold 95 %: bootstrap over subjects; thresholds are found anew in each resample. Where nothing or "
+    "everything failed, the Clopper–Pearson limit over the number of subjects stands in. A paired difference is taken "
+    "within each resample.",
+    "Templates are enrolled with all their lines, except where a regime says otherwise.",
+)
+
+CAVEATS = (
+    "A score orders candidates. It is not a probability, and no figure here makes a candidate an identification.",
+    "The ladder degrades aligned faces: pose, motion, a real camera's compression and misplaced landmarks come on top. "
+    "Failure to enrol is measured apart, on whole photos.",
+    "Figures hold for people and pictures like these; captions of a data set are tidier than a witness.",
+    "With the regime <code>wrong</code> the borrowed line may stand word for word with its owner's template: the "
+    "harshest form of a wrong description.",
+    "Photos that differ in a byte count as distinct: a re-encoded or mirrored copy of one is not noticed.",
+    "Wrong labels in the data count as errors of the system; the lowest FAR and FPIR rest on few pairs.",
+    "Many figures stand side by side: of twenty differences that are none, one interval excludes zero by chance.",
+)

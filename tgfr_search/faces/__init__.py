@@ -1,0 +1,6 @@
+"""Photo → `AlignedFace`, or a reason why not: decode → detect → align → measure."""
+
+from tgfr_search.faces.align import DLIB_CHIP, Alignment
+from tgfr_search.faces.finder import FaceFinder, FaceOptions, Photo
+
+__all__ = ["DLIB_CHIP", "Alignment", "FaceFinder", "FaceOptions", "Photo"]

@@ -1,0 +1,158 @@
+"""Landmarks → an upright face chip of fixed size, by the least-squares similarity of PAPER-NOTES.md ("alignment")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from tgfr_search.errors import FaceError, Reason
+from tgfr_search.types import ByteArray, FloatArray
+
+SQUARE_TOLERANCE = 1.10
+"""How far from square a ready chip may be, longer side over shorter: more than that and the face is squeezed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """Where a face lies in its chip. Hashable and of plain values, so that a contract can store and compare it.
+
+    Attributes:
+        name: Goes into the index contract; a changed template needs a new name.
+        size: Side of the square chip in pixels.
+        template: Where dlib's five points (`AlignedFace.landmarks`) lie in the chip: five (x, y), pixel centres.
+        used: Which of the five points the similarity is fitted to.
+    """
+
+    name: str
+    size: int
+    template: tuple[tuple[float, float], ...]
+    used: tuple[int, ...] = (0, 1, 2, 3, 4)
+
+    @property
+    def points(self) -> FloatArray:
+        """The template as float32 [5, 2]."""
+        return np.array(self.template, np.float32)
+
+
+def _dlib_chip(size: int, padding: float) -> Alignment:
+    """The mean face shape of dlib's 5-point model (`get_face_chip_details`), with `padding` around it on each side.
+
+    dlib counts the chip from its edge, a warp from the centre of the first pixel: hence the half pixel. Without it the
+    chips differ from dlib's own four times as much.
+    """
+    mean_shape = (
+        (0.8595674595992, 0.2134981538014),
+        (0.6460604764104, 0.2289674387677),
+        (0.1205750620789, 0.2137274526848),
+        (0.3340850613712, 0.2290642403242),
+        (0.4901123135679, 0.6277975316475),
+    )
+    scale = size / (2 * padding + 1)
+    template = tuple(((padding + x) * scale - 0.5, (padding + y) * scale - 0.5) for x, y in mean_shape)
+    return Alignment(f"dlib5-{size}-pad{round(100 * padding)}", size, template)
+
+
+DLIB_CHIP = _dlib_chip(150, 0.25)
+"""What dlib's face network was trained on: 150×150, a quarter of padding."""
+
+
+def similarity(source: npt.NDArray[np.floating], target: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """The rotation, scale and shift that takes `source` nearest to `target` in the least-squares sense.
+
+    Points are read as complex numbers, where a similarity without reflection is w = a·z + b; the least squares of that
+    has a closed form and is Umeyama's solution in two dimensions.
+
+    Args:
+        source: [K, 2], not all the same point.
+        target: [K, 2].
+
+    Returns:
+        float64 [2, 3], to be applied to (x, y, 1).
+    """
+    z, w = (points[:, 0] + 1j * points[:, 1] for points in (source.astype(np.float64), target.astype(np.float64)))
+    centred = z - z.mean()
+    a = (centred.conj() @ (w - w.mean())) / np.sum(np.abs(centred) ** 2)
+    b = w.mean() - a * z.mean()
+    return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
+
+
+def align(photo: ByteArray, landmarks: FloatArray, alignment: Alignment = DLIB_CHIP) -> ByteArray:
+    """Cut the face out of the photo, upright and at the chip's size; black where the chip reaches past the photo.
+
+    A face more than twice as large as the chip is box-reduced by a whole factor first, since the bilinear warp alone
+    would skip pixels and alias.
+
+    Args:
+        photo: uint8 [H, W, 3].
+        landmarks: float [5, 2], pixels of the photo.
+        alignment: The template.
+
+    Returns:
+        uint8 [size, size, 3].
+    """
+    used = list(alignment.used)
+    to_photo = similarity(alignment.points[used], landmarks[used])  # chip → photo, as dlib fits it
+    corners = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]) * [alignment.size, alignment.size, 1]
+    reach = corners @ to_photo.T
+    patch, factor, origin = reduced(photo, reach.min(axis=0) - 1, reach.max(axis=0) + 1, _scale(to_photo))
+    to_photo[:, 2] -= origin
+    to_patch = to_photo / factor
+    to_patch[:, 2] += 0.5 / factor - 0.5  # the centre of a box of pixels is not the centre of its first pixel
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(patch, to_patch, (alignment.size, alignment.size), flags=flags), np.uint8)
+
+
+def _scale(matrix: npt.NDArray[np.float64]) -> float:
+    return float(np.hypot(matrix[0, 0], matrix[1, 0]))
+
+
+def reduced(
+    photo: ByteArray, low: npt.NDArray[np.float64], high: npt.NDArray[np.float64], scale: float
+) -> tuple[ByteArray, int, npt.NDArray[np.int64]]:
+    """A window of the photo, box-reduced by the whole part of `scale` (never enlarged).
+
+    Args:
+        photo: uint8 [H, W, 3].
+        low: Upper left corner of the window, (x, y); it is clipped to the photo.
+        high: Lower right corner.
+        scale: Pixels of the photo to one pixel that is wanted.
+
+    Returns:
+        The patch, the factor, and the patch's origin (x, y): the pixel p of the patch is at
+        (p + 0.5)·factor − 0.5 + origin in the photo.
+    """
+    factor = max(1, int(scale))
+    limit = np.array([photo.shape[1], photo.shape[0]])
+    first = np.clip(np.floor(low), 0, limit - 1).astype(np.int64)
+    size = np.clip(np.ceil(high), first + 1, limit).astype(np.int64) - first
+    boxes = np.maximum(1, size // factor)
+    if factor == 1:
+        return photo[first[1] : first[1] + size[1], first[0] : first[0] + size[0]], 1, first
+    window = photo[first[1] : first[1] + boxes[1] * factor, first[0] : first[0] + boxes[0] * factor]
+    patch = cv2.resize(window, (int(boxes[0]), int(boxes[1])), interpolation=cv2.INTER_AREA)
+    return np.asarray(patch, np.uint8), factor, first
+
+
+def fit_chip(crop: ByteArray, alignment: Alignment = DLIB_CHIP) -> tuple[ByteArray, FloatArray]:
+    """Bring a crop that is aligned already to the chip's size.
+
+    Args:
+        crop: uint8 [H, W, 3].
+        alignment: The template that the crop was aligned to.
+
+    Returns:
+        The chip, uint8 [size, size, 3], and where the template's points lie in the crop, float32 [5, 2].
+
+    Raises:
+        FaceError: NOT_A_CHIP where the crop is not square within 10 %.
+    """
+    height, width = crop.shape[:2]
+    if max(height, width) > SQUARE_TOLERANCE * min(height, width):
+        raise FaceError(Reason.NOT_A_CHIP, f"{width}×{height} pixels; an aligned crop is square (within 10 %)")
+    size = alignment.size
+    how = cv2.INTER_AREA if min(height, width) >= size else cv2.INTER_CUBIC
+    chip = np.asarray(cv2.resize(crop, (size, size), interpolation=how), np.uint8)
+    return chip, (alignment.points + 0.5) * np.array([width / size, height / size], np.float32) - 0.5

@@ -1,0 +1,187 @@
+"""Bytes → an upright 8-bit RGB picture, or the reason why not.
+
+Photographs come from strangers: the format is read from the content, from an allow-list; the size in bytes is checked
+before a file is read and the size in pixels before it is decoded; and whatever a decoder throws becomes a `FaceError`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import warnings
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
+
+from tgfr_search.errors import FaceError, Reason
+from tgfr_search.types import ByteArray
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
+MAX_BYTES = 64 * 2**20
+MAX_PIXELS = 100_000_000
+PILLOW_PIXELS = 178_956_970
+"""Pillow refuses anything larger by itself, so a higher limit of ours would be an empty promise."""
+
+_KNOWN = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG": "PNG",
+    b"RIFF": "WebP",
+    b"II*\x00": "TIFF",
+    b"MM\x00*": "TIFF",
+}
+_FOREIGN = {b"GIF8": "GIF", b"%PDF": "PDF", b"PK\x03\x04": "ZIP", b"\x1f\x8b": "gzip", b"\x00\x00\x01\x00": "ICO"}
+
+_TURN = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def read_bytes(path: str | Path, *, max_bytes: int = MAX_BYTES) -> bytes:
+    """The content of a photo file.
+
+    Args:
+        path: File to read.
+        max_bytes: Largest size read; a larger file is refused unread.
+
+    Raises:
+        FaceError: MISSING_IMAGE, IO_ERROR (folder, pipe, no permission, name too long) or TOO_MANY_BYTES.
+    """
+    shown = repr(str(path))  # repr: a file name that is not UTF-8 must not break the report it is written to
+    try:
+        status = os.stat(path)  # noqa: PTH116 - one call answers "is it there, is it a file, how large"
+        if stat.S_ISDIR(status.st_mode):
+            raise FaceError(Reason.IO_ERROR, f"{shown} is a folder, not an image file")
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            raise FaceError(Reason.IO_ERROR, f"{shown} is not a regular file")
+        if status.st_size > max_bytes:
+            raise FaceError(Reason.TOO_MANY_BYTES, f"{status.st_size:,} bytes, the limit is {max_bytes:,}")
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise FaceError(Reason.MISSING_IMAGE, f"{shown} does not exist") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise FaceError(Reason.IO_ERROR, f"{shown}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ByteArray:
+    """Decode one photo: uint8 [H, W, 3], read-only, RGB (sRGB where an ICC profile says how), upright by its EXIF tag.
+
+    16-bit and float values are scaled, transparency is laid on white, CMYK and palettes are converted.
+
+    Args:
+        data: The encoded image.
+        max_pixels: Largest width × height, checked in the header before anything is decoded.
+
+    Raises:
+        FaceError: EMPTY_FILE, UNSUPPORTED_FORMAT, TOO_MANY_PIXELS, MULTI_FRAME or UNDECODABLE.
+    """
+    if not data:
+        raise FaceError(Reason.EMPTY_FILE, "the file has 0 bytes")
+    # Pillow warns of damaged EXIF and of sizes that our own limit judges; a run over a million photos must not print
+    # each. (The filter is process-wide while it lasts: batches run in processes, not threads.)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image = _open(data, max_pixels)
+        found = f"{image.format} {image.width}×{image.height}"
+        if getattr(image, "is_animated", False) and image.format != "MPO":  # MPO: a phone's JPEG + depth or HDR map
+            raise FaceError(Reason.MULTI_FRAME, f"{found} with more than one frame or page")
+        try:
+            image.load()
+            return np.asarray(_rgb(_upright(image)))
+        except Exception as error:  # decoders of hostile files raise anything, and one photo never stops a run
+            raise FaceError(Reason.UNDECODABLE, f"{found}: {error or type(error).__name__}") from error
+
+
+def _open(data: bytes, max_pixels: int) -> Image.Image:
+    try:
+        image = Image.open(BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise FaceError(Reason.TOO_MANY_PIXELS, f"{error}; the limit is {max_pixels:,}") from error
+    except UnidentifiedImageError as error:
+        raise _unidentified(data) from error
+    except Exception as error:  # as in `decode`
+        raise FaceError(Reason.UNDECODABLE, f"{_kind(data)}: {error or type(error).__name__}") from error
+    if image.width * image.height > max_pixels:
+        found = f"{image.format} {image.width}×{image.height} = {image.width * image.height:,} pixels"
+        raise FaceError(Reason.TOO_MANY_PIXELS, f"{found}, the limit is {max_pixels:,}")
+    return image
+
+
+def _unidentified(data: bytes) -> FaceError:
+    kind = _kind(data)
+    if kind in _KNOWN.values():
+        return FaceError(Reason.UNDECODABLE, f"begins like {kind}, but its header is damaged or cut off")
+    return FaceError(Reason.UNSUPPORTED_FORMAT, f"the content is {kind}; readable are {', '.join(FORMATS)}")
+
+
+def _kind(data: bytes) -> str:
+    """What the first bytes look like, in words for a person."""
+    for magic, name in (_KNOWN | _FOREIGN).items():
+        if data.startswith(magic):
+            return name
+    if data[4:8] == b"ftyp":
+        return f"HEIF/AVIF/MP4 (brand {data[8:12]!r})"
+    start = data[:256].decode("utf-8", "ignore")
+    if start and all(c.isprintable() or c.isspace() for c in start):
+        return "text"
+    return f"unknown (begins {data[:8].hex(' ')})"
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        turn = _TURN.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # a damaged EXIF block says nothing about the pixels
+        return image
+    return image if turn is None else image.transpose(turn)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    if image.mode in ("F", "I") or image.mode.startswith("I;16"):
+        image = _eight_bit(image)
+    elif image.has_transparency_data:
+        layer = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, layer).convert("RGB")
+    elif image.mode not in ("RGB", "L", "CMYK"):
+        image = image.convert("RGB")
+    if profile:
+        image = _managed(image, profile)
+    return image if image.mode == "RGB" else image.convert("RGB")  # `convert` would copy a photo that is RGB already
+
+
+def _managed(image: Image.Image, profile: bytes) -> Image.Image:
+    """The picture in sRGB, or as it is where the profile is damaged or for another kind of picture."""
+    try:
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        if "sRGB" in ImageCms.getProfileDescription(source):
+            return image
+        managed = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return image
+    return image if managed is None else managed
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Grey of more than 8 bits, scaled to 0–255.
+
+    16-bit pictures have a known white. 32-bit integers and floats do not: the white is the smallest of 1 (float), 255
+    and 65,535 that holds every value, and anything else (negative, larger) is stretched from its least to its greatest.
+    """
+    values = np.nan_to_num(np.asarray(image, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    if image.mode.startswith("I;16"):
+        white = 65535.0
+    else:
+        whites = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
+        white = next((w for w in whites if low >= 0 and high <= w), 0.0)
+        if not white:
+            values, white = values - low, high - low or 1.0
+    return Image.fromarray((values * (255.0 / white) + 0.5).astype(np.uint8))

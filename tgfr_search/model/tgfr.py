@@ -1,0 +1,195 @@
+"""TGFR: frozen face features and captions in, named template blocks out (paper §3.1, Fig. 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tgfr_search.encoders.base import FaceFeatures, TokenBatch
+from tgfr_search.errors import OptionsError
+from tgfr_search.model.baselines import CFAM, FLF, TextRefinement
+from tgfr_search.model.fcam import FCAM, SharedFeatures
+from tgfr_search.model.fcfm import FCFM
+from tgfr_search.model.projection import SHARED_DIM
+from tgfr_search.model.quality import QualityHead
+from tgfr_search.options import ModelOptions
+from tgfr_search.types import FloatArray, Templates
+
+LINES_A_BATCH = 128
+
+
+class Embedded(NamedTuple):
+    """What the model makes of N face-caption pairs.
+
+    Attributes:
+        templates: Blocks `face`, `shared_face`, `caption`, `fused`; zero where absent.
+        quality: float32 [N], predicted quality of each face; NaN where there is no face.
+        truncated: How many caption lines were longer than the text encoder reads.
+    """
+
+    templates: Templates
+    quality: FloatArray
+    truncated: int
+
+
+class LineFeatures(NamedTuple):
+    """Some caption lines in the shared space.
+
+    Attributes:
+        caption: c, [B, 256].
+        words: W, [B, L, 256].
+        mask: bool [B, L].
+        truncated: How many were cut.
+    """
+
+    caption: Tensor
+    words: Tensor
+    mask: Tensor
+    truncated: int
+
+
+LineReader = Callable[[list[str]], LineFeatures]
+
+
+def make_fusion(options: ModelOptions) -> nn.Module:
+    """The fusion module that the options name.
+
+    Raises:
+        OptionsError: No such fusion.
+    """
+    if options.fusion == "fcfm":
+        return FCFM(options.fused_dim, options.heads, options.dropout)
+    if options.fusion == "flf":
+        return FLF(options.fused_dim)
+    if options.fusion == "cgfr":
+        return CFAM(options.fused_dim, options.heads, options.dropout)
+    raise OptionsError(f"fusion {options.fusion!r}", expected="fcfm, flf or cgfr")
+
+
+class TGFR(nn.Module):
+    """The whole trained model, without the frozen face encoder.
+
+    Args:
+        text: The text encoder, a module that is a `TextEncoder`.
+        options: The architecture.
+        face_dim: D of the face encoder.
+        region_channels: C of its regional map.
+    """
+
+    def __init__(self, text: nn.Module, options: ModelOptions, *, face_dim: int, region_channels: int) -> None:
+        super().__init__()
+        self.face_dim = face_dim
+        text_dim: Any = text.dim
+        refined = TextRefinement(int(text_dim), options.heads, options.dropout) if options.text_refinement else None
+        self.fcam = FCAM(
+            text,
+            face_dim=face_dim,
+            region_channels=region_channels,
+            face_hidden=options.face_hidden,
+            dropout=options.dropout,
+            refinement=refined,
+        )
+        self.fusion = make_fusion(options)
+        self.quality = QualityHead(face_dim, region_channels)
+        # Mean unit vector of each trained block over the train split: subtracted, so that the mean impostor score is
+        # about 0 and an absent (all-zero) block is neutral. The frozen face block is not centred: it loses by it.
+        for name, dim in (("shared_face", SHARED_DIM), ("caption", SHARED_DIM), ("fused", options.fused_dim)):
+            self.register_buffer(f"centre_{name}", torch.zeros(dim))
+
+    @property
+    def layout(self) -> tuple[tuple[str, int], ...]:
+        """(block, dimension) in index order."""
+        centres = ("shared_face", "caption", "fused")
+        return (("face", self.face_dim), *((name, len(getattr(self, f"centre_{name}"))) for name in centres))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def _centred(self, name: str, block: Tensor) -> Tensor:
+        present = block.norm(dim=1, keepdim=True) > 0
+        centre: Tensor = getattr(self, f"centre_{name}")
+        out: Tensor = F.normalize(F.normalize(block, dim=1) - centre, dim=1) * present
+        return out
+
+    def tokenize(self, captions: Sequence[str]) -> TokenBatch:
+        """One batch of captions, on the model's device."""
+        text: Any = self.fcam.text
+        tokens: TokenBatch = text.tokenize(captions)
+        ids, attention, words = (part.to(self.device) for part in (tokens.ids, tokens.attention, tokens.words))
+        return TokenBatch(ids, attention, words, tokens.truncated)
+
+    def read_lines(self, lines: list[str]) -> LineFeatures:
+        """Encodes some lines with the text side."""
+        tokens = self.tokenize(lines)
+        return LineFeatures(*self.fcam.caption(tokens), tokens.truncated)
+
+    def _batches(self, captions: Sequence[Sequence[str]]) -> Iterator[tuple[Tensor, list[str]]]:
+        """All lines that say something, in batches of similar length, each with the pair its lines belong to."""
+        owners, lines = [], []
+        for owner, own in enumerate(captions):
+            for line in own:
+                if line.strip():
+                    owners.append(owner)
+                    lines.append(line)
+        order = np.argsort([len(line) for line in lines], kind="stable")
+        for start in range(0, len(lines), LINES_A_BATCH):
+            rows = order[start : start + LINES_A_BATCH]
+            yield torch.tensor([owners[i] for i in rows], device=self.device), [lines[i] for i in rows]
+
+    def raw_blocks(
+        self, faces: FaceFeatures | None, captions: Sequence[Sequence[str]], read: LineReader | None = None
+    ) -> tuple[dict[str, Tensor], Tensor, int]:
+        """Trained blocks before centring, several lines of one image averaged (a set has no order).
+
+        Args:
+            faces: Features of N faces, or None for captions alone.
+            captions: N tuples of lines; an empty one gives absent caption and fused blocks.
+            read: Stands in for `read_lines` where lines are encoded already.
+
+        Returns:
+            Blocks [N, dim] by name, predicted quality [N], number of truncated lines.
+        """
+        count, device = len(captions), self.device
+        sizes = dict(self.layout)
+        blocks = {name: torch.zeros(count, dim, device=device) for name, dim in sizes.items() if name != "face"}
+        quality = torch.full((count,), torch.nan, device=device)
+        regions = None
+        if faces is not None:
+            blocks["shared_face"], regions = self.fcam.face(faces)
+            quality = self.quality(faces)
+        truncated = 0
+        for owner, lines in self._batches(captions):
+            caption, words, mask, cut = (read or self.read_lines)(lines)
+            truncated += cut
+            blocks["caption"].index_add_(0, owner, caption)
+            if regions is not None:
+                shared = SharedFeatures(blocks["shared_face"][owner], caption, regions[owner], words, mask)
+                blocks["fused"].index_add_(0, owner, self.fusion(shared))
+        return blocks, quality, truncated
+
+    @torch.inference_mode()
+    def embed(
+        self, faces: FaceFeatures | None, captions: Sequence[Sequence[str]], read: LineReader | None = None
+    ) -> Embedded:
+        """Templates of N face-caption pairs.
+
+        Args:
+            faces: Features of N faces on the model's device, or None for captions alone.
+            captions: N tuples of caption lines, any of them empty.
+            read: Stands in for `read_lines` where lines are encoded already.
+        """
+        blocks, quality, truncated = self.raw_blocks(faces, captions, read)
+        out = {"face": torch.zeros(len(captions), self.face_dim, device=self.device)}
+        if faces is not None:
+            out["face"] = F.normalize(faces.global_, dim=1)
+        for name, _ in self.layout[1:]:
+            out[name] = self._centred(name, blocks[name])
+        arrays = {name: block.float().cpu().numpy() for name, block in out.items()}
+        return Embedded(Templates(arrays), quality.float().cpu().numpy(), truncated)

@@ -1,0 +1,248 @@
+"""Training options: strict TOML into frozen dataclasses. An unknown key is an error that lists the known ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+from tgfr_search.errors import OptionsError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class DataOptions:
+    """Where training data are and which views of a face are cached.
+
+    Attributes:
+        path: Data set Parquet, or any other form `index` takes; relative to the working directory.
+        train: Split trained on.
+        valid: Split everything is tuned on.
+        views: Cached views of every training face: `original`, a level of the quality ladder, `random0`, `random1` …
+        cache: Folder of the feature cache.
+    """
+
+    path: str = "../shared/data/mmceleba_hq.parquet"
+    train: str = "train"
+    valid: str = "valid"
+    views: tuple[str, ...] = (
+        "original", "poor", "bad", "very_bad", "random0", "random1", "random2", "random3",
+    )  # fmt: skip
+    cache: str = "runs/features"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """The architecture.
+
+    Attributes:
+        face_encoder: Registry name of the frozen face encoder.
+        regions: Which regional map it gives.
+        flip: Average its output over the mirrored face.
+        text_encoder: Registry name or folder of the text encoder.
+        text_refinement: A trainable transformer layer on the frozen text encoder's output (CGFR).
+        face_hidden: Width of the face head's residual adapter; 0 is the paper's linear head.
+        fusion: `fcfm` (paper §3.5), `flf` (one linear layer, the baselines of §4.1) or `cgfr`.
+        fused_dim: E of the fused block.
+        heads: Attention heads of the FCFM.
+        dropout: In the face adapter and the FCFM.
+    """
+
+    face_encoder: str = "dlib-resnet"
+    regions: str = "256x4x4"
+    flip: bool = True
+    text_encoder: str = "all-MiniLM-L6-v2"
+    text_refinement: bool = False
+    face_hidden: int = 0
+    fusion: str = "fcfm"
+    fused_dim: int = 256
+    heads: int = 4
+    dropout: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class LossOptions:
+    """Weights and temperatures of Eq. 1–8; a weight of 0 leaves the loss out.
+
+    Attributes:
+        wrcl: Weight of L_WRCL (1 in Eq. 8).
+        identity: λ1.
+        cicl: λ2.
+        imcl: λ3.
+        cmpc: Weight of the cross-modal projection classification loss (CGFR).
+        damsm: Weight of the attentional similarity loss, words and sentence (CGFR).
+        face_scale: ArcFace s for faces.
+        caption_scale: ArcFace s for captions.
+        margin: ArcFace m for faces, radians.
+        caption_margin: ArcFace m for captions, radians.
+        tau: Start of the learnable τ of Eq. 1–2.
+        tau1: τ1 of Eq. 4.
+        tau2: τ2 of Eq. 5.
+        tau3: τ3 of Eq. 6.
+    """
+
+    wrcl: float = 1.0
+    identity: float = 100.0
+    cicl: float = 2.0
+    imcl: float = 1.0
+    cmpc: float = 0.0
+    damsm: float = 0.0
+    face_scale: float = 30.0
+    caption_scale: float = 35.0
+    margin: float = 0.5
+    caption_margin: float = 0.5
+    tau: float = 0.1
+    tau1: float = 0.25
+    tau2: float = 0.2
+    tau3: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class AlignOptions:
+    """Step 1: text encoder and FCAM (paper §4.2).
+
+    Attributes:
+        epochs: Passes over the training images.
+        batch: Subjects a batch; each gives two views, so 2·batch pairs.
+        head_lr: Adam learning rate of the projections.
+        text_lr: Adam learning rate of the text encoder; 0 freezes it.
+        weight_decay: Of the text encoder.
+        warmup: Fraction of the steps over which the learning rates rise linearly.
+        clip: Gradient norm limit, applied BEFORE the step.
+        captions: `drawn` (a seeded line each time) or `constant` (the image-only control).
+    """
+
+    epochs: int = 20
+    batch: int = 64
+    head_lr: float = 1e-3
+    text_lr: float = 2e-5
+    weight_decay: float = 0.01
+    warmup: float = 0.05
+    clip: float = 1.0
+    captions: str = "drawn"
+
+
+@dataclass(frozen=True, slots=True)
+class FuseOptions:
+    """Step 2: FCFM over the frozen step-1 model (paper §4.2).
+
+    Attributes:
+        epochs: Passes over the training images.
+        batch: Pairs a batch.
+        optimiser: `sgd` (as printed) or `adam`.
+        lr: Initial learning rate.
+        milestones: Epochs after which the rate is divided by 10.
+        momentum: Of SGD.
+        weight_decay: Of either optimiser.
+        scale: ArcFace s.
+        margin: ArcFace m, radians.
+        contrastive: Weight of an InfoNCE between two views of a subject, beside the identity loss.
+    """
+
+    epochs: int = 36
+    batch: int = 128
+    optimiser: str = "sgd"
+    lr: float = 0.1
+    milestones: tuple[int, ...] = (6, 24)
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    scale: float = 30.0
+    margin: float = 0.5
+    contrastive: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """A whole training run.
+
+    Attributes:
+        name: Model id of the checkpoint.
+        seed: Of everything that is drawn.
+        device: `auto`, `cpu`, `cuda`.
+        score: `blocks` weighs all blocks by probe quality (the shipped default); `fused` compares the fused block
+            alone, as the paper does.
+        precision: `auto` (bf16 where the hardware gains), `float32` or `bfloat16`, of the text encoder's arithmetic.
+        data: See `DataOptions`.
+        model: See `ModelOptions`.
+        loss: See `LossOptions`.
+        align: See `AlignOptions`.
+        fuse: See `FuseOptions`.
+    """
+
+    name: str
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "auto"
+    score: str = "blocks"
+    data: DataOptions = field(default_factory=DataOptions)
+    model: ModelOptions = field(default_factory=ModelOptions)
+    loss: LossOptions = field(default_factory=LossOptions)
+    align: AlignOptions = field(default_factory=AlignOptions)
+    fuse: FuseOptions = field(default_factory=FuseOptions)
+
+
+def load_toml(path: Path, kind: type[T]) -> T:
+    """Reads a TOML file into a dataclass of options.
+
+    Raises:
+        OptionsError: The file is missing or not TOML, a key is unknown, or a value has the wrong type.
+    """
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OptionsError(f"{path}", found=error.strerror or "unreadable", expected="a TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OptionsError(f"{path}", found=str(error), expected="valid TOML") from error
+    return from_dict(tree, kind, f"{path}")
+
+
+def from_dict(tree: dict[str, Any], kind: type[T], where: str) -> T:
+    """Builds a dataclass of options from plain values, strictly.
+
+    Args:
+        tree: Plain values; a nested dataclass is a nested table.
+        kind: The dataclass.
+        where: Named in errors.
+
+    Raises:
+        OptionsError: An unknown key, a missing one, or a value of another type.
+    """
+    hints = get_type_hints(kind)
+    fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    for key in tree:
+        if key not in fields:
+            raise OptionsError(f"{where}: unknown key {key!r}", expected=f"one of: {', '.join(fields)}")
+    values: dict[str, Any] = {}
+    for name, spec in fields.items():
+        if name in tree:
+            values[name] = _value(tree[name], hints[name], f"{where}: {name}")
+        elif spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
+            raise OptionsError(f"{where}: missing key {name!r}", expected=f"{name} = <{hints[name].__name__}>")
+    return kind(**values)
+
+
+def _value(value: Any, hint: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        if not isinstance(value, dict):
+            raise OptionsError(where, found=type(value).__name__, expected="a table")
+        return from_dict(value, hint, where)
+    origin = getattr(hint, "__origin__", None)
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise OptionsError(where, found=type(value).__name__, expected="a list")
+        return tuple(_value(item, hint.__args__[0], where) for item in value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not hint:
+        raise OptionsError(where, found=f"{value!r} ({type(value).__name__})", expected=hint.__name__)
+    return value
+
+
+def to_dict(options: Any) -> dict[str, Any]:
+    """Plain JSON values of a dataclass of options; `from_dict` reads them back."""
+    tree: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(options)))
+    return tree

@@ -1,0 +1,211 @@
+"""The values that flow between the floors: frozen, shape-checked, NumPy only.
+
+photo → `AlignedFace` → (encoders, model) → `Templates` → index rows → `SearchHit` → report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+ByteArray = npt.NDArray[np.uint8]
+
+QueryMode = Literal["auto", "fused", "image", "caption"]
+QUERY_MODES: tuple[str, ...] = get_args(QueryMode)
+
+UNIT_TOLERANCE = 1e-4
+"""How far from 1 the norm of a block may be. Blocks are normalised once, by the model; nobody rescales later."""
+
+LEAD_NOTICE = (
+    "Scores rank candidates; they are not probabilities. Output is an investigative lead, never an identification."
+)
+
+
+def _need(ok: bool, name: str, found: object, expected: str) -> None:
+    if not ok:
+        raise ValueError(f"{name}: found {found}, expected {expected}")
+
+
+@dataclass(frozen=True, slots=True)
+class FaceQuality:
+    """What was measured of one face, stored with its row.
+
+    Attributes:
+        inter_eye_px: Distance between the eye centres in the source photo, in pixels.
+        sharpness: Variance of the Laplacian of the chip's luma (0–255 scale); higher is sharper.
+        exposure: Mean luma of the chip, 0 (black) to 1 (white).
+        yaw: Degrees, positive when the nose points to the image's right; a coarse estimate from 5 points.
+            None where no landmarks were measured (`--aligned`).
+        pitch: Degrees, positive when the nose points down; coarse, None as above.
+        roll: Degrees, positive when the head is turned clockwise in the image; None as above.
+        detector_score: Confidence of the HOG detector (about 0 to 3); None where no detector ran.
+    """
+
+    inter_eye_px: float
+    sharpness: float
+    exposure: float
+    yaw: float | None
+    pitch: float | None
+    roll: float | None
+    detector_score: float | None
+
+    def as_dict(self) -> dict[str, float | None]:
+        """The record as plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class AlignedFace:
+    """A face cut from a photo and turned upright by a similarity transform.
+
+    Attributes:
+        pixels: uint8 [H, W, 3], RGB.
+        landmarks: float32 [5, 2], x and y in the source photo in pixels, dlib's 5-point order (outer and inner corner
+            of the eye on the image's right, outer and inner corner of the eye on its left, base of the nose).
+        source_sha256: Hex SHA-256 of the photo's bytes.
+        quality: What was measured.
+        box: (left, top, right, bottom) of the detection in the photo in pixels; None for a ready chip.
+        faces_found: How many faces the detector saw in the photo (1 for a ready chip).
+    """
+
+    pixels: ByteArray
+    landmarks: FloatArray
+    source_sha256: str
+    quality: FaceQuality
+    box: tuple[int, int, int, int] | None = None
+    faces_found: int = 1
+
+    def __post_init__(self) -> None:
+        ok = self.pixels.dtype == np.uint8 and self.pixels.ndim == 3 and self.pixels.shape[2] == 3
+        _need(ok, "AlignedFace.pixels", f"{self.pixels.dtype} {self.pixels.shape}", "uint8 [H, W, 3]")
+        _need(self.landmarks.shape == (5, 2), "AlignedFace.landmarks", self.landmarks.shape, "[5, 2]")
+        _need(len(self.source_sha256) == 64, "AlignedFace.source_sha256", self.source_sha256, "64 hex digits")
+
+
+@dataclass(frozen=True, slots=True)
+class Templates:
+    """N templates: named blocks side by side, each row a unit vector or, where the block is absent, all zero.
+
+    Attributes:
+        blocks: Name → float32 [N, D_block]. All blocks have the same N.
+    """
+
+    blocks: Mapping[str, FloatArray]
+
+    def __post_init__(self) -> None:
+        _need(bool(self.blocks), "Templates.blocks", "no block", "at least one named block")
+        count = len(next(iter(self.blocks.values())))
+        for name, block in self.blocks.items():
+            ok = block.dtype == np.float32 and block.ndim == 2 and len(block) == count
+            _need(ok, f"Templates.blocks[{name!r}]", f"{block.dtype} {block.shape}", f"float32 [{count}, D]")
+            norms = np.linalg.norm(block, axis=1)
+            unit = (np.abs(norms - 1.0) <= UNIT_TOLERANCE) | (norms == 0.0)
+            if not unit.all():
+                row = int(np.flatnonzero(~unit)[0])
+                _need(
+                    False, f"Templates.blocks[{name!r}] row {row}", f"norm {norms[row]:.6f}", "a unit vector or zeros"
+                )
+
+    def __len__(self) -> int:
+        return len(next(iter(self.blocks.values())))
+
+    def present(self, name: str) -> npt.NDArray[np.bool_]:
+        """Which rows have block `name`: bool [N]."""
+        return np.asarray(np.any(self.blocks[name] != 0.0, axis=1))
+
+    def take(self, rows: slice | npt.NDArray[np.int64]) -> Templates:
+        """The templates of the given rows, in that order."""
+        return Templates({name: block[rows] for name, block in self.blocks.items()})
+
+    @staticmethod
+    def concat(parts: list[Templates]) -> Templates:
+        """The rows of all parts, one after another; every part must have the same blocks."""
+        names = parts[0].blocks.keys()
+        return Templates({name: np.concatenate([part.blocks[name] for part in parts]) for name in names})
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One image of a data set, before anything is read: where its bytes are, whose it is, what was said of it.
+
+    Attributes:
+        name: Row name, unique in the data set: the path below the gallery folder, or the `file` column.
+        subject_id: Whose face it is; None where the data do not say (a probe of unknown identity).
+        path: File to read; None where `data` holds the bytes.
+        data: The encoded image itself; None where `path` names it.
+        captions: What was said of this image, in the given order; empty where nothing was.
+        metadata: Every further column, JSON values only.
+    """
+
+    name: str
+    subject_id: str | None
+    path: str | None = None
+    data: bytes | None = None
+    captions: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        ok = (self.path is None) != (self.data is None)
+        _need(ok, f"Record {self.name!r}", "both or neither of path and data", "exactly one of path and data")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """One candidate of a query.
+
+    Attributes:
+        rank: 1 is best.
+        subject_id: Whose template it is.
+        row_id: The best row of that subject.
+        score: Weighted sum of block scores and the probe's offset; it orders candidates and is not a probability.
+        blocks: Name → what that block adds to `score` (the rest is the result's `offset`).
+        image: The row's name in the gallery.
+        caption: The enrolled caption lines, joined by a space; empty where none was enrolled.
+    """
+
+    rank: int
+    subject_id: str
+    row_id: int
+    score: float
+    blocks: Mapping[str, float]
+    image: str
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """The answer to one query, the same content as the command line's JSON.
+
+    Attributes:
+        candidates: Best first.
+        probe: `sha256`, `quality` and `faces` of the probe image; `caption_words` read from the description.
+        mode: What was searched with: fused, image or caption.
+        weights: Weights used for this probe, by term.
+        offset: One number for this probe, part of every score: it makes scores of probes of any quality comparable.
+        model_id: Which model encoded the probe.
+        index_id: Which index, at which generation.
+        timing_ms: Milliseconds spent in load, detect, encode and search.
+        notice: What the scores mean.
+    """
+
+    candidates: tuple[SearchHit, ...]
+    probe: Mapping[str, Any]
+    mode: str
+    weights: Mapping[str, float]
+    offset: float
+    model_id: str
+    index_id: str
+    timing_ms: Mapping[str, float]
+    notice: str = LEAD_NOTICE
+
+    def __iter__(self) -> Iterator[SearchHit]:
+        return iter(self.candidates)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result as plain JSON values."""
+        return asdict(self)
