@@ -132,7 +132,7 @@ def load_systems(names: Sequence[str], device: str = "auto") -> list[System]:
                 raise InputError(
                     f"system {asked!r}",
                     found="no weights of that name",
-                    expected=f"of: {', '.join(shipped_systems()) or 'none shipped'}; a checkpoint folder, or name=folder",
+                    expected=f"{', '.join(shipped_systems()) or 'none shipped'}; a checkpoint folder, or name=folder",
                     do=f"{run} (where there is such a configuration), then --systems {name}=runs/{name}/model",
                 )
         if folder not in loaded:
