@@ -1,0 +1,127 @@
+"""The paper's tables, measured by PROTOCOL.md on MM-CelebA-HQ and Face2Text `test`.
+
+    python -m benchmarks.paper_tables [--shared ../shared] [--runs runs] [--cache runs/features]
+
+Systems are the shipped ones and, of the paper's others, those that were trained to RUNS/<name>/model
+(`tgfr-search train --config configs/<name>.toml --out runs/<name>`); the tables name those that are missing. Writes
+`benchmarks/results/<set>.json` (records as in a report.json, without curves) and `<set>.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import RESULTS, write_result
+from pipelines.bench_data import BenchOptions
+from pipelines.evaluate import run_benchmark
+from pipelines.systems import load_systems, shipped_systems
+from tgfr_search.console import stages
+from tgfr_search.data.regimes import REGIMES
+from tgfr_search.evaluation.report.reading import EER, FNIRS, RANKS, TARS, Metric, Report, Series, percent, points
+
+SETS = {"mmceleba": "data/mmceleba_hq.parquet", "face2text": "data/face2text.parquet"}
+SYSTEMS = ("frozen", "control", "caption", "bilstm-flf", "bert-flf", "cgfr", "tgfr", "default")
+COLUMNS = (EER, *TARS, *RANKS[:1], FNIRS[1])
+REPORT = ("protocol", "options", "seconds", "interval", "data", "ladder", "absent_captions", "shared_lines", "systems")
+"""What a result file keeps of a report besides its records."""
+
+
+def available(runs: Path) -> tuple[list[str], list[str]]:
+    """Systems that can be measured, in the order of the table, and those that are not trained."""
+    shipped = shipped_systems()
+    found = {name: name for name in SYSTEMS if name in shipped}
+    for name in SYSTEMS:
+        if (runs / name / "model/config.json").is_file() and name not in found:
+            found[name] = f"{name}={runs / name / 'model'}"
+    return [found[name] for name in SYSTEMS if name in found], [name for name in SYSTEMS if name not in found]
+
+
+def markdown(report: Report, title: str, missing: Sequence[str]) -> str:
+    """The tables as Markdown: every system by level, then the main system by caption regime."""
+    data = report.tree["data"]
+    counts = report.counts()
+    lines = [
+        f"# {title}",
+        "",
+        f"{data['images']:,} images of {data['subjects']:,} people; {counts['n_genuine']:,} genuine and "
+        f"{counts['n_impostor']:,} impostor pairs. Rates in per cent with 95 % intervals (bootstrap over subjects); "
+        "clean gallery, degraded probe; ▲ better, ▼ worse than `frozen` (the paired difference's interval excludes "
+        "zero). A score orders candidates; it is not a probability.",
+        "",
+    ]
+    if missing:
+        lines += [f"Not measured here, for want of a trained checkpoint: {', '.join(missing)}.", ""]
+    lines += ["## Systems", "", *_table(report, report.headline)]
+    by_regime = [(name, captions) for name, captions in report.measured if name == report.main[0]]
+    if len(by_regime) > 1:
+        lines += ["", f"## `{report.main[0]}` by what the witness says", "", *_table(report, by_regime)]
+    for baseline, _ in report.baselines:
+        lines += ["", f"## `{report.main[0]}` − `{baseline}`, paired, in percentage points", ""]
+        lines += list(_differences(report, by_regime, baseline))
+    return "\n".join(lines) + "\n"
+
+
+def _table(report: Report, series: Sequence[Series]) -> Iterator[str]:
+    yield f"| level | system | captions | {' | '.join(metric.label for metric in COLUMNS)} |"
+    yield "|---" * (3 + len(COLUMNS)) + "|"
+    for level in report.levels:
+        for one in series:
+            yield f"| {level} | {' | '.join(one)} | {' | '.join(_cell(report, one, level, m) for m in COLUMNS)} |"
+
+
+def _cell(report: Report, series: Series, level: str, metric: Metric) -> str:
+    record = report.get(series, level, metric)
+    if record is None or record["value"] is None:
+        return "–"
+    mark = {"better": " ▲", "worse": " ▼"}.get(metric.verdict(report.get(series, level, metric, minus="frozen")), "")
+    return f"{percent(record['value'])} ({percent(record['low'])}–{percent(record['high'])}){mark}"
+
+
+def _differences(report: Report, series: Sequence[Series], baseline: str) -> Iterator[str]:
+    yield f"| level | captions | {' | '.join(metric.label for metric in COLUMNS)} |"
+    yield "|---" * (2 + len(COLUMNS)) + "|"
+    for level in report.levels:
+        for one in series:
+            cells = []
+            for metric in COLUMNS:
+                found = report.get(one, level, metric, minus=baseline)
+                if found is None or found["value"] is None:
+                    cells.append("–")
+                else:
+                    cells.append(f"{points(found['value'])} ({points(found['low'])} to {points(found['high'])})")
+            yield f"| {level} | {one[1]} | {' | '.join(cells)} |"
+
+
+def kept(tree: dict[str, Any]) -> dict[str, Any]:
+    """What a result file keeps: no curves, no examples, no breakdown by group."""
+    return {
+        **{name: tree[name] for name in REPORT},
+        "results": [record for record in tree["results"] if record["group"] is None],
+    }
+
+
+def main() -> None:
+    """Measures both sets and writes their files."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--cache", type=Path, default=Path("runs/features"))
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--split", default="test")
+    arguments = parser.parse_args()
+    names, missing = available(arguments.runs)
+    for name in arguments.sets:
+        options = BenchOptions(probes=arguments.shared / SETS[name], split=arguments.split, regimes=REGIMES)
+        systems = load_systems(names)
+        with stages() as progress:
+            tree = run_benchmark(options, systems, arguments.runs / f"bench-{name}", arguments.cache, progress=progress)
+        print(write_result(name, {"not_trained": missing, **kept(tree)}))
+        title = f"{Path(SETS[name]).stem}, {arguments.split}"
+        (RESULTS / f"{name}.md").write_text(markdown(Report(tree), title, missing), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

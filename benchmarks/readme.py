@@ -1,0 +1,156 @@
+"""Fills the README's section of numbers, and the default model's card, from the files of `benchmarks/results`.
+
+    python -m benchmarks.readme [--check]
+
+Nothing between the markers is written by hand. A measurement whose file is not there is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import RESULTS
+from tgfr_search.evaluation.report.reading import EER, FTE, RANKS, TARS, Metric, Report, Series, percent
+from tgfr_search.model.checkpoint import DEFAULT_MODEL, WEIGHTS
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = (ROOT / "README.md", WEIGHTS / DEFAULT_MODEL / "CARD.md")
+START, END = "<!-- results -->\n", "<!-- /results -->"
+ROWS: tuple[Series, ...] = (
+    ("frozen", "none"), ("control", "constant"), ("caption", "own"), ("bilstm-flf", "own"), ("bert-flf", "own"),
+    ("cgfr", "own"), ("tgfr", "own"), ("default", "own"), ("default", "cross"), ("default", "wrong"),
+    ("default", "none"),
+)  # fmt: skip
+TITLES = {"mmceleba": "MM-CelebA-HQ", "face2text": "Face2Text"}
+
+
+def read(name: str) -> dict[str, Any] | None:
+    """A result file, or None where it was not measured."""
+    path = RESULTS / f"{name}.json"
+    if not path.is_file():
+        return None
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return values
+
+
+def section() -> str:
+    """All that stands between the markers."""
+    parts = [*_sets(), *_photographs(), *_speed(), *_demo()]
+    return "\n" + "\n\n".join(parts) + "\n\n" if parts else "\n"
+
+
+def _sets() -> Iterator[str]:
+    for name, title in TITLES.items():
+        tree = read(name)
+        if tree is None:
+            continue
+        report = Report({**tree, "curves": []})
+        data, levels = tree["data"], report.levels
+        some = report.get(("default", "own"), levels[0], EER) or {}
+        yield (
+            f"**{title}, test split**, people never trained or tuned on: {data['images']:,} images, "
+            f"{data['subjects']:,} people, {some['n_genuine']:,} genuine and {some['n_impostor']:,} impostor pairs. "
+            f"Clean gallery, degraded probe, by `../shared/PROTOCOL.md`; per cent with 95 % intervals; ▲ better and "
+            f"▼ worse than the frozen face encoder (paired difference). `{tree['command']}`; "
+            f"everything in `benchmarks/results/{name}.md`."
+        )
+        for metric in (RANKS[0], TARS[-1], EER):
+            yield "\n".join(_table(report, metric, levels))
+        fte = " · ".join(f"{level} {_value(report, ('frozen', 'none'), level, FTE)}" for level in levels)
+        yield f"No face found on degraded whole photos (failure to enrol, %): {fte}."
+
+
+def _table(report: Report, metric: Metric, levels: list[str]) -> Iterator[str]:
+    heads = " | ".join(level.replace("_", " ") for level in levels)
+    yield f"| {metric.label} | witness says | {heads} |"
+    yield "|---|---" + "|---" * len(levels) + "|"
+    for row in ROWS:
+        if report.get(row, levels[0], metric) is not None:
+            yield f"| {row[0]} | {row[1]} | {' | '.join(_value(report, row, level, metric) for level in levels)} |"
+
+
+def _value(report: Report, series: Series, level: str, metric: Metric) -> str:
+    record = report.get(series, level, metric)
+    if record is None or record["value"] is None:
+        return "–"
+    mark = {"better": " ▲", "worse": " ▼"}.get(metric.verdict(report.get(series, level, metric, minus="frozen")), "")
+    return f"{percent(record['value'])} ({percent(record['low'])}–{percent(record['high'])}){mark}"
+
+
+def _photographs() -> Iterator[str]:
+    lfw = read("lfw")
+    if lfw is not None:
+        rank = lfw["rank_1"]
+        yield (
+            f"**Ordinary photographs (300 people of LFW), image only**: {lfw['enrolled']} of {lfw['gallery_photos']} "
+            f"gallery photos enrolled; Rank-1 of {lfw['probes']} probes {percent(rank['value'])} % "
+            f"({percent(rank['low'])}–{percent(rank['high'])}). `{lfw['command']}`"
+        )
+
+
+def _speed() -> Iterator[str]:
+    speed = read("encode_speed")
+    if speed is not None:
+        rates, ratios = speed["images_per_second"], speed["ratios"]
+        yield (
+            f"**Images a second on one core**: dlib's own C++ {rates['dlib_cpp']}, the same net here "
+            f"{rates['net_float32']} in float32 and {rates['net_bfloat16']} in bfloat16 "
+            f"({ratios['net_bfloat16_over_dlib_cpp']} times dlib's); detection and alignment "
+            f"{rates['detect_and_align']}; `index` end to end {rates['index_end_to_end']}, "
+            f"{ratios['index_over_detect_plus_net']} of what detection and net alone would allow. `{speed['command']}`"
+        )
+    latency = read("query_latency")
+    if latency is not None:
+        lines = [
+            f"**Latency of one query over {latency['rows']:,} rows**, median milliseconds. `{latency['command']}`",
+            "",
+            "| query | load | detect | encode | search | total |",
+            "|---|---|---|---|---|---|",
+        ]
+        for mode, own in latency["median_ms"].items():
+            cells = (f"{own[name]:.1f}" for name in ("load", "detect", "encode", "search", "total"))
+            lines.append(f"| {mode} | {' | '.join(cells)} |")
+        yield "\n".join(lines)
+
+
+def _demo() -> Iterator[str]:
+    demo = read("demo_faces")
+    if demo is not None:
+        yield (
+            f"**The people of `tgfr-search demo`**: a face is found in {percent(demo['found'])} % of their pictures; "
+            f"image-only Rank-1 on {demo['people']} of them {percent(demo['clean']['rank_1'])} % (clean), "
+            f"{percent(demo['bad']['rank_1'])} % (bad). They show that the program works, not how well."
+        )
+
+
+def filled(page: str) -> str:
+    """A page with its section of numbers made anew.
+
+    Raises:
+        ValueError: It has no markers.
+    """
+    head, start, rest = page.partition(START)
+    _, end, tail = rest.partition(END)
+    if not start or not end:
+        raise ValueError(f"no {START.strip()} … {END}")
+    return head + start + section() + end + tail
+
+
+def main() -> None:
+    """Writes the pages; with --check only says whether they are up to date."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    for path in PAGES:
+        page = path.read_text(encoding="utf-8")
+        if check and filled(page) != page:
+            raise SystemExit(f"{path}: not up to date, run `make results`")
+        path.write_text(filled(page), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
