@@ -18,7 +18,7 @@ from tgfr_search.evaluation.report.reading import EER, FTE, RANKS, TARS, Metric,
 from tgfr_search.model.checkpoint import DEFAULT_MODEL, WEIGHTS
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = (ROOT / "README.md", WEIGHTS / DEFAULT_MODEL / "CARD.md")
+README, CARD = ROOT / "README.md", WEIGHTS / DEFAULT_MODEL / "CARD.md"
 START, END = "<!-- results -->\n", "<!-- /results -->"
 ROWS: tuple[Series, ...] = (
     ("frozen", "none"), ("control", "constant"), ("caption", "own"), ("bilstm-flf", "own"), ("bert-flf", "own"),
@@ -37,9 +37,11 @@ def read(name: str) -> dict[str, Any] | None:
     return values
 
 
-def section() -> str:
-    """All that stands between the markers."""
-    parts = [*_sets(), *_photographs(), *_speed(), *_demo()]
+def section(path: Path) -> str:
+    """All that stands between a page's markers; a model's card has the model's own figures only."""
+    parts = [*_sets(), *_photographs()]
+    if path == README:
+        parts += [*_speed(), *_demo()]
     return "\n" + "\n\n".join(parts) + "\n\n" if parts else "\n"
 
 
@@ -127,17 +129,18 @@ def _demo() -> Iterator[str]:
         )
 
 
-def filled(page: str) -> str:
+def filled(path: Path) -> str:
     """A page with its section of numbers made anew.
 
     Raises:
         ValueError: It has no markers.
     """
+    page = path.read_text(encoding="utf-8")
     head, start, rest = page.partition(START)
     _, end, tail = rest.partition(END)
     if not start or not end:
-        raise ValueError(f"no {START.strip()} … {END}")
-    return head + start + section() + end + tail
+        raise ValueError(f"{path}: no {START.strip()} … {END}")
+    return head + start + section(path) + end + tail
 
 
 def main() -> None:
@@ -145,11 +148,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
-    for path in PAGES:
-        page = path.read_text(encoding="utf-8")
-        if check and filled(page) != page:
+    for path in (README, CARD):
+        page = filled(path)
+        if check and page != path.read_text(encoding="utf-8"):
             raise SystemExit(f"{path}: not up to date, run `make results`")
-        path.write_text(filled(page), encoding="utf-8")
+        path.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -45,6 +45,26 @@ def test_every_pair_is_scored_once() -> None:
     assert np.allclose(np.sort(pairs.tail), impostor[-len(pairs.tail) :], atol=1e-6)
 
 
+def test_probes_meet_every_template_of_a_gallery_of_their_own() -> None:
+    """Two sets: all pairs count, whatever their order; intervals agree with the pairs written out."""
+    vectors, owner = labelled(subjects=15)
+    probes, templates = vectors[:20], vectors[20:]
+    pairs = score_pairs(probes, templates, owner[:20], owner[20:])
+    every = [
+        (float(p @ t), int(a), int(b))
+        for p, a in zip(probes, owner[:20], strict=True)
+        for t, b in zip(templates, owner[20:], strict=True)
+    ]
+    assert np.allclose(np.sort(pairs.genuine), sorted(s for s, a, b in every if a == b), atol=1e-6)
+    assert pairs.n_impostor == sum(a != b for _, a, b in every)
+    w = subject_weights(15, seed=2, resamples=3)
+    tar = tar_interval(pairs, 5e-2, w)
+    eers = eer_interval(pairs, w)
+    for at in range(3):
+        assert tar.samples[at] == pytest.approx(brute_tar(every, w[at], 5e-2), abs=1e-6)
+        assert eers.samples[at] == pytest.approx(brute_eer(every, w[at]), abs=0.02)
+
+
 def test_the_tail_is_the_tail_when_it_must_be_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tgfr_search.evaluation.pairs.MIN_TAIL", 100)
     monkeypatch.setattr("tgfr_search.evaluation.pairs.BLOCK_ROWS", 7)
