@@ -29,9 +29,7 @@ class DataOptions:
     path: str = "../shared/data/mmceleba_hq.parquet"
     train: str = "train"
     valid: str = "valid"
-    views: tuple[str, ...] = (
-        "original", "poor", "bad", "very_bad", "random0", "random1", "random2", "random3",
-    )  # fmt: skip
+    views: tuple[str, ...] = ("original", "bad", "very_bad", "random0", "random1", "random2")
     cache: str = "runs/features"
 
 
