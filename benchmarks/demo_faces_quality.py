@@ -22,6 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 
 from benchmarks.demo_faces_data import CONDITIONS, decode
+from benchmarks.results import write_result
 from tgfr_search.data.captions import ATTRIBUTES
 from tgfr_search.data.degrade import LADDER, degrade_photo
 from tgfr_search.data.synthetic import EYE_DISTANCE, SyntheticFaces, View
@@ -30,7 +31,6 @@ from tgfr_search.faces.align import DLIB_CHIP, Alignment, align
 from tgfr_search.faces.detect import find_faces, find_landmarks
 from tgfr_search.types import ByteArray, FloatArray
 
-RESULT = Path(__file__).parent / "results" / "demo_faces.json"
 HEAD = Alignment("head", 150, tuple((33.5 + 0.55 * x, 47.0 + 0.55 * y) for x, y in DLIB_CHIP.template))
 """A wider cut than the face net's own, with hair and collar, for attributes that the chip leaves out."""
 PEOPLE, VIEWS = 100, 3
@@ -209,12 +209,10 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="mmceleba_hq.parquet")
-    parser.add_argument("--out", type=Path, default=RESULT)
     options = parser.parse_args()
     torch.set_num_threads(1)
     result = measure(options.data)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(result, indent=1) + "\n")
+    print(write_result("demo_faces", result))
     print(json.dumps({name: value for name, value in result.items() if name != "attributes"}, indent=1))
 
 
