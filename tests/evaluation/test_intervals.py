@@ -7,6 +7,7 @@ from tgfr_search.evaluation import intervals
 from tgfr_search.evaluation.intervals import (
     Interval,
     eer_interval,
+    fnir_interval,
     rate_interval,
     subject_weights,
     tar_interval,
@@ -197,3 +198,19 @@ def test_nan_is_refused() -> None:
     vectors[3, 0] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         score_pairs(vectors, vectors, owner)
+
+
+def test_no_interval_of_no_width_where_nothing_was_accepted() -> None:
+    """Two clusters far apart, labels swapped between them: no genuine pair is ever accepted."""
+    rng = np.random.default_rng(0)
+    owner = np.repeat(np.arange(60), 2)
+    vectors = np.tile(np.eye(2, dtype=np.float32), (60, 1)) + 0.01 * rng.normal(size=(120, 2)).astype(np.float32)
+    pairs = score_pairs(vectors, vectors, owner)
+    tar = tar_interval(pairs, 1e-2, subject_weights(60, seed=0, resamples=50))
+    assert (tar.value, tar.low) == (0.0, 0.0)
+    assert tar.high == pytest.approx(1 - 0.025 ** (1 / 60))
+    far = np.ones(40, np.float32)
+    everyone = np.arange(40)
+    fnir = fnir_interval(-far, everyone, far, everyone + 40, 0.1, subject_weights(80, seed=0, resamples=50))
+    assert (fnir.value, fnir.high) == (1.0, 1.0)
+    assert fnir.low == pytest.approx(0.025 ** (1 / 40))

@@ -63,6 +63,20 @@ class Interval:
         return Interval.of(Figure(self.value - other.value), self.samples - other.samples)
 
 
+def _not_blind(interval: Interval, subjects: int) -> Interval:
+    """Widens an interval that the bootstrap cannot see the width of: nothing, or everything, was hit.
+
+    It then reaches at least as far as the one-sided 97.5 % Clopper–Pearson limit over the number of SUBJECTS (about
+    3.7 / S; the rule of three is its 95 % form).
+    """
+    value, low, high = interval.value, interval.low, interval.high
+    if value not in (0.0, 1.0) or low is None or high is None:
+        return interval
+    limit = 1 - ((1 - LEVEL) / 2) ** (1 / subjects)
+    low, high = (0.0, max(high, limit)) if value == 0.0 else (min(low, 1 - limit), 1.0)
+    return Interval(value, low, high, "", interval.samples)
+
+
 def subject_weights(subjects: int, seed: int, resamples: int = RESAMPLES) -> FloatArray:
     """How often each subject is drawn in each resample: float32 [R, S], every row sums to S."""
     rng = np.random.default_rng(seed)
@@ -124,7 +138,7 @@ def tar_interval(pairs: PairScores, far: float, weights: FloatArray) -> Interval
         own = w[owner].astype(np.float64)
         total = own.sum()
         values[r] = own[np.searchsorted(genuine, threshold) :].sum() / total if total else np.nan
-    return Interval.of(Figure(float(values[0])), values[1:])
+    return _not_blind(Interval.of(Figure(float(values[0])), values[1:]), len(np.unique(pairs.genuine_subject)))
 
 
 def _eer_grid(pairs: PairScores) -> Floats:
@@ -181,9 +195,6 @@ def eer_interval(pairs: PairScores, weights: FloatArray) -> Interval:
 def rate_interval(hits: Floats, owners: Ints, weights: FloatArray) -> Interval:
     """A share of probes (Rank-k, failure to enrol, FNIR at a fixed threshold) with its interval.
 
-    Where nothing or everything was hit the bootstrap is blind; there the one-sided 97.5 % Clopper–Pearson limit over
-    the number of SUBJECTS stands in (about 3.7 / S; the rule of three is its 95 % form).
-
     Args:
         hits: [P], 1 or 0.
         owners: [P], subject number of each probe, 0 … S−1.
@@ -198,13 +209,7 @@ def rate_interval(hits: Floats, owners: Ints, weights: FloatArray) -> Interval:
     samples = np.divide(
         weights.astype(np.float64) @ per_subject, drawn, out=np.full(len(weights), np.nan), where=drawn > 0
     )
-    value = float(np.mean(hits))
-    interval = Interval.of(Figure(value), samples)
-    if value in (0.0, 1.0):
-        limit = 1 - ((1 - LEVEL) / 2) ** (1 / int((probes > 0).sum()))
-        low, high = (0.0, limit) if value == 0.0 else (1 - limit, 1.0)
-        return Interval(value, low, high, "", samples)
-    return interval
+    return _not_blind(Interval.of(Figure(float(np.mean(hits))), samples), int((probes > 0).sum()))
 
 
 def fnir_interval(
@@ -239,4 +244,4 @@ def fnir_interval(
             continue
         missed = int(np.searchsorted(sorted_mates, others[position], side="right"))
         samples[r] = own[missed - 1] / own[-1] if missed else 0.0
-    return Interval.of(figure, samples)
+    return _not_blind(Interval.of(figure, samples), len(np.unique(mated_owner)))
