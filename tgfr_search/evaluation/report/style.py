@@ -56,6 +56,7 @@ td small{display:block;font-size:.8rem}
 .examples{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,22rem),1fr));gap:.8rem}
 .example{border:1px solid var(--line);border-radius:10px;background:var(--card);padding:.7rem}
 .faces{display:grid;grid-template-columns:repeat(3,1fr);gap:.5rem}
+.faces figure b{display:inline-block;margin-top:.35rem}
 .faces figure{margin:0;font-size:.78rem;line-height:1.35;overflow-wrap:anywhere}
 .faces img,.faces .none{width:100%;aspect-ratio:1;border-radius:6px;display:block;object-fit:cover;
 background:var(--line)}
