@@ -8,6 +8,7 @@ from tgfr_search.errors import OptionsError
 from tgfr_search.model.tgfr import make_fusion
 from tgfr_search.options import TrainOptions, from_dict, load_toml, to_dict
 
+GOOD = "name = 'x'\n[data]\npath = 'x.parquet'"
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").rglob("*.toml"))
 
 
@@ -32,12 +33,14 @@ def test_the_printed_values_are_the_papers() -> None:
     ("text", "message"),
     [
         ("name = 'x'\nlearning_rate = 1", r"unknown key 'learning_rate'.*expected: one of: name, seed"),
-        ("name = 'x'\n[align]\nepoch = 1", r"align: unknown key 'epoch'.*epochs, batch"),
+        (f"{GOOD}\n[align]\nepoch = 1", r"align: unknown key 'epoch'.*epochs, batch"),
         ("seed = 1", r"missing key 'name'"),
+        ("name = 'x'", r"missing key 'data'"),
+        ("name = 'x'\n[data]\ntrain = 'a'", r"data: missing key 'path'"),
         ("name = 'x'\nseed = 'one'", r"seed.*'one' \(str\).*int"),
-        ("name = 'x'\n[align]\nepochs = true", r"epochs.*True \(bool\).*int"),
-        ("name = 'x'\nalign = 3", r"align.*int.*a table"),
-        ("name = 'x'\n[data]\nviews = 'original'", r"views.*str.*a list"),
+        (f"{GOOD}\n[align]\nepochs = true", r"epochs.*True \(bool\).*int"),
+        ("name = 'x'\nalign = 3\n[data]\npath = 'x'", r"align.*int.*a table"),
+        (f"{GOOD}\nviews = 'original'", r"views.*str.*a list"),
         ("name = ", r"options\.toml.*valid TOML"),
     ],
 )
@@ -48,7 +51,7 @@ def test_mistakes_are_told(tmp_path: Path, text: str, message: str) -> None:
 
 
 def test_a_whole_number_is_a_float_where_one_is_wanted(tmp_path: Path) -> None:
-    (tmp_path / "o.toml").write_text("name = 'x'\n[loss]\nidentity = 3")
+    (tmp_path / "o.toml").write_text(f"{GOOD}\n[loss]\nidentity = 3")
     assert load_toml(tmp_path / "o.toml", TrainOptions).loss.identity == 3.0
 
 

@@ -26,7 +26,7 @@ class DataOptions:
         cache: Folder of the feature cache.
     """
 
-    path: str = "../shared/data/mmceleba_hq.parquet"
+    path: str
     train: str = "train"
     valid: str = "valid"
     views: tuple[str, ...] = ("original", "bad", "very_bad", "random0", "random1", "random2")
@@ -153,7 +153,7 @@ class FuseOptions:
     contrastive: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainOptions:
     """A whole training run.
 
@@ -176,7 +176,7 @@ class TrainOptions:
     device: str = "auto"
     precision: str = "auto"
     score: str = "blocks"
-    data: DataOptions = field(default_factory=DataOptions)
+    data: DataOptions
     model: ModelOptions = field(default_factory=ModelOptions)
     loss: LossOptions = field(default_factory=LossOptions)
     align: AlignOptions = field(default_factory=AlignOptions)
