@@ -29,7 +29,8 @@ from tgfr_search.encoders.base import FaceEncoder, pick_device
 from tgfr_search.encoders.registry import fast_dtype, make_face_encoder, make_text_encoder
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder
-from tgfr_search.model.checkpoint import machine, save_model
+from tgfr_search.model.card import card
+from tgfr_search.model.checkpoint import machine, read_config, save_model
 from tgfr_search.model.scoring import ScoreModel
 from tgfr_search.model.tgfr import TGFR
 from tgfr_search.options import TrainOptions, to_dict
@@ -158,13 +159,14 @@ def train(
         "valid_rank1": {
             mode: dict(zip(LADDER, rank1_by_level(trial, scoring, mode), strict=True)) for mode in scoring.weights
         },
-        "licence": "Trained on MM-CelebA-HQ / CelebA: non-commercial research only.",
+        "licence": options.data.licence,
     }
     # A text encoder that was taken as it is and not trained is named, not copied.
     untrained = Path(o.text_encoder).is_dir() and not trains_text(options)
     target = folder / "model"
     place = os.path.relpath(o.text_encoder, target) if untrained else "text"
     model_id = save_model(target, model, o, scoring, name=options.name, text=place, provenance=provenance)
+    (target / "CARD.md").write_text(card(read_config(target)), encoding="utf-8")
     return {"model_id": model_id, "folder": str(folder / "model"), **provenance}
 
 

@@ -23,6 +23,7 @@ class DataOptions:
         train: Split trained on.
         valid: Split everything is tuned on.
         views: Cached views of every training face: `original`, a level of the quality ladder, `random0`, `random1` …
+        licence: What whoever the data are from allows; it binds the weights and goes into the model's card.
         cache: Folder of the feature cache.
     """
 
@@ -30,6 +31,7 @@ class DataOptions:
     train: str = "train"
     valid: str = "valid"
     views: tuple[str, ...] = ("original", "bad", "very_bad", "random0", "random1", "random2")
+    licence: str = "not told: ask whoever the data are from"
     cache: str = "runs/features"
 
 

@@ -81,6 +81,8 @@ def test_killed_in_the_middle_it_ends_with_the_same_weights(
     whole = train(options, tmp_path / "whole", workers=0)
     assert whole["train_subjects"] == 8
     assert set(whole["valid_rank1"]) == {"image", "caption", "fused"}
+    told = (tmp_path / "whole/model/CARD.md").read_text(encoding="utf-8")
+    assert all(part in told for part in (whole["model_id"], whole["data_sha256"], options.data.licence, "8 people"))
 
     class KilledError(BaseException):
         pass
