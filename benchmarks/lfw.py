@@ -35,9 +35,11 @@ def main() -> None:
     model = load_model(arguments.model)
     with tempfile.TemporaryDirectory() as folder:
         gallery, summary = Gallery.build(arguments.photos / "gallery", Path(folder) / "index", model=model)
-        places, subjects, failed = [], [], 0
+        places: list[int] = []
+        subjects: list[str] = []
+        failed = 0
         for record in read_records(arguments.photos / "probes", on_problem=lambda problem: None):
-            subjects.append(record.subject_id)
+            subjects.append(str(record.subject_id))
             try:
                 found = gallery.query(str(record.path), mode="image", top_k=DEEPEST).candidates
             except FaceError:
