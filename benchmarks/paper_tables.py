@@ -1,10 +1,11 @@
-"""The paper's tables, measured by PROTOCOL.md on MM-CelebA-HQ and Face2Text `test`.
+"""The paper's tables, measured by PROTOCOL.md.
 
-    python -m benchmarks.paper_tables [--shared ../shared] [--runs runs] [--cache runs/features]
+    python -m benchmarks.paper_tables [--shared ../shared] [--runs runs] [--cache runs/features] [--tables NAME ...]
 
-Systems are the shipped ones and, of the paper's others, those that were trained to RUNS/<name>/model
-(`tgfr-search train --config configs/<name>.toml --out runs/<name>`); the tables name those that are missing. Writes
-`benchmarks/results/<set>.json` (records as in a report.json, without curves) and `<set>.md`.
+`mmceleba` and `face2text` are its Tables 2 and 5 on a test split each, `ablation` is Table 3, `text-encoders` Table 4.
+Systems are the shipped ones and those that were trained to RUNS/<name>/model
+(`tgfr-search train --config configs/…/<name>.toml --out RUNS/<name>`); a table names those that are missing. Writes
+`benchmarks/results/<table>.json` (records as in a report.json, without curves) and `<table>.md`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.results import RESULTS, write_result
 from pipelines.bench_data import BenchOptions
@@ -22,21 +23,39 @@ from tgfr_search.console import stages
 from tgfr_search.data.regimes import REGIMES
 from tgfr_search.evaluation.report.reading import EER, FNIRS, RANKS, TARS, Metric, Report, Series, percent, points
 
-SETS = {"mmceleba": "data/mmceleba_hq.parquet", "face2text": "data/face2text.parquet"}
+MMCELEBA, FACE2TEXT = "data/mmceleba_hq.parquet", "data/face2text.parquet"
+
+
+class Table(NamedTuple):
+    """One table: what is measured on, which systems, in which caption regimes."""
+
+    data: str
+    systems: tuple[str, ...]
+    regimes: tuple[str, ...]
+
+
 SYSTEMS = ("frozen", "control", "caption", "bilstm-flf", "bert-flf", "cgfr", "tgfr", "default")
+TABLES = {
+    "mmceleba": Table(MMCELEBA, SYSTEMS, REGIMES),
+    "face2text": Table(FACE2TEXT, SYSTEMS, REGIMES),
+    "ablation": Table(
+        MMCELEBA, ("frozen", "identity", "identity-cicl", "identity-wrcl", "identity-imcl", "tgfr"), ("own",)
+    ),
+    "text-encoders": Table(MMCELEBA, ("frozen", "tgfr-bilstm", "tgfr-minilm-frozen", "tgfr"), ("own",)),
+}
 COLUMNS = (EER, *TARS, *RANKS[:1], FNIRS[1])
 REPORT = ("protocol", "options", "seconds", "interval", "data", "ladder", "absent_captions", "shared_lines", "systems")
 """What a result file keeps of a report besides its records."""
 
 
-def available(runs: Path) -> tuple[list[str], list[str]]:
-    """Systems that can be measured, in the order of the table, and those that are not trained."""
+def available(names: Sequence[str], runs: Path) -> tuple[list[str], list[str]]:
+    """Those of the systems that can be measured, as `load_systems` takes them, and those that are not trained."""
     shipped = shipped_systems()
-    found = {name: name for name in SYSTEMS if name in shipped}
-    for name in SYSTEMS:
+    found = {name: name for name in names if name in shipped}
+    for name in names:
         if (runs / name / "model/config.json").is_file() and name not in found:
             found[name] = f"{name}={runs / name / 'model'}"
-    return [found[name] for name in SYSTEMS if name in found], [name for name in SYSTEMS if name not in found]
+    return [found[name] for name in names if name in found], [name for name in names if name not in found]
 
 
 def markdown(report: Report, title: str, missing: Sequence[str]) -> str:
@@ -104,22 +123,26 @@ def kept(tree: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measures both sets and writes their files."""
+    """Measures every table that has a trained system of its own and writes its files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--cache", type=Path, default=Path("runs/features"))
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
     parser.add_argument("--split", default="test")
     arguments = parser.parse_args()
-    names, missing = available(arguments.runs)
-    for name in arguments.sets:
-        options = BenchOptions(probes=arguments.shared / SETS[name], split=arguments.split, regimes=REGIMES)
+    for name in arguments.tables:
+        table = TABLES[name]
+        names, missing = available(table.systems, arguments.runs)
+        if names == ["frozen"]:
+            print(f"{name}: none of {', '.join(missing)} is trained")
+            continue
+        options = BenchOptions(probes=arguments.shared / table.data, split=arguments.split, regimes=table.regimes)
         systems = load_systems(names)
         with stages() as progress:
             tree = run_benchmark(options, systems, arguments.runs / f"bench-{name}", arguments.cache, progress=progress)
         print(write_result(name, {"not_trained": missing, **kept(tree)}))
-        title = f"{Path(SETS[name]).stem}, {arguments.split}"
+        title = f"{name}: {Path(table.data).stem}, {arguments.split}"
         (RESULTS / f"{name}.md").write_text(markdown(Report(tree), title, missing), encoding="utf-8")
 
 

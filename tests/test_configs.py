@@ -9,7 +9,8 @@ from tgfr_search.model.tgfr import make_fusion
 from tgfr_search.options import TrainOptions, from_dict, load_toml, to_dict
 
 GOOD = "name = 'x'\n[data]\npath = 'x.parquet'"
-CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").rglob("*.toml"))
+FOLDER = Path(__file__).resolve().parents[1] / "configs"
+CONFIGS = sorted(FOLDER.rglob("*.toml"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -21,7 +22,7 @@ def test_configuration(path: Path) -> None:
 
 
 def test_the_printed_values_are_the_papers() -> None:
-    options = load_toml(CONFIGS[0].parent / "tgfr.toml", TrainOptions)
+    options = load_toml(FOLDER / "tgfr.toml", TrainOptions)
     loss = options.loss
     assert (loss.wrcl, loss.identity, loss.cicl, loss.imcl) == (1.0, 100.0, 2.0, 1.0)
     assert (options.align.head_lr, options.align.weight_decay) == (1e-3, 0.01)
