@@ -2,7 +2,8 @@
 
     python -m benchmarks.paper_tables [--shared ../shared] [--runs runs] [--cache runs/features] [--tables NAME ...]
 
-`mmceleba` and `face2text` are its Tables 2 and 5 on a test split each, `ablation` is Table 3, `text-encoders` Table 4.
+`mmceleba` and `face2text` are its Tables 2 and 5 on a test split each (`mmceleba-both` in the paper's own condition),
+`ablation` is Table 3, `text-encoders` Table 4.
 Systems are the shipped ones and those that were trained to RUNS/<name>/model
 (`tgfr-search train --config configs/…/<name>.toml --out RUNS/<name>`); a table names those that are missing. Writes
 `benchmarks/results/<table>.json` (records as in a report.json, without curves) and `<table>.md`.
@@ -27,17 +28,28 @@ MMCELEBA, FACE2TEXT = "data/mmceleba_hq.parquet", "data/face2text.parquet"
 
 
 class Table(NamedTuple):
-    """One table: what is measured on, which systems, in which caption regimes."""
+    """One table: what is measured on, which systems, in which caption regimes, and which side is degraded."""
 
     data: str
     systems: tuple[str, ...]
     regimes: tuple[str, ...]
+    condition: str = "clean-gallery"
+    note: str = ""
 
 
 SYSTEMS = ("frozen", "control", "caption", "bilstm-flf", "bert-flf", "cgfr", "tgfr", "default")
 TABLES = {
     "mmceleba": Table(MMCELEBA, SYSTEMS, REGIMES),
-    "face2text": Table(FACE2TEXT, SYSTEMS, REGIMES),
+    "mmceleba-both": Table(
+        MMCELEBA,
+        ("frozen", "cgfr", "tgfr", "default"),
+        ("own",),
+        "both",
+        "Both images are degraded, as in the paper.",
+    ),
+    "face2text": Table(
+        FACE2TEXT, SYSTEMS, REGIMES, note="Trained on MM-CelebA-HQ, not on Face2Text: captions of another kind."
+    ),
     "ablation": Table(
         MMCELEBA, ("frozen", "identity", "identity-cicl", "identity-wrcl", "identity-imcl", "tgfr"), ("own",)
     ),
@@ -58,7 +70,7 @@ def available(names: Sequence[str], runs: Path) -> tuple[list[str], list[str]]:
     return [found[name] for name in names if name in found], [name for name in names if name not in found]
 
 
-def markdown(report: Report, title: str, missing: Sequence[str]) -> str:
+def markdown(report: Report, title: str, note: str, missing: Sequence[str]) -> str:
     """The tables as Markdown: every system by level, then the main system by caption regime."""
     data = report.tree["data"]
     counts = report.counts()
@@ -67,10 +79,12 @@ def markdown(report: Report, title: str, missing: Sequence[str]) -> str:
         "",
         f"{data['images']:,} images of {data['subjects']:,} people; {counts['n_genuine']:,} genuine and "
         f"{counts['n_impostor']:,} impostor pairs. Rates in per cent with 95 % intervals (bootstrap over subjects); "
-        "clean gallery, degraded probe; ▲ better, ▼ worse than `frozen` (the paired difference's interval excludes "
-        "zero). A score orders candidates; it is not a probability.",
+        f"{report.tree['options']['condition']}; ▲ better, ▼ worse than `frozen` (the interval of the paired difference "
+        "excludes zero). A score orders candidates; it is not a probability.",
         "",
     ]
+    if note:
+        lines += [note, ""]
     if missing:
         lines += [f"Not measured here, for want of a trained checkpoint: {', '.join(missing)}.", ""]
     lines += ["## Systems", "", *_table(report, report.headline)]
@@ -137,13 +151,20 @@ def main() -> None:
         if names == ["frozen"]:
             print(f"{name}: none of {', '.join(missing)} is trained")
             continue
-        options = BenchOptions(probes=arguments.shared / table.data, split=arguments.split, regimes=table.regimes)
+        options = BenchOptions(
+            probes=arguments.shared / table.data,
+            split=arguments.split,
+            regimes=table.regimes,
+            condition=table.condition,
+            enrolment=table.condition == "clean-gallery",
+        )
         systems = load_systems(names)
         with stages() as progress:
             tree = run_benchmark(options, systems, arguments.runs / f"bench-{name}", arguments.cache, progress=progress)
         print(write_result(name, {"not_trained": missing, **kept(tree)}))
         title = f"{name}: {Path(table.data).stem}, {arguments.split}"
-        (RESULTS / f"{name}.md").write_text(markdown(Report(tree), title, missing), encoding="utf-8")
+        page = markdown(Report(tree), title, table.note, missing)
+        (RESULTS / f"{name}.md").write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

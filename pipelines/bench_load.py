@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from indexer import Store
 from indexer.manifest import MANIFEST_NAME
 from pipelines.bench_data import VIEW_OF_LEVEL, BenchData, BenchOptions, Side, join
@@ -42,10 +44,9 @@ def load_data(
     """
     model = systems[0].model
     o = model.config["model"]
-    # Both orientations are cached apart, so that models with and without flip averaging share one cache.
-    face = make_face_encoder(
-        o["face_encoder"], model.tgfr.device, model.tgfr.fcam.text_dtype, flip=False, regions=o["regions"]
-    )
+    # Both orientations are cached apart, so that models with and without flip averaging share one cache; in float32, so
+    # that it is the same on every machine.
+    face = make_face_encoder(o["face_encoder"], model.tgfr.device, torch.float32, flip=False, regions=o["regions"])
 
     def side(chips: Chips, levels: tuple[str, ...]) -> Side:
         views = [VIEW_OF_LEVEL.get(level, level) for level in dict.fromkeys(("normal", *levels))]

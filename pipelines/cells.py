@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pipelines.bench_data import VIEW_OF_LEVEL, BenchData, BenchOptions, Side
 from pipelines.systems import System
@@ -21,7 +22,7 @@ from tgfr_search.evaluation.measures import Measures, Searches, measure
 from tgfr_search.evaluation.protocol import PROTOCOL_VERSION
 from tgfr_search.types import FloatArray
 
-FORMAT = 1
+FORMAT = 2
 """Of a cell's file; part of its name, so that a file of another format is never read."""
 
 ENROLLED_IN_PART = ("paper", "constant")
@@ -90,7 +91,7 @@ class Cells:
         if path.is_file():
             return _load(path)
         queries, templates, quality = self._vectors(cell)
-        measures = measure(queries, templates, self.data.roles, self.weights)
+        measures = measure(queries, templates, self.data.roles, self.weights, self._skip(cell.captions))
         spread = None if np.isnan(quality).any() else (float(quality.mean()), float(quality.std()))
         measured = Measured(measures, spread)
         _save(path, measured)
@@ -106,7 +107,7 @@ class Cells:
                 | {"group": f"{column}={value}"}
                 for value, members in group_members(self.data.probes.metadata, column)
                 for (metric, at), interval, counts in group_figures(
-                    queries, templates, self.data.roles, members, self.weights
+                    queries, templates, self.data.roles, members, self.weights, self._skip(cell.captions)
                 )
             ]
             temporary = path.with_suffix(".tmp")
@@ -114,6 +115,10 @@ class Cells:
             temporary.replace(path)
         entries: list[dict[str, Any]] = json.loads(path.read_text())
         return entries
+
+    def _skip(self, regime: str) -> npt.NDArray[np.int64] | None:
+        """The template that each probe's words describe: no pair for it. With a gallery of its own there is none."""
+        return self.captions(regime)[0].described if self.data.roles.one_set else None
 
     def _vectors(self, cell: Cell) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Query and gallery vectors of a cell, and the probes' predicted quality."""

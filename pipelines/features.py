@@ -23,6 +23,9 @@ from tgfr_search.types import ByteArray
 
 ENCODE_BATCH = 32
 
+RANDOM_VIEWS = 1
+"""Version of `random_degradation`, part of the cache's key as the ladder's parameters are."""
+
 
 def view(chip: ByteArray, name: str, key: str, seed: int) -> ByteArray:
     """One view of a chip: `original`, a level of the quality ladder, or `random0`, `random1` and so on.
@@ -68,7 +71,8 @@ def load_features(
     """
     spec = encoder.spec
     count, width = len(chips), len(views)
-    key = hashlib.sha256(repr((chips.folder.name, tuple(views), spec, seed)).encode()).hexdigest()[:16]
+    how = [repr(LADDER.get(name, RANDOM_VIEWS)) for name in views if name != "original"]
+    key = hashlib.sha256(repr((chips.folder.name, tuple(views), how, spec, seed)).encode()).hexdigest()[:16]
     folder = cache / f"features-{key}"
     folder.mkdir(parents=True, exist_ok=True)
     shapes: dict[str, tuple[tuple[int, ...], npt.DTypeLike]] = {

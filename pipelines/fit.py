@@ -153,7 +153,9 @@ def make_trial(model: TGFR, valid: ValidSet, seed: int, *, lines: int | None = N
     subset = FeatureSet(
         valid.features.views, valid.features.vectors[gallery_rows], valid.features.regions[gallery_rows]
     )
-    gallery, _ = embed_set(model, subset, 0, [text.gallery[i][:lines] for i in gallery_rows])
+    rng = np.random.default_rng([seed, 7])  # never the first lines: a data set's captions may be ordered
+    some = [tuple(rng.permutation(np.array(text.gallery[i], dtype=object))[:lines]) for i in gallery_rows]
+    gallery, _ = embed_set(model, subset, 0, some)
     probes_of = FeatureSet(valid.features.views, valid.features.vectors[probe_rows], valid.features.regions[probe_rows])
     column = {int(subject): at for at, subject in enumerate(valid.subjects[gallery_rows])}
     mate = np.array([column[int(s)] for s in valid.subjects[probe_rows]])

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from pipelines.bench_data import Side
 from pipelines.lines import LineCache
-from tgfr_search.data.regimes import REGIMES
+from tgfr_search.data.regimes import CONSTANT, REGIMES
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.errors import InputError
 from tgfr_search.model.checkpoint import DEFAULT_MODEL, WEIGHTS, FaceTextModel, load_model
@@ -56,14 +56,25 @@ class System:
         if self.name != "frozen" and (self.lines is None or not set(lines) <= self.lines.row.keys()):
             self.lines = LineCache(self.model.tgfr, lines)
 
+    @property
+    def needs_text(self) -> bool:
+        """Whether only fused vectors are compared, as in the paper: without words there would be nothing to compare."""
+        return set(self.model.scoring.weights.get("fused", ())) == {"fused"}
+
+    def _spoken(self, captions: Sequence[tuple[str, ...]]) -> Sequence[tuple[str, ...]]:
+        """A neutral sentence for images that nobody described, where the system cannot do without."""
+        return [own or (CONSTANT,) for own in captions] if self.needs_text else captions
+
     def templates(self, side: Side, view: int, captions: Sequence[tuple[str, ...]]) -> FloatArray:
         """Gallery vectors [N, D + 1]: the concatenated blocks, as a row of an index, and a 1 for the probe's offset."""
-        templates, _ = self._embed(side, view, captions)
+        templates, _ = self._embed(side, view, self._spoken(captions))
         ones = np.ones((len(templates), 1), np.float32)
         return np.concatenate([*(templates.blocks[name] for name, _ in self._layout), ones], axis=1)
 
     def probes(self, side: Side, view: int, captions: Sequence[tuple[str, ...]]) -> tuple[FloatArray, FloatArray]:
         """Query vectors [N, D + 1] and predicted quality [N] (NaN for `frozen`)."""
+        if any(captions):  # where nobody says a word (`none`) the image alone is searched with, by any system
+            captions = self._spoken(captions)
         templates, quality = self._embed(side, view, captions)
         if self.name == "frozen":
             return np.concatenate([templates.blocks["face"], np.zeros((len(quality), 1), np.float32)], axis=1), quality

@@ -116,7 +116,8 @@ def train(
     device = pick_device(options.device)
     dtype = fast_dtype(device) if options.precision == "auto" else getattr(torch, options.precision)
     o = options.model
-    encoder = make_face_encoder(o.face_encoder, device, dtype, flip=False, regions=o.regions)
+    # Cached features are float32 everywhere, so that a cache is the same on every machine.
+    encoder = make_face_encoder(o.face_encoder, device, torch.float32, flip=False, regions=o.regions)
     train_set, valid_set, origin = load_sets(options, encoder, workers, progress)
     torch.manual_seed(options.seed)
     text = make_text_encoder(o.text_encoder, (line for own in train_set.captions for line in own))

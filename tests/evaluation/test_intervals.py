@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tgfr_search.evaluation import intervals
+from tgfr_search.evaluation.identification import fnir_at_fpir
 from tgfr_search.evaluation.intervals import (
     Interval,
     eer_interval,
@@ -209,8 +210,17 @@ def test_no_interval_of_no_width_where_nothing_was_accepted() -> None:
     tar = tar_interval(pairs, 1e-2, subject_weights(60, seed=0, resamples=50))
     assert (tar.value, tar.low) == (0.0, 0.0)
     assert tar.high == pytest.approx(1 - 0.025 ** (1 / 60))
-    far = np.ones(40, np.float32)
-    everyone = np.arange(40)
-    fnir = fnir_interval(-far, everyone, far, everyone + 40, 0.1, subject_weights(80, seed=0, resamples=50))
+    far, everyone = np.ones(100, np.float32), np.arange(100)
+    fnir = fnir_interval(-far, everyone, far, everyone + 100, 0.1, subject_weights(200, seed=0, resamples=50))
     assert (fnir.value, fnir.high) == (1.0, 1.0)
-    assert fnir.low == pytest.approx(0.025 ** (1 / 40))
+    assert fnir.low == pytest.approx(0.025 ** (1 / 100))
+    apart = np.eye(40, dtype=np.float32)[owner[:80] % 40]
+    perfect = eer_interval(score_pairs(apart, apart, owner[:80]), subject_weights(60, seed=0, resamples=50))
+    assert perfect.value == 0.0
+    assert perfect.high == pytest.approx(1 - 0.025 ** (1 / 40))
+
+
+def test_too_few_false_alarms_to_measure_a_fpir() -> None:
+    few = np.linspace(0, 1, 99)
+    assert fnir_at_fpir(few, few, 0.1).reason == "99 nonmated searches expect 9.9 false alarms at 0.1, fewer than 10"
+    assert fnir_at_fpir(few, np.linspace(0, 1, 100), 0.1).value is not None

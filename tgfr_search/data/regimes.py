@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from tgfr_search.errors import InputError
 
@@ -24,11 +25,14 @@ class Captions(NamedTuple):
         gallery: N tuples, what each image is enrolled with as a template.
         probe: N tuples, what is said of each image as a probe; empty where there is nothing to say.
         absent: How many probes have no text although the regime asks for one.
+        described: int64 [N], in `cross` the image that each probe's words describe: its other lines stay enrolled, so
+            probe and described image are no pair for verification. −1 where words describe no other image.
     """
 
     gallery: list[Lines]
     probe: list[Lines]
     absent: int
+    described: npt.NDArray[np.int64]
 
 
 def _draw(seed: int, *key: str) -> np.random.Generator:
@@ -47,9 +51,9 @@ def assign(
 ) -> Captions:
     """Captions of both sides for every image of a labelled set.
 
-    `cross` takes a line of another image of the same person, not of the person's first image (the template of
-    identification) where there is a choice; the very line is withheld from that image's enrolment, so that no caption
-    string ever stands on both sides by construction.
+    `cross` takes a line of another image of the same person, never of the person's first image: that is the template of
+    identification, and its remaining lines describe the same photo. `cross` and `wrong` withhold the very line from the
+    enrolment of the image that it is taken from, so that no string stands on both sides by construction.
 
     Args:
         regime: One of `REGIMES`.
@@ -64,11 +68,12 @@ def assign(
     if regime not in REGIMES:
         raise InputError(f"caption regime {regime!r}", expected=f"one of: {', '.join(REGIMES)}")
     count = len(names)
+    described = np.full(count, -1, np.int64)
     if regime == "constant":
-        return Captions([(CONSTANT,)] * count, [(CONSTANT,)] * count, 0)
+        return Captions([(CONSTANT,)] * count, [(CONSTANT,)] * count, 0, described)
     gallery = list(captions)
     if regime == "none":
-        return Captions(gallery, [()] * count, 0)
+        return Captions(gallery, [()] * count, 0, described)
     rngs = [_draw(seed, regime, name) for name in names]
     if regime == "paper":
         gallery = [_some(own, 1, _draw(seed, "paper-gallery", name)) for name, own in zip(names, captions, strict=True)]
@@ -77,15 +82,16 @@ def assign(
     else:
         probe = []
         sources = _sources(regime, names, subjects, captions, rngs)
-        for source, rng in zip(sources, rngs, strict=True):
+        for at, (source, rng) in enumerate(zip(sources, rngs, strict=True)):
             if source is None:
                 probe.append(())
                 continue
             line = _some(captions[source], 1, rng)
             probe.append(line)
+            gallery[source] = tuple(own for own in gallery[source] if own not in line)
             if regime == "cross":
-                gallery[source] = tuple(own for own in gallery[source] if own not in line)
-    return Captions(gallery, probe, sum(not lines for lines in probe))
+                described[at] = source
+    return Captions(gallery, probe, sum(not lines for lines in probe), described)
 
 
 def _sources(
@@ -106,7 +112,6 @@ def _sources(
         if regime == "wrong":
             others = [j for j in described if subjects[j] != subjects[i]]
         else:
-            others = [j for j in own if j != i and captions[j]]
-            others = [j for j in others if j != own[0]] or others
+            others = [j for j in own[1:] if j != i and captions[j]]
         out.append(others[int(rng.integers(len(others)))] if others else None)
     return out

@@ -37,7 +37,12 @@ def group_members(metadata: Sequence[Mapping[str, Any]], column: str) -> list[tu
 
 
 def group_figures(
-    probes: FloatArray, templates: FloatArray, roles: Roles, members: Ints, weights: FloatArray
+    probes: FloatArray,
+    templates: FloatArray,
+    roles: Roles,
+    members: Ints,
+    weights: FloatArray,
+    skip: Ints | None = None,
 ) -> Iterator[tuple[Key, Interval, dict[str, int]]]:
     """EER and TAR@1e-3 among the group's own images (impostors of the same group), Rank-1 in the whole gallery.
 
@@ -47,6 +52,7 @@ def group_figures(
         roles: Of everybody.
         members: Probe rows of the group.
         weights: Subject resamples [R, S].
+        skip: As `score_pairs`, of everybody.
     """
     own = np.unique(roles.probe_subjects[members])
     keys: list[Key] = [("eer", None), ("tar_at_far", FAR), ("rank", 1)]
@@ -55,13 +61,16 @@ def group_figures(
         for key in keys:
             yield key, Interval(None, None, None, reason, np.empty(0)), {"n_probes": len(members)}
         return
-    if roles.one_set:
-        pairs = score_pairs(probes[members], templates[members], roles.probe_subjects[members])
-    else:
-        rows = np.flatnonzero(np.isin(roles.template_subjects, own))
-        pairs = score_pairs(
-            probes[members], templates[rows], roles.probe_subjects[members], roles.template_subjects[rows]
-        )
+    rows = members if roles.one_set else np.flatnonzero(np.isin(roles.template_subjects, own))
+    place = np.full(len(templates) + 1, -1, np.int64)  # the last stands for "none", row −1
+    place[rows] = np.arange(len(rows))
+    pairs = score_pairs(
+        probes[members],
+        templates[rows],
+        roles.probe_subjects[members],
+        None if roles.one_set else roles.template_subjects[rows],
+        None if skip is None else place[skip[members]],
+    )
     found = search(probes, templates, roles.restricted(members))
     owners = roles.probe_subjects[roles.restricted(members).searches]
     counts = {

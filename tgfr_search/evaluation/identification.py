@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tgfr_search.evaluation.verification import Figure, Floats, Scores, check_scores
+from tgfr_search.evaluation.verification import MIN_FALSE_ACCEPTS, Figure, Floats, Scores, check_scores
 
 Ints = npt.NDArray[np.int64]
 
@@ -90,6 +90,8 @@ def fnir_at_fpir(mated: Scores, nonmated: Scores, fpir: float) -> Figure:
     The candidate list is not limited in length: a search fails when the mate is below the threshold (NIST FRTE 1:N with
     R = N).
 
+    Empty, with the reason, below 10 expected false alarms, as FAR is (PROTOCOL.md 3).
+
     Args:
         mated: [P1] score of the own subject, for probes whose subject is enrolled.
         nonmated: [P0] best score of anybody, for probes whose subject is not.
@@ -98,9 +100,11 @@ def fnir_at_fpir(mated: Scores, nonmated: Scores, fpir: float) -> Figure:
     mates, others = check_scores(mated, "mated scores"), check_scores(nonmated, "nonmated scores")
     if not len(mates) or not len(others):
         return Figure(None, reason="no mated search" if not len(mates) else "no nonmated search")
-    allowed = int(np.floor(len(others) * fpir + 1e-9))
-    if allowed < 1:
-        return Figure(None, reason=f"{len(others)} nonmated searches cannot show a FPIR of {fpir:g}")
+    expected = len(others) * fpir
+    if expected < MIN_FALSE_ACCEPTS:
+        reason = f"{len(others):,} nonmated searches expect {expected:.1f} false alarms at {fpir:g}, fewer than 10"
+        return Figure(None, reason=reason)
+    allowed = int(np.floor(expected + 1e-9))
     if allowed >= len(others):
         return Figure(0.0, -np.inf)
     barred = np.partition(others, len(others) - 1 - allowed)[len(others) - 1 - allowed]

@@ -22,6 +22,9 @@ GRID = 33
 
 THRESHOLDS_A_PASS = 8
 
+COUNTS_BYTES = 500_000_000
+"""For the counts of one pass: with many subjects fewer thresholds go together."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -107,7 +110,7 @@ def tar_interval(pairs: PairScores, far: float, weights: FloatArray) -> Interval
 
     Args:
         pairs: All scores.
-        far: Target, at most 1e-3 (the tail that is kept exactly covers ten times that).
+        far: Target, at most 1e-3 (the tail that is kept exactly covers twenty times that).
         weights: From `subject_weights`.
     """
     nan = np.full(len(weights), np.nan)
@@ -179,8 +182,9 @@ def eer_interval(pairs: PairScores, weights: FloatArray) -> Interval:
     thresholds = _eer_grid(pairs)
     totals = _impostor_total(pairs, weights)
     fars = np.empty((len(weights), len(thresholds)))
-    for start in range(0, len(thresholds), THRESHOLDS_A_PASS):
-        part = slice(start, start + THRESHOLDS_A_PASS)
+    a_pass = max(1, min(THRESHOLDS_A_PASS, COUNTS_BYTES // (4 * pairs.subject_count**2)))
+    for start in range(0, len(thresholds), a_pass):
+        part = slice(start, start + a_pass)
         for k, counts in enumerate(_impostor_counts(pairs, thresholds[part])):
             fars[:, start + k] = ((weights @ counts) * weights).sum(axis=1) / np.maximum(totals, 1)
     accepted = weights.astype(np.float64) @ _genuine_counts(pairs, thresholds)
@@ -189,7 +193,7 @@ def eer_interval(pairs: PairScores, weights: FloatArray) -> Interval:
     values = nan.copy()
     for r in np.flatnonzero(defined):
         values[r] = crossing(fars[r], 1 - accepted[r] / genuine_total[r, 0])
-    return Interval.of(Figure(point), values)
+    return _not_blind(Interval.of(Figure(point), values), len(np.unique(pairs.genuine_subject)))
 
 
 def rate_interval(hits: Floats, owners: Ints, weights: FloatArray) -> Interval:

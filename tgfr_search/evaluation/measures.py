@@ -63,7 +63,9 @@ class Measures:
     searches: Searches = field(repr=False)
 
 
-def measure(probes: FloatArray, templates: FloatArray, roles: Roles, weights: FloatArray) -> Measures:
+def measure(
+    probes: FloatArray, templates: FloatArray, roles: Roles, weights: FloatArray, skip: Ints | None = None
+) -> Measures:
     """All figures of PROTOCOL.md.
 
     Args:
@@ -71,8 +73,11 @@ def measure(probes: FloatArray, templates: FloatArray, roles: Roles, weights: Fl
         templates: float32 [G, D] gallery vectors.
         roles: Who is compared with whom.
         weights: Subject resamples [R, S].
+        skip: As `score_pairs`.
     """
-    pairs = score_pairs(probes, templates, roles.probe_subjects, None if roles.one_set else roles.template_subjects)
+    pairs = score_pairs(
+        probes, templates, roles.probe_subjects, None if roles.one_set else roles.template_subjects, skip
+    )
     figures: dict[Key, Interval] = {("eer", None): eer_interval(pairs, weights)}
     for far in FARS:
         figures["tar_at_far", far] = tar_interval(pairs, far, weights)

@@ -79,9 +79,15 @@ class PairScores:
 
 
 def blocks(
-    probes: FloatArray, templates: FloatArray, one_set: bool
+    probes: FloatArray, templates: FloatArray, one_set: bool, skip: Ints | None = None
 ) -> Iterator[tuple[slice, FloatArray, npt.NDArray[np.bool_]]]:
     """Scores of all pairs, block by block.
+
+    Args:
+        probes: float32 [P, D].
+        templates: float32 [G, D].
+        one_set: Probe i and template i are one image.
+        skip: [P], a template that is no pair for the probe, or −1.
 
     Yields:
         rows: Which probes.
@@ -93,11 +99,18 @@ def blocks(
         rows = slice(start, min(start + BLOCK_ROWS, len(probes)))
         scores = probes[rows] @ templates.T
         last = np.arange(rows.start, rows.stop) if one_set else np.full(rows.stop - rows.start, len(templates))
-        yield rows, scores, columns[None, :] < last[:, None]
+        valid = columns[None, :] < last[:, None]
+        if skip is not None:
+            valid &= columns[None, :] != skip[rows, None]
+        yield rows, scores, valid
 
 
 def score_pairs(
-    probes: FloatArray, templates: FloatArray, probe_subjects: Ints, template_subjects: Ints | None = None
+    probes: FloatArray,
+    templates: FloatArray,
+    probe_subjects: Ints,
+    template_subjects: Ints | None = None,
+    skip: Ints | None = None,
 ) -> PairScores:
     """Scores every pair once.
 
@@ -106,6 +119,7 @@ def score_pairs(
         templates: float32 [G, D] gallery vectors; where there is one set, of the same images.
         probe_subjects: [P], numbered 0 … S−1.
         template_subjects: [G], numbered alike; None where probes and templates are one set.
+        skip: [P], a template of the SAME subject that is left out as a pair of the probe, or −1.
 
     Raises:
         ValueError: Shapes differ, or a score is not finite.
@@ -118,7 +132,7 @@ def score_pairs(
             f"found probes {probes.shape}, templates {templates.shape}, {len(own)} and {len(other)} subjects"
         )
     low, high, n_genuine, n_pairs = np.inf, -np.inf, 0, 0
-    for rows, scores, valid in blocks(probes, templates, one_set):
+    for rows, scores, valid in blocks(probes, templates, one_set, skip):
         if not np.isfinite(scores).all():
             raise ValueError("pair scores: found NaN or infinity, expected finite numbers")
         n_pairs += int(valid.sum())
@@ -131,7 +145,7 @@ def score_pairs(
     histogram = np.zeros(BINS, dtype=np.int64)
     genuine, genuine_subject = [np.empty(0, np.float32)], [np.empty(0, np.int64)]
     tail, tail_subjects = np.empty(0, np.float32), np.empty((0, 2), np.int64)
-    for rows, scores, valid in blocks(probes, templates, one_set):
+    for rows, scores, valid in blocks(probes, templates, one_set, skip):
         same = own[rows][:, None] == other[None, :]
         at = np.nonzero(valid & same)
         genuine.append(scores[at])

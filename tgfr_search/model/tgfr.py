@@ -22,6 +22,9 @@ from tgfr_search.types import FloatArray, Templates
 
 LINES_A_BATCH = 128
 
+ON_CENTRE = 1e-3
+"""Distance from its centre below which a unit vector says nothing."""
+
 
 class Embedded(NamedTuple):
     """What the model makes of N face-caption pairs.
@@ -113,9 +116,11 @@ class TGFR(nn.Module):
         return next(self.parameters()).device
 
     def _centred(self, name: str, block: Tensor) -> Tensor:
-        present = block.norm(dim=1, keepdim=True) > 0
         centre: Tensor = getattr(self, f"centre_{name}")
-        out: Tensor = F.normalize(F.normalize(block, dim=1) - centre, dim=1) * present
+        apart = F.normalize(block, dim=1) - centre
+        # What lies on the centre (the control's one sentence) is absent: its direction would be rounding noise.
+        present = (block.norm(dim=1, keepdim=True) > 0) & (apart.norm(dim=1, keepdim=True) > ON_CENTRE)
+        out: Tensor = F.normalize(apart, dim=1) * present
         return out
 
     def tokenize(self, captions: Sequence[str]) -> TokenBatch:

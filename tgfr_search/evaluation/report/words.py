@@ -4,8 +4,9 @@ REGIMES = {
     "own": "one line drawn from those of the probe photo itself",
     "own3": "three such lines",
     "paper": "one line, and templates are enrolled with one line too",
-    "cross": "one line of another photo of the same person; that line is withheld from its own photo's enrolment",
-    "wrong": "one line of another person, who may be in the gallery with that very line",
+    "cross": "one line of another photo of the same person (not the first); that line is withheld from enrolment, and "
+    "that photo is no verification pair of the probe",
+    "wrong": "one line of another person; that line is withheld from enrolment",
     "constant": "one fixed sentence for every photo on both sides",
     "none": "nothing; templates keep their lines",
 }
@@ -30,8 +31,6 @@ CAVEATS = (
     "The ladder degrades aligned faces: pose, motion, a real camera's compression and misplaced landmarks come on top. "
     "Failure to enrol is measured apart, on whole photos.",
     "Figures hold for people and pictures like these; captions of a data set are tidier than a witness.",
-    "With the regime <code>wrong</code> the borrowed line may stand word for word with its owner's template: the "
-    "harshest form of a wrong description.",
     "Photos that differ in a byte count as distinct: a re-encoded or mirrored copy of one is not noticed.",
     "Wrong labels in the data count as errors of the system; the lowest FAR and FPIR rest on few pairs.",
     "Many figures stand side by side: of twenty differences that are none, one interval excludes zero by chance.",
