@@ -79,8 +79,8 @@ def markdown(report: Report, title: str, note: str, missing: Sequence[str]) -> s
         "",
         f"{data['images']:,} images of {data['subjects']:,} people; {counts['n_genuine']:,} genuine and "
         f"{counts['n_impostor']:,} impostor pairs. Rates in per cent with 95 % intervals (bootstrap over subjects); "
-        f"{report.tree['options']['condition']}; ▲ better, ▼ worse than `frozen` (the interval of the paired difference "
-        "excludes zero). A score orders candidates; it is not a probability.",
+        f"{report.tree['options']['condition']}; ▲ better, ▼ worse than `frozen` (the paired difference's "
+        "interval excludes zero). A score orders candidates; it is not a probability.",
         "",
     ]
     if note:
