@@ -39,9 +39,9 @@ def index(enrolled: tuple[Path, IndexSummary], tmp_path: Path) -> Path:
 
 @pytest.fixture
 def gallery_folder(demo: Path, tmp_path: Path) -> Path:
-    """A copy of the first six people's gallery that a test may change, without captions."""
+    """A copy of the first five people's gallery that a test may change, without captions."""
     folder = tmp_path / "gallery"
-    for source in sorted((demo / "gallery").iterdir())[:6]:
+    for source in sorted((demo / "gallery").iterdir())[:6]:  # the captions and five folders
         if source.is_dir():
             shutil.copytree(source, folder / source.name)
     return folder

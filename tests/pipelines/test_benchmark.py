@@ -66,7 +66,7 @@ def test_a_report_is_complete_and_drawn_from_its_json_alone(
 ) -> None:
     options = dataclasses.replace(options, enrolment=True)
     report = run_benchmark(options, systems, tmp_path, cache, pictures=True, workers=0)
-    assert report == json.loads((tmp_path / "report.json").read_text())
+    assert json.loads(json.dumps(report)) == json.loads((tmp_path / "report.json").read_text())
     assert report["data"]["images"] == 24
     assert all(set(record) == FIELDS for record in report["results"])
     assert {r["metric"] for r in report["results"]} == {"eer", "tar_at_far", "rank", "fnir_at_fpir", "fte"}
@@ -190,7 +190,7 @@ def test_one_image_a_subject_has_no_genuine_pair_and_says_so(
         photo.unlink()
     options = BenchOptions(probes=gallery_folder, levels=("normal",), regimes=("none",), resamples=20, enrolment=False)
     report = run_benchmark(options, systems[:1], tmp_path / "out", cache, workers=0)
-    assert any("6 of 6 subjects have one image only" in text for text in report["data"]["warnings"])
+    assert any("5 of 5 subjects have one image only" in text for text in report["data"]["warnings"])
     assert all(record["value"] is None and record["reason"] for record in values(report, metric="eer"))
 
 
@@ -235,7 +235,7 @@ def test_degraded_photos_are_written_alike_each_time_and_refusals_counted(galler
     finder = FaceFinder()
     for name in ("a", "b"):
         summary = worsen(gallery_folder, tmp_path / name, "bad", finder=finder)
-        assert (summary.written, list(summary.refused)) == (12, ["person0000/broken.png"])
+        assert (summary.written, list(summary.refused)) == (10, ["person0000/broken.png"])
     outs = [(tmp_path / name / "person0001/view0.png").read_bytes() for name in "ab"]
     assert outs[0] == outs[1]
     worse, before = (
