@@ -20,7 +20,7 @@ from tgfr_search.evaluation.protocol import Roles, one_set, two_sets
 
 LEVELS = tuple(LADDER)
 CONDITIONS = ("clean-gallery", "both")
-ROW_REASONS = (Reason.MISSING_SUBJECT, Reason.MISSING_IMAGE, Reason.DUPLICATE_ROW)
+ROW_REASONS = (Reason.MISSING_SUBJECT, Reason.MISSING_IMAGE, Reason.DUPLICATE_ROW, Reason.UNMATCHED_CAPTION)
 """Why a row of a table was left out before any photo was opened; every other reason is a failure to enrol."""
 
 VIEW_OF_LEVEL = {"normal": "original"}

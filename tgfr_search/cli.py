@@ -41,7 +41,9 @@ def index(
     gallery: Annotated[Path, typer.Argument(help="Folder of photos, image Parquet, or table of images.")],
     out: Out = DEFAULT_INDEX,
     captions: Annotated[Path | None, typer.Option(help="captions.csv, .jsonl or .parquet of a folder.")] = None,
-    split: Annotated[str | None, typer.Option(help="Rows of a table with a column `split`.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Part of a published data set, or of a table with a column `split`.")
+    ] = None,
     on_multiple: Multiple = "largest",
     aligned: Aligned = False,
     workers: Annotated[int | None, typer.Option(help="Processes that find faces; default one a core.")] = None,

@@ -25,7 +25,9 @@ def benchmark(
         Path | None, typer.Option(help="Gallery, or an index that kept its crops; none: PROBES is one labelled set.")
     ] = None,
     captions_file: Annotated[Path | None, typer.Option(help="Captions table of a folder of probes.")] = None,
-    split: Annotated[str | None, typer.Option(help="Rows of a table with a column `split`.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Part of a published data set, or of a table with a column `split`.")
+    ] = None,
     levels: Annotated[str, typer.Option(help="Of the quality ladder, comma separated.")] = "normal,poor,bad,very_bad",
     condition: Annotated[str, typer.Option(help="Degrade probes only (clean-gallery), or both.")] = "clean-gallery",
     captions: Annotated[

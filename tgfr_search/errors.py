@@ -76,6 +76,7 @@ class Reason(StrEnum):
     MISSING_IMAGE = "missing_image"
     MISSING_SUBJECT = "missing_subject"
     DUPLICATE_ROW = "duplicate_row"
+    UNMATCHED_CAPTION = "unmatched_caption"
 
 
 class FaceError(TgfrError):

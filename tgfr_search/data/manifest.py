@@ -1,4 +1,4 @@
-"""Folder, CSV, JSONL or Parquet → a stream of `Record`: whose image, what was said of it; nothing is decoded yet.
+"""Folder, published data set or table → a stream of `Record`: whose image, what was said; nothing is decoded yet.
 
 The structure of the input (columns, splits, one captions file) is checked at once and raises `InputError`. What is
 wrong with a single row or file is handed to `on_problem` and never ends the run.
@@ -13,8 +13,11 @@ from pathlib import Path, PurePosixPath
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tgfr_search.data.layouts.base import Entry
+from tgfr_search.data.layouts.registry import find_layout
 from tgfr_search.data.rows import (
     CAPTION,
+    IMAGE_SUFFIXES,
     SUBJECT,
     ImageRows,
     OnProblem,
@@ -41,9 +44,6 @@ from tgfr_search.types import Record
 
 __all__ = ["IMAGE_SUFFIXES", "OnProblem", "Problem", "Records", "read_records"]
 
-_READABLE = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp"}
-IMAGE_SUFFIXES = frozenset(_READABLE | {".gif", ".heic", ".heif", ".avif", ".jp2"})
-"""What a folder is searched for. Photos that do not decode are among them, to be reported rather than passed over."""
 BATCH_ROWS = 64
 """Rows of an image Parquet turned into Python at a time. Arrow holds one data page besides, at most a row group."""
 
@@ -75,18 +75,25 @@ def read_records(
     """The records of a data set, in a fixed order.
 
     Args:
-        source: A folder of images (subject = first sub-folder, or the stem of a file in the root), an image Parquet, or
-            a CSV / JSONL / Parquet table that names image files relative to itself.
+        source: A folder of images (subject = first sub-folder, or the stem of a file in the root), the folder of a
+            published data set (`layouts`, found by its files), an image Parquet, or a CSV / JSONL / Parquet table that
+            names image files relative to itself.
         captions: For a folder: its captions table; None takes `captions.csv|jsonl|parquet` in it where there is one.
-        split: For a table with a column `split`: take only these rows; None takes all.
+            A folder with a captions table is read as a plain folder of images.
+        split: For a published data set, or a table with a column `split`: take only these rows; None takes all.
         need_subject: Leave out (and report) rows without a subject; False for probes of unknown identity.
         on_problem: Called for every row or file that is left out.
 
     Raises:
-        InputError: The source is not there or of no known kind, columns are missing, or the split is unknown.
+        InputError: The source is not there or of no known kind, columns or a data set's files are missing, or the
+            split is unknown.
         NothingUsableError: There is no image at all.
     """
     if source.is_dir():
+        captions = captions or _captions_in(source)
+        layout = find_layout(source) if captions is None else None
+        if layout is not None:
+            return _published(source, layout.entries(source, on_problem), split, need_subject, on_problem)
         if split is not None:
             raise InputError(str(source), found=f"a folder and the split {split!r}", do="leave the split out")
         return _folder(source, captions, on_problem)
@@ -117,7 +124,6 @@ def read_records(
 
 
 def _folder(folder: Path, captions: Path | None, on_problem: OnProblem) -> Records:
-    captions = captions or _captions_in(folder)
     files, ignored = _image_files(folder, captions)
     if not files:
         found = f"{ignored} other entries" if ignored else "an empty folder"
@@ -139,6 +145,27 @@ def _folder(folder: Path, captions: Path | None, on_problem: OnProblem) -> Recor
             yield Record(name, subject, str(folder / file), None, tuple(said.captions), said.metadata)
 
     return Records(stream(), len(files), ignored)
+
+
+def _published(
+    folder: Path, entries: list[Entry], split: str | None, need_subject: bool, on_problem: OnProblem
+) -> Records:
+    if split is not None:
+        check_split(folder, (entry.split for entry in entries), split)
+        entries = [entry for entry in entries if entry.split == split]
+    if not entries:
+        raise NothingUsableError(str(folder), found="a data set that lists no image")
+
+    def stream() -> Iterator[Record]:
+        names: set[str] = set()
+        for entry in entries:
+            path = folder / entry.path
+            if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises where the name is too long
+                on_problem(Problem(entry.path, Reason.MISSING_IMAGE, "listed, yet no such file"))
+            elif _usable(entry.path, entry.subject, names, need_subject, on_problem):
+                yield Record(entry.path, entry.subject, str(path), None, entry.captions, entry.metadata)
+
+    return Records(stream(), len(entries))
 
 
 def _captions_in(folder: Path) -> Path | None:

@@ -16,6 +16,10 @@ from tgfr_search.errors import InputError, Reason
 SUBJECT = ("subject_id", "identity")
 CAPTION = ("caption", "captions")
 
+_READABLE = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+IMAGE_SUFFIXES = frozenset(_READABLE | {".gif", ".heic", ".heif", ".avif", ".jp2"})
+"""What a folder is searched for. Photos that do not decode are among them, to be reported rather than passed over."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -134,5 +138,5 @@ def check_split(path: Path, there: Iterable[Any], split: str) -> None:
     """Raise `InputError` that lists the splits there are, where `split` is not one of them."""
     names = sorted({str(value) for value in there if value is not None})
     if split not in names:
-        found = f"the splits {', '.join(map(repr, names))}" if names else "no column 'split' with a value"
+        found = f"the splits {', '.join(map(repr, names))}" if names else "no column 'split' with a value, or no splits"
         raise InputError(str(path), found=found, expected=f"the split {split!r}")
