@@ -187,7 +187,8 @@ def fit_mode(
         Term → (a, b), and the (a, b) of c(q), as `ScoreModel` has them.
     """
     x = trial.scores[:, :, [trial.terms.index(term) for term in terms]]
-    spread = x.flatten(0, 1).std(dim=0).clamp_min(1e-6)
+    spread = x.flatten(0, 1).std(dim=0)
+    spread[spread < 1e-6] = torch.inf  # a term that is the same for all (the control's captions) weighs nothing
     x = (x - torch.tensor([centres.get(term, 0.0) for term in terms])) / spread
     q = trial.quality if with_quality else torch.zeros_like(trial.quality)
     raw = torch.zeros(2, len(terms), requires_grad=True)
