@@ -28,10 +28,12 @@ from tgfr_search.encoders.dlib_resnet import cache_dir
 from tgfr_search.encoders.iresnet import ARCHITECTURES, IResNetFaceEncoder
 from tgfr_search.encoders.official import convert
 from tgfr_search.encoders.onnx_face import RECIPES, OnnxFaceEncoder
+from tgfr_search.encoders.text import INSTALLED
 from tgfr_search.errors import CheckpointError, InputError
 
 FORMAT = 1
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+BUILT_IN = ("dlib-resnet", "bilstm", *INSTALLED)
 LICENCES = {
     "arcface": "insightface: its pretrained models are for non-commercial research only",
     "adaface": "code MIT; the weights were trained on face sets with terms of their own: see the source",
@@ -122,6 +124,8 @@ def check_name(name: str) -> None:
     """
     if not re.fullmatch(NAME, name):
         raise InputError(f"name {name!r}", expected="letters, digits, '.', '_' and '-', at most 64")
+    if name in BUILT_IN:
+        raise InputError(f"name {name!r}", found="an encoder that comes with the package", do="choose another name")
     card = models_dir() / f"{name}.json"
     if card.exists():
         raise InputError(
