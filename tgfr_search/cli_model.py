@@ -61,14 +61,14 @@ def model_add(
     name: Annotated[str, typer.Argument(help="Name under which options and configurations refer to it.")],
     source_file: Annotated[
         str,
-        typer.Option("--from", help="Official .pth, .ckpt, .safetensors or .onnx; or a transformers text folder."),
+        typer.Option("--from", help="Official .pth, .ckpt, .safetensors or .onnx."),
     ],
     arch: Annotated[str | None, typer.Option(help="Which network it is, where the file does not tell.")] = None,
     licence: Annotated[str | None, typer.Option(help="Of the weights; default what the publisher says.")] = None,
     source: Annotated[str | None, typer.Option(help="Where the file comes from; default the publisher's page.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Add a face or text encoder from its official file. Nothing in the file is executed."""
+    """Add a face encoder from its official file. Nothing in the file is executed."""
     from dataclasses import asdict
 
     from tgfr_search.encoders.added import add_face_encoder

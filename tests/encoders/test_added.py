@@ -25,6 +25,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(autouse=True)
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TGFR_MODELS", str(tmp_path / "models"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     return tmp_path / "models"
 
 
@@ -102,6 +103,9 @@ def test_the_list_shows_what_is_installed_and_how_to_bring_the_rest(backbone: Pa
         assert not before[name]["installed"]
         assert before[name]["command"] == f"tgfr-search model add {name} --from FILE"
     assert before["onnx-sface"]["command"] == "tgfr-search model add onnx-sface --from face_recognition_sface.onnx"
+    assert before["hub:openai/clip-vit-base-patch32"]["command"] == "hf download openai/clip-vit-base-patch32"
+    families = {str(entry["what"]).split()[0] for entry in before.values() if entry["name"].startswith("hub:")}  # type: ignore[attr-defined]
+    assert families == {"bert", "roberta", "align", "clip", "blip", "flava", "groupvit"}
     add_face_encoder("lab", backbone)
     after = entries()
     assert after["lab"]["installed"]

@@ -2,7 +2,7 @@
 
     $TGFR_MODELS, else ~/.cache/tgfr-search/models
       NAME.json            the card
-      NAME.safetensors     weights of an iResNet; NAME.onnx a copy of an ONNX file; NAME/ a transformers text encoder
+      NAME.safetensors     weights of an iResNet; NAME.onnx a copy of an ONNX file
 
 The card is written last and names its weights by digest, so an encoder is either there whole or not at all.
 """
@@ -57,9 +57,9 @@ class Card:
 
     Attributes:
         name: By which options name it.
-        kind: `face` or `text`.
-        arch: A name of `iresnet.ARCHITECTURES` or `onnx_face.RECIPES`, or the model type of a text encoder.
-        weights: File or folder beside the card.
+        kind: `face`.
+        arch: A name of `iresnet.ARCHITECTURES` or `onnx_face.RECIPES`.
+        weights: File beside the card.
         weights_sha256: Of the tensors (safetensors) or of the file (ONNX).
         source_file: Name of the file that was added.
         source_sha256: Of that file.

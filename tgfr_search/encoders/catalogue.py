@@ -8,7 +8,7 @@ from tgfr_search.encoders import dlib_resnet
 from tgfr_search.encoders.added import SOURCES, added
 from tgfr_search.encoders.iresnet import ARCHITECTURES
 from tgfr_search.encoders.onnx_face import RECIPES
-from tgfr_search.encoders.text import INSTALLED, find_text_model
+from tgfr_search.encoders.text import HUB, INSTALLED, PUBLISHED, fetch, find_text_model
 from tgfr_search.errors import MissingPartError
 
 
@@ -71,4 +71,14 @@ def _published() -> list[Entry]:
         what = f"ONNX {recipe.stems[0]}, {recipe.dim}-d, whole face only, {recipe.pixels.order.upper()}"
         command = f"tgfr-search model add {recipe.name} --from {recipe.stems[0]}.onnx"
         out.append(Entry(recipe.name, "face", what, False, command, SOURCES[recipe.name]))
-    return [entry for entry in out if entry.name not in have]
+    out = [entry for entry in out if entry.name not in have]
+    for family, repository in PUBLISHED.items():
+        try:
+            fetch(repository, cached=True)
+            there = True
+        except MissingPartError:
+            there = False
+        page, command = f"https://huggingface.co/{repository}", "" if there else f"hf download {repository}"
+        what = f"{family} text encoder; or the path of any such folder"
+        out.append(Entry(f"{HUB}{repository}", "text", what, there, command, page))
+    return out

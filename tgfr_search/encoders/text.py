@@ -38,6 +38,16 @@ Without this transformers 5 finds not one weight of those three and starts from 
 
 HUB = "hub:"
 """Prefix of a model on the Hugging Face hub; the only names for which a socket may be opened."""
+PUBLISHED = {
+    "bert": "google-bert/bert-base-uncased",
+    "roberta": "FacebookAI/roberta-base",
+    "align": "kakaobrain/align-base",
+    "clip": "openai/clip-vit-base-patch32",
+    "blip": "Salesforce/blip-itm-base-coco",
+    "flava": "facebook/flava-full",
+    "groupvit": "nvidia/groupvit-gcc-yfcc",
+}
+"""Family → a published model of it on the hub."""
 WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
 
 
@@ -68,8 +78,12 @@ def find_text_model(name: str) -> Path:
     raise MissingPartError(f"text encoder {name}", found="not installed", expected=f"package {package}", do=install)
 
 
-def fetch(repository: str) -> Path:
+def fetch(repository: str, *, cached: bool = False) -> Path:
     """A model of the hub as a folder: from its cache, or fetched where HF_HUB_OFFLINE does not forbid it.
+
+    Args:
+        repository: `ORGANISATION/MODEL`.
+        cached: Look into the cache only.
 
     Raises:
         MissingPartError: It is not in the cache and may not or cannot be fetched.
@@ -79,7 +93,8 @@ def fetch(repository: str) -> Path:
 
     try:
         for weights in WEIGHT_FILES:  # one of the two: many models are published as both
-            folder = Path(snapshot_download(repository, allow_patterns=["*.json", "*.txt", "*.model", weights]))
+            wanted = ["*.json", "*.txt", "*.model", weights]
+            folder = Path(snapshot_download(repository, allow_patterns=wanted, local_files_only=cached))
             if any(folder.glob(weights)):
                 break
     except (OSError, HfHubHTTPError, HFValidationError) as error:
