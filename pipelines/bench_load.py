@@ -96,7 +96,8 @@ def index_chips(path: Path, systems: Sequence[System], cache: Path, progress: Pr
                 yield Record(row.image, row.subject_id, None, row.chip, row.captions, row.metadata)
 
     name = f"{store.index_id}-{store.generation}"
-    finder = FaceFinder(FaceOptions(aligned=True))
+    alignment = systems[0].model.face_encoder.spec.alignment
+    finder = FaceFinder(FaceOptions(aligned=True)).for_alignment(alignment)
     chips = chips_of(records(), cache / f"chips-index-{name}", f"{path}", name, finder, Counter(), progress=progress)
     for start in range(0, len(ids), READ_ROWS):
         digests.update((row.image, row.image_sha256) for row in store.rows(ids[start : start + READ_ROWS], chips=False))

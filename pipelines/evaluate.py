@@ -73,7 +73,6 @@ def run_benchmark(
         ContractMismatchError: The gallery is an index of another model.
     """
     started = time.time()
-    finder = finder or FaceFinder()
     if len({system.name for system in systems}) < len(systems) or not systems:
         names = ", ".join(system.name for system in systems) or "none"
         raise InputError("systems", found=names, expected="one or more, each name once")
@@ -81,6 +80,7 @@ def run_benchmark(
         if not system.regimes(options.regimes):
             asked = ", ".join(options.regimes)
             raise InputError(f"system {system.name!r}", found=f"captions {asked}", expected="a regime with words")
+    finder = (finder or FaceFinder()).for_alignment(systems[0].model.face_encoder.spec.alignment)
     data = load_data(options, systems, cache, finder, workers, progress)
     if options.group_by:
         group_members(data.probes.metadata, options.group_by)  # an unknown column should be told before the work

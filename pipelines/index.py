@@ -134,7 +134,7 @@ def index_gallery(
         IndexerError: The index refuses the model, is locked, damaged, or the disk is full.
     """
     started = time.monotonic()
-    finder = finder or FaceFinder()
+    finder = (finder or FaceFinder()).for_alignment(model.face_encoder.spec.alignment)
     problems: list[Problem] = []
     records = read_records(gallery, captions=captions, split=split, on_problem=problems.append)
     store = open_or_create(out, model)

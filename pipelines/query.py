@@ -45,7 +45,8 @@ class Gallery:
     """
 
     def __init__(self, store: Store, model: FaceTextModel, finder: FaceFinder | None = None) -> None:
-        self.store, self.model, self.finder = store, model, finder or FaceFinder()
+        self.store, self.model = store, model
+        self.finder = (finder or FaceFinder()).for_alignment(model.face_encoder.spec.alignment)
 
     @classmethod
     def open(

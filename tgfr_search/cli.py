@@ -16,6 +16,7 @@ import tgfr_search
 from indexer.errors import IndexerError
 from tgfr_search import console
 from tgfr_search.cli_benchmark import benchmark, degrade
+from tgfr_search.cli_model import model_app
 from tgfr_search.cli_options import PARTIAL, Aligned, Device, Json, Multiple, make_finder
 from tgfr_search.errors import TgfrError
 from tgfr_search.types import LEAD_NOTICE, QUERY_MODES
@@ -27,7 +28,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-model_app = typer.Typer(help="Models: what is installed, what it was trained on.", no_args_is_help=True)
 app.add_typer(model_app, name="model")
 
 Index = Annotated[Path, typer.Option("--index", help="Index directory.", envvar="TGFR_INDEX", show_envvar=True)]
@@ -215,36 +215,6 @@ def doctor(as_json: Json = False) -> None:
     console.emit(report, as_json, show)
     if not report["ok"]:
         raise typer.Exit(2)
-
-
-@model_app.command("info")
-def model_info(name: Annotated[str | None, typer.Argument()] = None, as_json: Json = False) -> None:
-    """Architecture, training data, numbers and limits of a model."""
-    from tgfr_search.model.checkpoint import find_model, read_config
-
-    folder = find_model(name)
-    values = {"folder": str(folder), **read_config(folder)}
-
-    def show() -> None:
-        console.pairs(values)
-        card = folder / "CARD.md"
-        if card.is_file():
-            typer.echo(f"\n{card.read_text(encoding='utf-8')}")
-
-    console.emit(values, as_json, show)
-
-
-@model_app.command("list")
-def model_list(as_json: Json = False) -> None:
-    """Models that come with the package."""
-    from tgfr_search.model.checkpoint import DEFAULT_MODEL, find_model, read_config, shipped
-
-    rows = [
-        [name, read_config(find_model(name))["model_id"], "default" if name == DEFAULT_MODEL else ""]
-        for name in shipped()
-    ]
-    values = {"models": [dict(zip(("name", "model_id", "note"), row, strict=True)) for row in rows]}
-    console.emit(values, as_json, lambda: console.table("models", ["name", "model id", ""], rows))
 
 
 def _version(value: bool) -> None:

@@ -1,5 +1,8 @@
 """Transformers text encoders: masks, truncation, padding, training, storage."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -126,3 +129,26 @@ def test_the_installed_default_reads_captions() -> None:
     tokens = encoder.tokenize(["The woman has blond hair 👩‍🦳 and wears a hat.", "امرأة تبتسم", "x" * 10_000])
     assert tokens.words.any(dim=1).all()
     assert encoder(tokens).words.isfinite().all()
+
+
+def test_a_hub_name_is_a_folder_of_the_hubs_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda name, **options: (asked.append(name), folder)[1])
+    assert make_text_encoder("hub:lab/tiny-bert").dim == 32
+    assert asked == ["lab/tiny-bert"]
+
+
+def test_offline_is_respected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With HF_HUB_OFFLINE no socket is opened, and the message says how to allow one."""
+    code = (
+        "import socket\n"
+        "def refuse(*arguments): raise AssertionError('a socket was opened')\n"
+        "socket.socket.connect = socket.create_connection = refuse\n"
+        "from tgfr_search.encoders.text import find_text_model\n"
+        "find_text_model('hub:lab/no-such-model')\n"
+    )
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert "MissingPartError: text encoder hub:lab/no-such-model" in done.stderr
+    assert "HF_HUB_OFFLINE=0" in done.stderr
+    assert "a socket was opened" not in done.stderr

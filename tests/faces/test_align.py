@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from tgfr_search.errors import FaceError, Reason
-from tgfr_search.faces.align import DLIB_CHIP, Alignment, align, fit_chip, reduced, similarity
+from tgfr_search.faces.align import ARCFACE_CHIP, DLIB_CHIP, Alignment, align, fit_chip, reduced, similarity
 from tgfr_search.faces.detect import _predictor, find_faces, find_landmarks
+from tgfr_search.faces.finder import FaceFinder, Photo
 from tgfr_search.types import ByteArray
 
 DrawFace = Callable[[int], ByteArray]
@@ -131,3 +132,27 @@ def test_a_crop_that_is_not_square_is_no_chip(shape: tuple[int, int, int]) -> No
         fit_chip(np.zeros(shape, np.uint8))
     assert caught.value.reason is Reason.NOT_A_CHIP
     assert f"{shape[1]}×{shape[0]}" in caught.value.detail
+
+
+def test_the_mean_face_has_its_eyes_where_arcface_has_them() -> None:
+    """insightface's template: eyes at (38.2946, 51.6963) and (73.5318, 51.5014), nose tip y 71.74, mouth y 92.3."""
+    points = ARCFACE_CHIP.points
+    np.testing.assert_allclose(points[:2].mean(axis=0), [73.5318, 51.5014], atol=1e-3)
+    np.testing.assert_allclose(points[2:4].mean(axis=0), [38.2946, 51.6963], atol=1e-3)
+    assert points[4, 0] == pytest.approx(56.03, abs=0.1)  # under the tip of the nose
+    assert 71.74 < points[4, 1] < 92.2  # the base of the nose: below its tip, above the mouth
+    assert points[0, 0] > points[1, 0] > points[3, 0] > points[2, 0]
+
+
+def test_a_face_is_cut_for_either_network(draw_face: DrawFace) -> None:
+    """The eyes found again in the ArcFace chip lie where the template has them."""
+    photo = draw_face(400)
+    finder = FaceFinder().for_alignment("arcface-112-dlib5")
+    face = finder.cut(Photo(photo, "0" * 64))
+    assert face.pixels.shape == (112, 112, 3)
+    assert FaceFinder().for_alignment("dlib-150") == FaceFinder()
+    assert FaceFinder().cut(Photo(photo, "0" * 64)).pixels.shape == (150, 150, 3)
+    chip = cv2.copyMakeBorder(face.pixels, 60, 60, 60, 60, cv2.BORDER_REPLICATE)
+    found = find_landmarks(chip, find_faces(chip)[0]) - 60
+    eyes = np.stack([found[2:4].mean(axis=0), found[:2].mean(axis=0)])
+    np.testing.assert_allclose(eyes, [[38.29, 51.70], [73.53, 51.50]], atol=2.5)

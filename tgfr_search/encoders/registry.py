@@ -1,19 +1,21 @@
-"""Encoders by name. One line adds one; a name that is not here lists those that are."""
+"""Encoders by name: those that come with the package, those a user has added, and paths."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from pathlib import Path
 
 import torch
 from torch import nn
 
+from tgfr_search.encoders.added import added, find_card, load_face_encoder
 from tgfr_search.encoders.base import FaceEncoder
 from tgfr_search.encoders.bilstm import BiLSTMTextEncoder, is_bilstm
-from tgfr_search.encoders.dlib_resnet import DlibFaceEncoder
+from tgfr_search.encoders.dlib_resnet import REGION_MAPS, DlibFaceEncoder
 from tgfr_search.encoders.text import TransformerTextEncoder, find_text_model
 from tgfr_search.errors import InputError
 
-FACE_ENCODERS: dict[str, Callable[..., FaceEncoder]] = {"dlib-resnet": DlibFaceEncoder}
+DLIB = "dlib-resnet"
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:
@@ -31,13 +33,37 @@ def fast_dtype(device: torch.device) -> torch.dtype:
 def make_face_encoder(name: str, device: torch.device, dtype: torch.dtype, *, flip: bool, regions: str) -> FaceEncoder:
     """A frozen face encoder.
 
+    Args:
+        name: `dlib-resnet`, the name of an added encoder, or the path of its card or weights.
+        device: Where it runs.
+        dtype: Of its arithmetic.
+        flip: Average over the mirrored face.
+        regions: Which regional map it gives, as `256x14x14`; most encoders have one.
+
     Raises:
-        InputError: No such name.
-        MissingPartError: Its weights are not installed.
+        InputError: No such encoder, or it has no such map.
+        MissingPartError: Its weights, or what runs them, are not installed.
+        CheckpointError: Its weights are damaged.
     """
-    if name not in FACE_ENCODERS:
-        raise InputError(f"face encoder {name!r}", expected=f"one of: {', '.join(FACE_ENCODERS)}")
-    return FACE_ENCODERS[name](device, dtype, flip=flip, regions=regions)
+    if name == DLIB:
+        if regions not in REGION_MAPS:
+            raise InputError(f"regions {regions!r}", expected=f"of {DLIB}: {' or '.join(REGION_MAPS)}")
+        return DlibFaceEncoder(device, dtype, flip=flip, regions=regions)
+    card = find_card(name)
+    if card is None:
+        known = [DLIB, *(card.name for card in added() if card.kind == "face")]
+        official = Path(name).is_file()
+        raise InputError(
+            f"face encoder {name!r}",
+            found="a file that was not added" if official else "neither a name nor an added file",
+            expected=f"one of: {', '.join(known)}",
+            do=f"tgfr-search model add NAME --from {name if official else 'FILE'}; tgfr-search model list shows all",
+        )
+    encoder = load_face_encoder(card, device, dtype, flip=flip)
+    its = "x".join(map(str, encoder.spec.regions))
+    if regions != its:
+        raise InputError(f"regions {regions!r}", expected=f"of {encoder.spec.name}: {its}")
+    return encoder
 
 
 def make_text_encoder(name: str, captions: Iterable[str] | None = None) -> nn.Module:

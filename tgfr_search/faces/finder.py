@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
 from tgfr_search.errors import FaceError, OptionsError, Reason
-from tgfr_search.faces.align import DLIB_CHIP, Alignment, align, fit_chip
+from tgfr_search.faces.align import ALIGNMENTS, DLIB_CHIP, Alignment, align, fit_chip
 from tgfr_search.faces.decode import MAX_BYTES, MAX_PIXELS, PILLOW_PIXELS, decode, read_bytes
 from tgfr_search.faces.detect import find_faces, find_landmarks
 from tgfr_search.faces.quality import inter_eye_px, measure
@@ -74,6 +74,10 @@ class FaceFinder:
     """
 
     options: FaceOptions = FaceOptions()
+
+    def for_alignment(self, name: str) -> Self:
+        """This finder with the chip that a face encoder expects: `name` is its `FaceSpec.alignment`."""
+        return replace(self, options=replace(self.options, alignment=ALIGNMENTS[name]))
 
     def find(self, source: Record | str | Path | bytes) -> AlignedFace:
         """The aligned face of one photo.
