@@ -22,6 +22,7 @@ from pipelines.fit import (
     fit_scores,
     make_trial,
     rank1_by_level,
+    refine_scores,
 )
 from pipelines.train_steps import TrainSet, align_step, fuse_step, trains_text
 from tgfr_search.data.degrade import LADDER
@@ -149,7 +150,7 @@ def train(
     fit_centres(model, train_set, options.seed, constant)
     quality_error = fit_quality(model, train_set, options.seed)
     trial = make_trial(model, valid_set, options.seed, constant=constant)
-    scoring = fit_scores(trial) if every else FUSED_ALONE
+    scoring = refine_scores(trial, fit_scores(trial)) if every else FUSED_ALONE
     provenance = {
         **origin,
         "options": to_dict(options),
