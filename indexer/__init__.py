@@ -1,6 +1,7 @@
 """A store of templates: Parquet is the truth, search structures are caches. No torch, no model.
 
 `Store` is the whole of it: create, open, write, search. `verify` checks every byte of an index.
+`compact`, `purge` and `repair` keep one in order.
 """
 
 from indexer.contract import Block, Contract
@@ -10,17 +11,20 @@ from indexer.errors import (
     ContractMismatchError,
     DamagedIndexError,
     DiskFullError,
+    FilterError,
     FormatVersionError,
     IndexerError,
     IndexExistsError,
     IndexLockedError,
     MissingFaissError,
     NotAnIndexError,
+    StaleReaderError,
     StorageError,
     UnknownRowError,
 )
 from indexer.rows import UNIT_TOLERANCE, QuarantineRecord, Row, RowBatch, SubjectHit
 from indexer.store import Store
+from indexer.upkeep import CompactReport, PurgeReport, RepairReport, compact, purge, repair
 from indexer.verify import VerifyReport, verify
 from indexer.writer import Writer
 
@@ -29,24 +33,32 @@ __all__ = [
     "BadRowError",
     "BadVectorError",
     "Block",
+    "CompactReport",
     "Contract",
     "ContractMismatchError",
     "DamagedIndexError",
     "DiskFullError",
+    "FilterError",
     "FormatVersionError",
     "IndexExistsError",
     "IndexLockedError",
     "IndexerError",
     "MissingFaissError",
     "NotAnIndexError",
+    "PurgeReport",
     "QuarantineRecord",
+    "RepairReport",
     "Row",
     "RowBatch",
+    "StaleReaderError",
     "StorageError",
     "Store",
     "SubjectHit",
     "UnknownRowError",
     "VerifyReport",
     "Writer",
+    "compact",
+    "purge",
+    "repair",
     "verify",
 ]

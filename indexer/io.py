@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -72,6 +72,21 @@ def remove_file(path: Path) -> None:
     with _clear_errors(path):
         on_step("remove", path)
         path.unlink()
+
+
+def remove_files(paths: Iterable[Path]) -> None:
+    """Remove files for good: they are gone also after a loss of power.
+
+    Raises:
+        StorageError: The system refused; some may be gone.
+    """
+    directories = []
+    for path in paths:
+        remove_file(path)
+        directories.append(path.parent)
+    for directory in dict.fromkeys(directories):
+        with _clear_errors(directory):
+            _sync_directory(directory)
 
 
 def open_lock(path: Path) -> int:

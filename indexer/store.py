@@ -19,7 +19,7 @@ import numpy as np
 from indexer import io, lock, manifest
 from indexer.backends import DEFAULT_BACKEND, make_backend
 from indexer.contract import Contract
-from indexer.errors import IndexerError, IndexExistsError
+from indexer.errors import DamagedIndexError, IndexerError, IndexExistsError
 from indexer.generation import Generation
 from indexer.manifest import MANIFEST_NAME, Manifest
 from indexer.ranking import Ranker, check_queries
@@ -76,12 +76,19 @@ class Store:
             ContractMismatchError: `contract` differs from the index's own; names every field.
         """
         path = Path(path)
-        committed = manifest.read_manifest(path)
-        if contract is not None:
-            committed.contract.require(contract, str(path))
-        store = cls(path, committed, backend)
-        store._generation.check_sizes()
-        return store
+        while True:
+            committed = manifest.read_manifest(path)
+            if contract is not None:
+                committed.contract.require(contract, str(path))
+            store = cls(path, committed, backend)
+            try:
+                store._generation.check_sizes()
+            except DamagedIndexError:
+                # A purge between the two may have removed a file of the state just read; then there is a newer one.
+                if manifest.read_manifest(path).generation == committed.generation:
+                    raise
+            else:
+                return store
 
     def __len__(self) -> int:
         return len(self._generation)
