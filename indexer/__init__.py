@@ -1,10 +1,12 @@
 """A store of templates: Parquet is the truth, search structures are caches. No torch, no model.
 
 `Store` is the whole of it: create, open, write, search. `verify` checks every byte of an index.
-`compact`, `purge` and `repair` keep one in order.
+`compact`, `purge` and `repair` keep one in order;
+`snapshot`, `restore`, `export_index` and `import_index` copy one.
 """
 
 from indexer.contract import Block, Contract
+from indexer.copies import CopyReport, ExportReport, export_index, import_index, restore, snapshot
 from indexer.errors import (
     BadRowError,
     BadVectorError,
@@ -36,8 +38,10 @@ __all__ = [
     "CompactReport",
     "Contract",
     "ContractMismatchError",
+    "CopyReport",
     "DamagedIndexError",
     "DiskFullError",
+    "ExportReport",
     "FilterError",
     "FormatVersionError",
     "IndexExistsError",
@@ -58,7 +62,11 @@ __all__ = [
     "VerifyReport",
     "Writer",
     "compact",
+    "export_index",
+    "import_index",
     "purge",
     "repair",
+    "restore",
+    "snapshot",
     "verify",
 ]

@@ -63,6 +63,19 @@ def make_directory(path: Path) -> None:
         _sync_directory(path.parent)
 
 
+def replace_directory(path: Path, target: Path) -> None:
+    """Give a finished directory its place in one step; there may be an empty directory.
+
+    Raises:
+        DiskFullError, StorageError: As `write_file`.
+    """
+    with _clear_errors(target):
+        _sync_directory(path)
+        on_step("replace", target)
+        path.replace(target)
+        _sync_directory(target.parent)
+
+
 def remove_file(path: Path) -> None:
     """Remove a file that no committed state knows.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from index_helpers import CONTRACT, make_batch, random_blocks
 
-from indexer import QuarantineRecord, Store, compact, io, purge
+from indexer import QuarantineRecord, Store, compact, export_index, import_index, io, purge, restore, snapshot
 
 
 def change(path: Path) -> None:
@@ -44,7 +44,28 @@ def purge_index(path: Path) -> None:
     purge(Store.open(path))
 
 
-CHANGES = {each.__name__: each for each in (change, delete_and_update, compact_index, purge_index)}
+def restore_index(path: Path) -> None:
+    """Of the snapshot beside it."""
+    restore(path.parent / "snapshot", path)
+
+
+def import_export(path: Path) -> None:
+    """Of the export beside it."""
+    import_index(path.parent / "export", path)
+
+
+def snapshot_index(path: Path) -> None:
+    """Of the index beside it."""
+    snapshot(Store.open(path.parent / "origin"), path)
+
+
+def export_origin(path: Path) -> None:
+    """Of the index beside it."""
+    export_index(Store.open(path.parent / "origin"), path)
+
+
+COPIES = {each.__name__: each for each in (restore_index, import_export, snapshot_index, export_origin)}
+CHANGES = {each.__name__: each for each in (change, delete_and_update, compact_index, purge_index)} | COPIES
 
 
 def kill_at(number: int) -> None:
