@@ -24,6 +24,10 @@ def new_directory(target: Path) -> Iterator[Path]:
     """
     need_nothing(target)
     target = target.absolute()
+    if (target.parent / MANIFEST_NAME).exists():
+        raise IndexExistsError(
+            str(target), found="a path inside an index", expected="one outside it", do="choose another path"
+        )
     building = target.with_name(io.TMP_PREFIX + target.name)
     io.make_directory(building)
     with lock.hold(building):

@@ -102,14 +102,11 @@ def import_index(source: str | Path, path: str | Path, contract: Contract | None
     source, path = Path(source), Path(path)
     need_nothing(path)
     values = _read_export(source)
-    own = Contract.from_dict(values["contract"])
+    fresh = _manifest_of(source, values)
     if contract is not None:
-        own.require(contract, str(source))
-    files = [FileEntry(*(file[name] for name in FileEntry.__slots__)) for file in values["files"]]
-    now, last = utc_now(), max([entry.generation for entry in files], default=0)
-    fresh = Manifest(str(uuid.uuid4()), last, values["next_row_id"], now, now, own, tuple(files))
+        fresh.contract.require(contract, str(source))
     with new_directory(path) as building:
-        for entry in files:
+        for entry in fresh.files:
             data = io.read_file(source / entry.name)
             if not entry.holds(data):
                 raise _damaged(source / entry.name, "other bytes than were exported")
@@ -118,7 +115,7 @@ def import_index(source: str | Path, path: str | Path, contract: Contract | None
         report = verify(building)
         if not report.ok:
             raise _damaged(source, "; ".join(report.problems[:3]))
-    return ExportReport(str(path), fresh.index_id, report.rows, len(files) + 1)
+    return ExportReport(str(path), fresh.index_id, report.rows, len(fresh.files) + 1)
 
 
 def _read_export(source: Path) -> dict[str, Any]:
@@ -143,6 +140,19 @@ def _read_export(source: Path) -> dict[str, Any]:
     if canonical(values) != data or values.get("digest") != hashlib.sha256(canonical(body)).hexdigest():
         raise _damaged(path, "content that does not agree with its own digest")
     return values
+
+
+def _manifest_of(source: Path, values: dict[str, Any]) -> Manifest:
+    """The manifest of a new index that holds the exported files."""
+    try:
+        files = [FileEntry(*(file[name] for name in FileEntry.__slots__)) for file in values["files"]]
+        if any(entry.name != file["name"] for entry, file in zip(files, values["files"], strict=True)):
+            raise ValueError("file names")
+        contract, next_row_id = Contract.from_dict(values["contract"]), int(values["next_row_id"])
+        now, last = utc_now(), max([entry.generation for entry in files], default=0)
+        return Manifest(str(uuid.uuid4()), last, next_row_id, now, now, contract, tuple(files))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(source / EXPORT_NAME, f"fields that are missing or of another kind ({error!r})") from None
 
 
 def _damaged(path: Path, found: str) -> IndexerError:

@@ -89,6 +89,9 @@ def test_nothing_is_written_over(store: Store, tmp_path: Path) -> None:
             with pytest.raises(IndexExistsError, match=f"{target}; found: .*{found}"):
                 run(tmp_path / target)
     assert state(Store.open(store.path)) == before
+    with pytest.raises(IndexExistsError, match="inside an index"):
+        snapshot(store, store.path / "snapshot")
+    assert verify(store.path).ok
     (tmp_path / "empty").mkdir()
     restore(tmp_path / "snapshot", tmp_path / "empty")
     assert not list(tmp_path.glob(".tmp-*"))
@@ -168,6 +171,9 @@ def test_a_wrong_export_is_refused(store: Store, tmp_path: Path) -> None:
     refused(NotAnIndexError, r"no export\.json")
     signed(tmp_path / "wrong", format_version=9)
     refused(FormatVersionError, "9")
+    for wrong in ({"files": [{"kind": "../x"}]}, {"files": [{}]}, {"next_row_id": "many"}, {"contract": {}}):
+        signed(tmp_path / "wrong", **wrong)
+        refused(DamagedIndexError, "missing or of another kind")
     signed(tmp_path / "wrong", next_row_id=3)
     refused(DamagedIndexError, "not below the next id")
     # Vectors that are not of unit norm, under right checksums.
