@@ -129,6 +129,14 @@ def test_an_export_comes_back_as_it_was(store: Store, tmp_path: Path) -> None:
         assert writer.add(make_batch(["n"], random_blocks(np.random.default_rng(0), 1))).tolist() == [9]
 
 
+def test_what_a_killed_copy_left_is_not_in_the_next_one(store: Store, tmp_path: Path) -> None:
+    (tmp_path / ".tmp-snapshot").mkdir()
+    (tmp_path / ".tmp-snapshot" / "rows-00000077.parquet").write_bytes(b"of an older state")
+    snapshot(store, tmp_path / "snapshot")
+    assert (verify(tmp_path / "snapshot").ok, verify(tmp_path / "snapshot").notes) == (True, ())
+    assert not list(tmp_path.glob(".tmp-*"))
+
+
 def test_an_empty_index_can_be_copied(tmp_path: Path) -> None:
     store = Store.create(tmp_path / "index", CONTRACT)
     snapshot(store, tmp_path / "s")
