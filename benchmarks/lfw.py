@@ -46,7 +46,7 @@ def main() -> None:
                 failed += 1
                 found = ()
             places.append(next((hit.rank for hit in found if hit.subject_id == record.subject_id), DEEPEST + 1))
-    owners = np.unique(subjects, return_inverse=True)[1].astype(np.int64)
+    owners = np.unique(np.array(subjects), return_inverse=True)[1].astype(np.int64)
     weights = subject_weights(int(owners.max()) + 1, SEED)
     ranks = {}
     for rank in (1, 5, 10):

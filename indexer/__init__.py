@@ -1,26 +1,32 @@
 """A store of templates: Parquet is the truth, search structures are caches. No torch, no model.
 
 `Store` is the whole of it: create, open, write, search. `verify` checks every byte of an index.
+`compact`, `purge` and `repair` keep one in order;
+`snapshot`, `restore`, `export_index` and `import_index` copy one.
 """
 
 from indexer.contract import Block, Contract
+from indexer.copies import CopyReport, ExportReport, export_index, import_index, restore, snapshot
 from indexer.errors import (
     BadRowError,
     BadVectorError,
     ContractMismatchError,
     DamagedIndexError,
     DiskFullError,
+    FilterError,
     FormatVersionError,
     IndexerError,
     IndexExistsError,
     IndexLockedError,
     MissingFaissError,
     NotAnIndexError,
+    StaleReaderError,
     StorageError,
     UnknownRowError,
 )
 from indexer.rows import UNIT_TOLERANCE, QuarantineRecord, Row, RowBatch, SubjectHit
 from indexer.store import Store
+from indexer.upkeep import CompactReport, PurgeReport, RepairReport, compact, purge, repair
 from indexer.verify import VerifyReport, verify
 from indexer.writer import Writer
 
@@ -29,24 +35,38 @@ __all__ = [
     "BadRowError",
     "BadVectorError",
     "Block",
+    "CompactReport",
     "Contract",
     "ContractMismatchError",
+    "CopyReport",
     "DamagedIndexError",
     "DiskFullError",
+    "ExportReport",
+    "FilterError",
     "FormatVersionError",
     "IndexExistsError",
     "IndexLockedError",
     "IndexerError",
     "MissingFaissError",
     "NotAnIndexError",
+    "PurgeReport",
     "QuarantineRecord",
+    "RepairReport",
     "Row",
     "RowBatch",
+    "StaleReaderError",
     "StorageError",
     "Store",
     "SubjectHit",
     "UnknownRowError",
     "VerifyReport",
     "Writer",
+    "compact",
+    "export_index",
+    "import_index",
+    "purge",
+    "repair",
+    "restore",
+    "snapshot",
     "verify",
 ]

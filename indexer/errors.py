@@ -47,6 +47,14 @@ class DamagedIndexError(IndexerError):
     """A file of the index is missing, has another size or content, or cannot be read."""
 
 
+class StaleReaderError(IndexerError):
+    """A reader asked for a file that was purged after it had opened the index; opening it again helps."""
+
+
+class FilterError(IndexerError):
+    """A filter cannot be read, names a column that is not there, or compares it with a value of another type."""
+
+
 class IndexLockedError(IndexerError):
     """Another process is writing to the index; the message names its owner."""
 

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from indexer import segments
 from indexer.errors import DamagedIndexError, UnknownRowError
-from indexer.manifest import DELETED, FORMAT_VERSION, QUARANTINE, RESTORE, ROWS, FileEntry, Manifest
+from indexer.manifest import DELETED, QUARANTINE, RESTORE, ROWS, UPDATED, FileEntry, Manifest
 from indexer.rows import FloatArray, IdArray, QuarantineRecord, Row
 
 
@@ -62,7 +62,10 @@ class Generation:
     @cached_property
     def deleted(self) -> IdArray:
         """Ids of deleted rows: int64, ascending."""
-        parts = [self._read_ids(entry, segments.DELETED_SCHEMA) for entry in self.manifest.of_kind(DELETED)]
+        parts = [
+            segments.read_ids(self.directory, entry, segments.DELETED_SCHEMA)
+            for entry in self.manifest.of_kind(DELETED)
+        ]
         return np.sort(np.concatenate(parts)) if parts else np.empty(0, np.int64)
 
     @cached_property
@@ -92,6 +95,16 @@ class Generation:
         return np.from_dlpack(encoded.indices).astype(np.int64), encoded.dictionary.to_pylist()
 
     @cached_property
+    def updates(self) -> dict[int, segments.RowUpdate]:
+        """Rows whose subject or metadata is newer than their segment says; may name rows deleted since."""
+        updates: dict[int, segments.RowUpdate] = {}
+        for entry in self.manifest.of_kind(UPDATED):
+            schema = segments.UPDATED_SCHEMA
+            for row in segments.read_columns(self.directory, entry, schema, schema.names).to_pylist():
+                merge_update(updates, row["row_id"], (row["subject_id"], row["metadata"]))
+        return updates
+
+    @cached_property
     def quarantine(self) -> dict[str, QuarantineRecord]:
         """The photos that are in quarantine now, by row name."""
         records: dict[str, QuarantineRecord] = {}
@@ -109,10 +122,11 @@ class Generation:
         committed = self.manifest
         lines = pc.list_value_length(self.column("captions"))
         sizes = [entry.size for entry in committed.files]
+        retired = sum(entry.size for entry in committed.retired)
         reasons = Counter(record.reason for record in self.quarantine.values())
         return {
             "index_id": committed.index_id,
-            "format_version": FORMAT_VERSION,
+            "format_version": committed.format_version,
             "generation": committed.generation,
             "created": committed.created,
             "updated": committed.updated,
@@ -120,9 +134,11 @@ class Generation:
             "subjects": len(self.subjects[1]),
             "rows_with_captions": int(np.count_nonzero(segments.to_numpy(lines))),
             "rows_deleted": len(self.deleted),
+            "rows_updated": int(np.isin(list(self.updates), self.ids).sum()),
             "quarantined": dict(sorted(reasons.items())),
             "segments": sum(1 for _ in committed.of_kind(ROWS)),
-            "bytes": sum(sizes) + len(committed.to_bytes()),
+            "bytes": sum(sizes) + len(committed.to_bytes()) + retired,
+            "bytes_retired": retired,
             "blocks": {block.name: block.dim for block in committed.contract.blocks},
             "metric": committed.contract.metric,
             "fields": dict(committed.contract.fields),
@@ -136,7 +152,18 @@ class Generation:
         ]
         chunks = [chunk for part in parts for chunk in part.chunks]
         whole = pa.chunked_array(chunks, self._schema.field(name).type)
-        return segments.take(whole, np.flatnonzero(self._alive)) if len(self.deleted) else whole
+        alive = segments.take(whole, np.flatnonzero(self._alive)) if len(self.deleted) else whole
+        return self.amended(name, alive, self.ids)
+
+    def amended(self, name: str, column: pa.ChunkedArray, ids: IdArray) -> pa.ChunkedArray:
+        """A column of the rows `ids` (int64 [n], ascending) as their segments hold it, brought up to date."""
+        if name not in segments.UPDATED_SCHEMA.names or name == "row_id" or not self.updates:
+            return column
+        field = segments.UPDATED_SCHEMA.names.index(name) - 1
+        changed = np.array(sorted(i for i, update in self.updates.items() if update[field] is not None), np.int64)
+        here = changed[np.isin(changed, ids)]
+        values = [self.updates[row_id][field] for row_id in here.tolist()]
+        return segments.amend(column, np.searchsorted(ids, here).tolist(), values)
 
     def positions(self, ids: Sequence[int] | IdArray) -> npt.NDArray[np.int64]:
         """Where in `ids` the given ids are: int64 [n].
@@ -178,26 +205,24 @@ class Generation:
 
     @cached_property
     def _written(self) -> IdArray:
-        parts = [self._read_ids(entry, self._schema) for entry in self.manifest.of_kind(ROWS)]
+        parts = [segments.read_ids(self.directory, entry, self._schema) for entry in self.manifest.of_kind(ROWS)]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
     @cached_property
     def _alive(self) -> npt.NDArray[np.bool_]:
         return ~np.isin(self._written, self.deleted)
 
-    def _read_ids(self, entry: FileEntry, schema: pa.Schema) -> IdArray:
-        return segments.to_numpy(segments.read_columns(self.directory, entry, schema, ["row_id"]).column("row_id"))
-
     def _row(self, entry: FileEntry, values: dict[str, Any]) -> Row:
+        subject, metadata = self.updates.get(values["row_id"], (None, None))
         try:
             return Row(
                 row_id=values["row_id"],
-                subject_id=values["subject_id"],
+                subject_id=values["subject_id"] if subject is None else subject,
                 image=values["image"],
                 source_key=values["source_key"],
                 image_sha256=values["image_sha256"],
                 captions=tuple(values["captions"]),
-                metadata=json.loads(values["metadata"]),
+                metadata=json.loads(values["metadata"] if metadata is None else metadata),
                 quality=json.loads(values["quality"]),
                 chip=values.get(segments.CHIP_COLUMN),
             )
@@ -205,3 +230,9 @@ class Generation:
             raise DamagedIndexError(
                 str(self.directory / entry.name), found=f"row {values['row_id']}: {error}", expected="JSON", do=RESTORE
             ) from error
+
+
+def merge_update(updates: dict[int, segments.RowUpdate], row_id: int, newer: segments.RowUpdate) -> None:
+    """Put a newer update of a row over the older one; what is None in it stays."""
+    subject, metadata = updates.get(row_id, (None, None))
+    updates[row_id] = (newer[0] if newer[0] is not None else subject, newer[1] if newer[1] is not None else metadata)

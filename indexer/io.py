@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,6 +63,19 @@ def make_directory(path: Path) -> None:
         _sync_directory(path.parent)
 
 
+def replace_directory(path: Path, target: Path) -> None:
+    """Give a finished directory its place in one step; there may be an empty directory.
+
+    Raises:
+        DiskFullError, StorageError: As `write_file`.
+    """
+    with _clear_errors(target):
+        _sync_directory(path)
+        on_step("replace", target)
+        path.replace(target)
+        _sync_directory(target.parent)
+
+
 def remove_file(path: Path) -> None:
     """Remove a file that no committed state knows.
 
@@ -72,6 +85,21 @@ def remove_file(path: Path) -> None:
     with _clear_errors(path):
         on_step("remove", path)
         path.unlink()
+
+
+def remove_files(paths: Iterable[Path]) -> None:
+    """Remove files for good: they are gone also after a loss of power.
+
+    Raises:
+        StorageError: The system refused; some may be gone.
+    """
+    directories = []
+    for path in paths:
+        remove_file(path)
+        directories.append(path.parent)
+    for directory in dict.fromkeys(directories):
+        with _clear_errors(directory):
+            _sync_directory(directory)
 
 
 def open_lock(path: Path) -> int:

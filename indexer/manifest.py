@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,22 +17,25 @@ from typing import Any
 
 from indexer import io
 from indexer.contract import Contract
-from indexer.errors import DamagedIndexError, FormatVersionError, IndexerError, NotAnIndexError
+from indexer.errors import DamagedIndexError, FormatVersionError, IndexerError, NotAnIndexError, StaleReaderError
 
 MANIFEST_NAME = "manifest.json"
 FORMAT = "tgfr-index"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)  # version 1 knew neither updates nor retired files; its first commit makes it version 2
 
-ROWS, DELETED, QUARANTINE = "rows", "deleted", "quarantine"
-_DATA_NAME = re.compile(rf"(?:{ROWS}|{DELETED}|{QUARANTINE})-(\d{{8,}})\.parquet")
+ROWS, DELETED, UPDATED, QUARANTINE, PURGE = "rows", "deleted", "updated", "quarantine", "purge"
+_SUFFIXES = {ROWS: "parquet", DELETED: "parquet", UPDATED: "parquet", QUARANTINE: "parquet", PURGE: "json"}
+_DATA_NAME = re.compile(r"([a-z]+)-(\d{8,})\.[a-z]+")
 
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """One immutable Parquet file of the index.
+    """One immutable file of the index.
 
     Attributes:
-        kind: `rows` (templates and metadata), `deleted` (tombstones) or `quarantine` (photos not used, and why).
+        kind: `rows` (templates and metadata), `deleted` (tombstones), `updated` (newer subjects and metadata of rows),
+            `quarantine` (photos not used, and why), all Parquet; or `purge` (JSON, the proof of a purge).
         generation: The commit that wrote it.
         rows: Number of rows in it.
         size: Bytes.
@@ -49,6 +53,10 @@ class FileEntry:
         """File name inside the index directory."""
         return data_name(self.kind, self.generation)
 
+    def holds(self, data: bytes) -> bool:
+        """Whether these are the file's bytes as they were committed."""
+        return len(data) == self.size and hashlib.sha256(data).hexdigest() == self.sha256
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -61,7 +69,10 @@ class Manifest:
         created: UTC time of creation, ISO 8601.
         updated: UTC time of this commit.
         contract: What the vectors were made with.
-        files: In the order in which they were committed.
+        files: In the order in which they were committed; those of kind `rows` ascend by row id.
+        retired: Files that a compaction has replaced: no part of this state, kept for readers of earlier ones until
+            `purge` removes them.
+        format_version: Of the manifest as it was read; a commit writes the newest.
     """
 
     index_id: str
@@ -71,6 +82,8 @@ class Manifest:
     updated: str
     contract: Contract
     files: tuple[FileEntry, ...] = ()
+    retired: tuple[FileEntry, ...] = ()
+    format_version: int = FORMAT_VERSION
 
     def of_kind(self, kind: str) -> Iterator[FileEntry]:
         """The files of one kind, oldest first."""
@@ -78,39 +91,57 @@ class Manifest:
 
     def next(self, files: list[FileEntry], next_row_id: int) -> Manifest:
         """The manifest of the commit that adds `files`."""
-        return replace(
-            self,
-            generation=self.generation + 1,
-            next_row_id=next_row_id,
-            updated=utc_now(),
-            files=(*self.files, *files),
-        )
+        return self._follow(next_row_id=next_row_id, files=(*self.files, *files))
+
+    def superseded_by(self, files: tuple[FileEntry, ...]) -> Manifest:
+        """The manifest of the commit after which the index is `files`; those of its files not among them retire."""
+        kept = set(files)
+        gone = (entry for entry in self.files if entry not in kept)
+        return self._follow(files=files, retired=(*self.retired, *gone))
+
+    def without_retired(self, gone: Collection[FileEntry]) -> Manifest:
+        """The manifest of the commit that forgets retired files which are no longer on disk."""
+        return self._follow(retired=tuple(entry for entry in self.retired if entry not in gone))
 
     def to_bytes(self) -> bytes:
         """The canonical form, digest included."""
         body: dict[str, Any] = {
             "format": FORMAT,
-            "format_version": FORMAT_VERSION,
+            "format_version": self.format_version,
             "index_id": self.index_id,
             "generation": self.generation,
             "next_row_id": self.next_row_id,
             "created": self.created,
             "updated": self.updated,
             "contract": self.contract.as_dict(),
-            "files": [[file.kind, file.generation, file.rows, file.size, file.sha256] for file in self.files],
+            "files": [_listed(file) for file in self.files],
         }
-        return _canonical({**body, "digest": hashlib.sha256(_canonical(body)).hexdigest()})
+        if self.format_version > 1:
+            body["retired"] = [_listed(file) for file in self.retired]
+        return canonical({**body, "digest": hashlib.sha256(canonical(body)).hexdigest()})
+
+    def _follow(self, **changed: Any) -> Manifest:
+        fresh = {"generation": self.generation + 1, "updated": utc_now(), "format_version": FORMAT_VERSION}
+        return replace(self, **{**fresh, **changed})
 
 
 def data_name(kind: str, generation: int) -> str:
     """The name of the file of that kind that a commit writes."""
-    return f"{kind}-{generation:08d}.parquet"
+    return f"{kind}-{generation:08d}.{_SUFFIXES[kind]}"
+
+
+def generation_of(name: str) -> int | None:
+    """The commit that writes a data file of this name; None for the name of anything else."""
+    match = _DATA_NAME.fullmatch(name)
+    if match is None or match[1] not in _SUFFIXES or data_name(match[1], int(match[2])) != name:
+        return None
+    return int(match[2])
 
 
 def is_leftover(path: Path, committed: Manifest) -> bool:
     """Whether a file is not committed (yet): temporary, or of a later commit, as a killed writer leaves them."""
-    data = _DATA_NAME.fullmatch(path.name)
-    is_later = data is not None and int(data[1]) > committed.generation
+    generation = generation_of(path.name)
+    is_later = generation is not None and generation > committed.generation
     return (is_later or path.name.startswith(io.TMP_PREFIX)) and not path.is_dir()
 
 
@@ -140,11 +171,11 @@ def read_manifest(directory: Path) -> Manifest:
         raise NotAnIndexError(
             str(directory), found=f"a {MANIFEST_NAME} of something else", expected=f'"format": "{FORMAT}"'
         )
-    if values.get("format_version") != FORMAT_VERSION:
+    if values.get("format_version") not in READABLE_VERSIONS:
         raise FormatVersionError(
             str(path),
             found=f"format version {values.get('format_version')!r}",
-            expected=f"format version {FORMAT_VERSION}",
+            expected=f"format version {' or '.join(map(str, READABLE_VERSIONS))}",
             do="use the tgfr-search version that wrote it, or build the index again with this one",
         )
     try:
@@ -156,6 +187,8 @@ def read_manifest(directory: Path) -> Manifest:
             updated=values["updated"],
             contract=Contract.from_dict(values["contract"]),
             files=tuple(FileEntry(*entry) for entry in values["files"]),
+            retired=tuple(FileEntry(*entry) for entry in values.get("retired", ())),
+            format_version=values["format_version"],
         )
         whole = manifest.to_bytes() == data
     except (KeyError, TypeError, ValueError, AttributeError, IndexerError):
@@ -165,13 +198,33 @@ def read_manifest(directory: Path) -> Manifest:
     return manifest
 
 
+def missing_file(directory: Path, entry: FileEntry) -> IndexerError:
+    """The error for a file that is not there: purged since the caller opened the index, or lost."""
+    path = directory / entry.name
+    with suppress(IndexerError):
+        newest = read_manifest(directory)
+        if newest.generation > entry.generation and entry not in newest.files:
+            return StaleReaderError(
+                str(path),
+                found=f"no such file: it was purged, the index is at generation {newest.generation} now",
+                expected="a reader that was opened after the purge",
+                do="open the index again",
+            )
+    return DamagedIndexError(str(path), found="no such file", expected="a file of the index", do=RESTORE)
+
+
 def write_manifest(directory: Path, manifest: Manifest) -> None:
     """Make `manifest` the committed state: the single commit point."""
     io.write_file(directory / MANIFEST_NAME, manifest.to_bytes())
 
 
-def _canonical(values: dict[str, Any]) -> bytes:
+def canonical(values: dict[str, Any]) -> bytes:
+    """JSON in the one form whose digest counts."""
     return (json.dumps(values, indent=1, sort_keys=True) + "\n").encode()
+
+
+def _listed(file: FileEntry) -> list[str | int]:
+    return [file.kind, file.generation, file.rows, file.size, file.sha256]
 
 
 def _damaged(path: Path, found: str) -> DamagedIndexError:
@@ -182,7 +235,7 @@ def _no_manifest(directory: Path) -> IndexerError:
     if not directory.is_dir():
         found = "a file" if directory.exists() else "nothing there"
         return NotAnIndexError(str(directory), found=found, expected="an index directory", do="check the path")
-    if any(_DATA_NAME.fullmatch(path.name) for path in directory.iterdir()):
+    if any(generation_of(path.name) is not None for path in directory.iterdir()):
         return DamagedIndexError(
             str(directory), found=f"data files without {MANIFEST_NAME}", expected="a whole copy", do=RESTORE
         )

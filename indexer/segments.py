@@ -8,7 +8,7 @@ without hashing the pictures that nobody asked for.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,14 @@ import pyarrow.parquet as pq
 from indexer import io
 from indexer.contract import Contract
 from indexer.errors import DamagedIndexError
-from indexer.manifest import RESTORE, FileEntry, data_name
+from indexer.manifest import RESTORE, FileEntry, data_name, missing_file
 from indexer.rows import FloatArray, IdArray, QuarantineRecord, RowBatch, to_json
 
 # Small enough to fetch ten candidates' pictures without reading a whole segment, large enough to open fast.
 ROWS_A_GROUP = 256
+
+RowUpdate = tuple[str | None, str | None]
+"""New subject and new metadata (JSON text) of a row; None for what stays as it is."""
 
 METADATA_COLUMNS = (
     "row_id",
@@ -40,6 +43,14 @@ METADATA_COLUMNS = (
 CHIP_COLUMN = "chip"
 
 DELETED_SCHEMA = pa.schema([pa.field("row_id", pa.int64(), nullable=False)])
+# An updates file is a piece of a log: of an id's entries the last value that is not null counts.
+UPDATED_SCHEMA = pa.schema(
+    [
+        pa.field("row_id", pa.int64(), nullable=False),
+        pa.field("subject_id", pa.string()),
+        pa.field("metadata", pa.string()),
+    ]
+)
 # A quarantine file is a piece of a log: the last entry of an image counts; without a reason it says "enrolled since".
 QUARANTINE_SCHEMA = pa.schema(
     [
@@ -95,6 +106,12 @@ def deleted_table(ids: Sequence[int]) -> pa.Table:
     return pa.table([pa.array(ids, pa.int64())], schema=DELETED_SCHEMA)
 
 
+def updated_table(updates: Mapping[int, RowUpdate]) -> pa.Table:
+    """Updates as a table: row id and its new subject and metadata (JSON text), None for what stays."""
+    subjects, metadata = ([update[i] for update in updates.values()] for i in (0, 1))
+    return pa.table([list(updates), subjects, metadata], schema=UPDATED_SCHEMA)
+
+
 def quarantine_table(entries: Sequence[tuple[str, QuarantineRecord | None]]) -> pa.Table:
     """Entries of the quarantine log as a table: image and its record, or None where it has been enrolled since."""
     return pa.table(
@@ -141,6 +158,26 @@ def read_columns(directory: Path, entry: FileEntry, schema: pa.Schema, columns: 
         table = file.read(columns=list(columns), use_threads=False)
         _need_rows(table, entry.rows)
         return table
+
+
+def read_ids(directory: Path, entry: FileEntry, schema: pa.Schema) -> IdArray:
+    """The row ids that a file holds: int64 [n], in its order.
+
+    Raises:
+        DamagedIndexError: As `read_columns`.
+    """
+    ids: IdArray = to_numpy(read_columns(directory, entry, schema, ["row_id"]).column("row_id"))
+    return ids
+
+
+def read_table(directory: Path, entry: FileEntry, contract: Contract) -> pa.Table:
+    """All columns of a rows file, all rows.
+
+    Raises:
+        DamagedIndexError: As `read_columns`.
+    """
+    schema = rows_schema(contract)
+    return read_columns(directory, entry, schema, schema.names)
 
 
 def read_vectors(directory: Path, entry: FileEntry, contract: Contract) -> Iterator[FloatArray]:
@@ -199,6 +236,15 @@ def to_numpy(column: pa.ChunkedArray) -> npt.NDArray[Any]:
     return np.from_dlpack(column.combine_chunks())
 
 
+def amend(column: pa.ChunkedArray, positions: Sequence[int], values: Sequence[Any]) -> pa.ChunkedArray:
+    """The column with the values at these positions replaced."""
+    if not positions:
+        return column
+    order = np.arange(len(column), dtype=np.int64)
+    order[list(positions)] = len(column) + np.arange(len(positions))
+    return take(pa.chunked_array([*column.chunks, pa.array(values, column.type)]), order)
+
+
 def take(rows: pa.Table | pa.ChunkedArray, positions: npt.NDArray[np.int64]) -> Any:
     """The rows at the given positions, in that order."""
     buffers = [None, pa.py_buffer(np.ascontiguousarray(positions, np.int64))]
@@ -215,7 +261,7 @@ def _open(directory: Path, entry: FileEntry, schema: pa.Schema) -> Iterator[pq.P
                 raise DamagedIndexError(str(path), found="other rows or columns", expected="as committed", do=RESTORE)
             yield file
     except FileNotFoundError:
-        raise DamagedIndexError(str(path), found="no such file", expected="a file of the index", do=RESTORE) from None
+        raise missing_file(directory, entry) from None
     except (pa.ArrowException, OSError, ValueError, KeyError, IndexError, MemoryError) as error:
         raise DamagedIndexError(
             str(path), found=f"data that cannot be read ({error})", expected="the file as committed", do=RESTORE

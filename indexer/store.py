@@ -19,7 +19,9 @@ import numpy as np
 from indexer import io, lock, manifest
 from indexer.backends import DEFAULT_BACKEND, make_backend
 from indexer.contract import Contract
-from indexer.errors import IndexerError, IndexExistsError
+from indexer.errors import DamagedIndexError, IndexerError, IndexExistsError
+from indexer.filters.columns import Columns
+from indexer.filters.gallery import Searched, filtered
 from indexer.generation import Generation
 from indexer.manifest import MANIFEST_NAME, Manifest
 from indexer.ranking import Ranker, check_queries
@@ -36,6 +38,7 @@ class Store:
     def __init__(self, path: Path, committed: Manifest, backend: str) -> None:
         self.path, self._backend = path, backend
         self._generation = Generation(path, committed)
+        self._filtered: dict[str, Searched] = {}
 
     @classmethod
     def create(cls, path: str | Path, contract: Contract, *, backend: str = DEFAULT_BACKEND) -> Store:
@@ -76,12 +79,19 @@ class Store:
             ContractMismatchError: `contract` differs from the index's own; names every field.
         """
         path = Path(path)
-        committed = manifest.read_manifest(path)
-        if contract is not None:
-            committed.contract.require(contract, str(path))
-        store = cls(path, committed, backend)
-        store._generation.check_sizes()
-        return store
+        while True:
+            committed = manifest.read_manifest(path)
+            if contract is not None:
+                committed.contract.require(contract, str(path))
+            store = cls(path, committed, backend)
+            try:
+                store._generation.check_sizes()
+            except DamagedIndexError:
+                # A purge between the two may have removed a file of the state just read; then there is a newer one.
+                if manifest.read_manifest(path).generation == committed.generation:
+                    raise
+            else:
+                return store
 
     def __len__(self) -> int:
         return len(self._generation)
@@ -90,6 +100,11 @@ class Store:
     def contract(self) -> Contract:
         """What the vectors were made with."""
         return self._generation.manifest.contract
+
+    @property
+    def manifest(self) -> Manifest:
+        """The committed state that this store is at."""
+        return self._generation.manifest
 
     @property
     def index_id(self) -> str:
@@ -149,33 +164,37 @@ class Store:
             MissingFaissError: The backend needs FAISS.
             DamagedIndexError: The vectors cannot be read.
         """
-        _ = self._ranker
+        _ = self._everything
         return self
 
-    def search(self, queries: FloatArray, k: int) -> tuple[IdArray, FloatArray]:
+    def search(self, queries: FloatArray, k: int, *, where: str | None = None) -> tuple[IdArray, FloatArray]:
         """The k rows with the largest inner product, exactly; equal scores by smaller row id.
 
         Args:
             queries: float32 [Q, D_total]; weights are the query's own, its norm is free.
             k: 1 or more.
+            where: Search only rows for which this is true, for instance `site = 'A' and enrolled_at >= 2024-01-01`;
+                see `indexer.filters.parse`. It is applied first: the answer is that of an index of these rows alone.
 
         Returns:
             Row ids int64 [Q, k] and scores float32 [Q, k], best first; -1 and -inf where the index has fewer rows.
 
         Raises:
             BadVectorError: A query is not finite or of another dimension.
+            FilterError: `where` is no filter, names a column that is not there, or compares it with another type.
             MissingFaissError, DamagedIndexError: As `load`.
         """
         queries = check_queries(queries, k, self.contract.dim)
         ids = np.full((len(queries), k), -1, np.int64)
         scores = np.full((len(queries), k), -np.inf, np.float32)
-        for number, (positions, found) in enumerate(self._ranker.rows(queries, k)):
-            ids[number, : len(positions)] = self._generation.ids[positions]
+        gallery = self._gallery(where)
+        for number, (positions, found) in enumerate(gallery.ranker.rows(queries, k)):
+            ids[number, : len(positions)] = gallery.ids[positions]
             scores[number, : len(positions)] = found
         return ids, scores
 
     def search_subjects(
-        self, queries: FloatArray, k: int, aggregate: Literal["max", "mean"] = "max"
+        self, queries: FloatArray, k: int, aggregate: Literal["max", "mean"] = "max", *, where: str | None = None
     ) -> list[list[SubjectHit]]:
         """The k best subjects for each query, exactly; equal scores by smaller row id.
 
@@ -183,21 +202,22 @@ class Store:
             queries: As `search`.
             k: 1 or more; all subjects where there are fewer.
             aggregate: A subject's score: its best row's, or the mean over its rows.
+            where: As `search`; a subject's rows that it leaves out do not count.
 
         Raises:
-            BadVectorError, MissingFaissError, DamagedIndexError: As `search`.
+            BadVectorError, FilterError, MissingFaissError, DamagedIndexError: As `search`.
         """
         queries = check_queries(queries, k, self.contract.dim)
         if aggregate not in ("max", "mean"):
             raise IndexerError("aggregate", found=repr(aggregate), expected="'max' or 'mean'")
-        codes, names = self._generation.subjects
-        rank = self._ranker.subjects_by_best_row if aggregate == "max" else self._ranker.subjects_by_mean
+        gallery, names = self._gallery(where), self._generation.subjects[1]
+        rank = gallery.ranker.subjects_by_best_row if aggregate == "max" else gallery.ranker.subjects_by_mean
         return [
             [
-                SubjectHit(names[codes[position]], int(self._generation.ids[position]), float(score))
+                SubjectHit(names[gallery.subjects[position]], int(gallery.ids[position]), float(score))
                 for position, score in zip(positions, scores, strict=True)
             ]
-            for positions, scores in rank(queries, k, codes)
+            for positions, scores in rank(queries, k, gallery.subjects)
         ]
 
     @contextmanager
@@ -222,15 +242,34 @@ class Store:
                 writer.close()
                 self._move_to(writer.committed)
 
+    def _gallery(self, where: str | None) -> Searched:
+        """What is searched: all rows, or those a filter lets through; the last filter's are kept."""
+        if where is None:
+            return self._everything
+        if where not in self._filtered:
+            self._filtered = {where: filtered(self._generation, self._columns, where, self._max_norm)}
+        return self._filtered[where]
+
     @cached_property
-    def _ranker(self) -> Ranker:
-        max_norm = np.sqrt(len(self.contract.blocks)) * (1.0 + UNIT_TOLERANCE)
-        return Ranker(make_backend(self._backend), self._generation.vectors, self._generation.ids, float(max_norm))
+    def _everything(self) -> Searched:
+        generation = self._generation
+        ranker = Ranker(make_backend(self._backend), generation.vectors, generation.ids, self._max_norm)
+        return Searched(generation.ids, generation.subjects[0], ranker)
+
+    @cached_property
+    def _columns(self) -> Columns:
+        return Columns(self._generation)
+
+    @property
+    def _max_norm(self) -> float:
+        return float(np.sqrt(len(self.contract.blocks)) * (1.0 + UNIT_TOLERANCE))
 
     def _move_to(self, committed: Manifest) -> None:
         if committed.generation != self.generation:
             self._generation = Generation(self.path, committed)
-            self.__dict__.pop("_ranker", None)
+            self._filtered = {}
+            for name in ("_everything", "_columns"):
+                self.__dict__.pop(name, None)
 
 
 def _need_empty(path: Path) -> None:

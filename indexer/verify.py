@@ -11,7 +11,7 @@ import numpy as np
 from indexer import io, lock, segments
 from indexer.errors import DamagedIndexError, FormatVersionError, IndexerError, NotAnIndexError
 from indexer.generation import Generation
-from indexer.manifest import DELETED, MANIFEST_NAME, ROWS, FileEntry, Manifest, is_leftover, read_manifest
+from indexer.manifest import DELETED, MANIFEST_NAME, ROWS, UPDATED, FileEntry, Manifest, is_leftover, read_manifest
 from indexer.rows import check_unit
 
 
@@ -47,6 +47,22 @@ def verify(path: str | Path) -> VerifyReport:
         NotAnIndexError: There is no index at `path`.
     """
     path = Path(path)
+    while True:
+        report, generation = _verify_once(path)
+        if report.ok or generation is None or generation == _newest(path):
+            return report
+        # Files of the state that was being checked were purged meanwhile: the newer state is the one to check.
+
+
+def _newest(path: Path) -> int | None:
+    try:
+        return read_manifest(path).generation
+    except IndexerError:
+        return None
+
+
+def _verify_once(path: Path) -> tuple[VerifyReport, int | None]:
+    """What was found, and the generation that was checked; None where the manifest cannot be read."""
     is_written = lock.is_held(path)  # asked first: what a writer leaves behind after this is explained by it
     check = _Check(path)
     try:
@@ -55,17 +71,18 @@ def verify(path: str | Path) -> VerifyReport:
         if not (path / MANIFEST_NAME).is_file():
             raise
         check.problems.append(f"{MANIFEST_NAME}: not the manifest of an index")
-        return check.report(0)
+        return check.report(0), None
     except (DamagedIndexError, FormatVersionError) as error:
         check.problems.append(str(error))
-        return check.report(0)
+        return check.report(0), None
     check.count(len(committed.to_bytes()))
     for entry in committed.files:
         check.file(entry)
+    check.retired(committed)
     check.others(committed, is_written)
     if not check.problems:  # content is worth a look only where the bytes are the right ones
         check.content(Generation(path, committed))
-    return check.report(len(Generation(path, committed)))
+    return check.report(len(Generation(path, committed))), committed.generation
 
 
 class _Check:
@@ -94,8 +111,21 @@ class _Check:
         elif hashlib.sha256(data).hexdigest() != entry.sha256:
             self.problems.append(f"{entry.name}: SHA-256 differs from the one committed")
 
+    def retired(self, committed: Manifest) -> None:
+        """What a compaction replaced: its bytes must be right as long as a reader may still read them."""
+        before = len(self.problems)
+        there = [entry for entry in committed.retired if (self.directory / entry.name).exists()]
+        for entry in there:
+            self.file(entry)
+        self.problems[before:] = [f"{problem} (replaced by a compaction)" for problem in self.problems[before:]]
+        if committed.retired:
+            size = sum(entry.size for entry in there)
+            self.notes.append(
+                f"{len(there)} files ({size} bytes) are kept for readers of earlier generations; purge removes them"
+            )
+
     def others(self, committed: Manifest, is_written: bool) -> None:
-        known = {MANIFEST_NAME, *(entry.name for entry in committed.files)}
+        known = {MANIFEST_NAME, *(entry.name for entry in (*committed.files, *committed.retired))}
         for path in sorted(self.directory.iterdir()):
             if path.name in known:
                 continue
@@ -132,6 +162,8 @@ class _Check:
             deleted = generation.deleted
             if len(np.unique(deleted)) != len(deleted) or not np.isin(deleted, ids).all():
                 self.problems.append(f"{DELETED}: refers to rows that are not there, or twice to one")
+            if not np.isin(list(generation.updates), ids).all():
+                self.problems.append(f"{UPDATED}: refers to rows that are not there")
             for name, block in committed.contract.split(generation.vectors).items():
                 check_unit(name, block, generation.ids.tolist())
             generation.rows(generation.ids, chips=True)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from indexer import io, manifest, segments
 from indexer.errors import BadVectorError, IndexerError, UnknownRowError
-from indexer.generation import Generation
-from indexer.manifest import DELETED, QUARANTINE, ROWS, Manifest
-from indexer.rows import IdArray, QuarantineRecord, RowBatch
+from indexer.generation import Generation, merge_update
+from indexer.manifest import DELETED, QUARANTINE, ROWS, UPDATED, Manifest
+from indexer.rows import IdArray, QuarantineRecord, RowBatch, check_text, to_json
 
 
 class Writer:
@@ -38,6 +40,11 @@ class Writer:
         """The newest committed state."""
         return self._generation.manifest
 
+    @property
+    def generation(self) -> Generation:
+        """The newest committed state, to read from."""
+        return self._generation
+
     def add(self, batch: RowBatch) -> IdArray:
         """Gather rows; an image of the same name leaves quarantine.
 
@@ -62,7 +69,8 @@ class Writer:
         ids = np.arange(self._next_row_id, self._next_row_id + len(batch), dtype=np.int64)
         if len(ids):
             self._tables.append(segments.rows_table(contract, batch, ids))
-            self._added.update(zip(ids.tolist(), batch.subject_ids, strict=True))
+            self._gathered["subject_id"].update(zip(ids.tolist(), batch.subject_ids, strict=True))
+            self._gathered["image_sha256"].update(zip(ids.tolist(), batch.image_sha256s, strict=True))
             self._next_row_id += len(ids)
         for image in batch.images:
             if self._quarantine.pop(image, None) is not None:
@@ -76,43 +84,71 @@ class Writer:
             if self._quarantine.get(record.image) != record:
                 self._quarantine[record.image] = self._log[record.image] = record
 
-    def delete(self, *, row_ids: Iterable[int] | IdArray | None = None, subject_id: str | None = None) -> int:
+    def delete(
+        self,
+        *,
+        row_ids: Iterable[int] | IdArray | None = None,
+        subject_id: str | None = None,
+        image_sha256: str | None = None,
+    ) -> int:
         """Gather deletions, of rows committed before or gathered here.
 
         Args:
             row_ids: Which rows, or
-            subject_id: all rows of this subject.
+            subject_id: all rows of this subject, or
+            image_sha256: all rows of the photo with this hex digest.
 
         Returns:
             How many rows.
 
         Raises:
-            UnknownRowError: A row, or any row of the subject, is not there (any more); nothing is gathered then.
-            IndexerError: Both or neither of the arguments are given.
+            UnknownRowError: A row, or any row of the subject or photo, is not there (any more); nothing is gathered
+                then.
+            IndexerError: None or several of the arguments are given.
         """
         self._need_open()
-        if (row_ids is None) == (subject_id is None):
-            raise IndexerError("delete", found="both or neither", expected="one of row_ids and subject_id")
+        if sum(argument is not None for argument in (row_ids, subject_id, image_sha256)) != 1:
+            raise IndexerError(
+                "delete", found="none or several", expected="one of row_ids, subject_id and image_sha256"
+            )
         if row_ids is not None:
             wanted = {int(row_id) for row_id in row_ids}
-            gone = wanted & self._deleted
-            self._generation.positions(sorted(wanted - self._added.keys()))
+            self._need_rows(wanted)
         else:
-            codes, names = self._generation.subjects
-            mine = codes == names.index(subject_id) if subject_id in names else np.zeros(len(codes), bool)
-            wanted = {
-                *self._generation.ids[mine].tolist(),
-                *(i for i, name in self._added.items() if name == subject_id),
-            }
-            wanted -= self._deleted
-            gone = set()
-        if gone or (subject_id is not None and not wanted):
-            what = f"row ids {sorted(gone)[:5]}" if gone else f"subject {subject_id!r}"
-            raise UnknownRowError(
-                f"{what} of {self._directory}", found="no such rows, or deleted ones", expected="rows"
-            )
+            column, value = ("image_sha256", image_sha256) if subject_id is None else ("subject_id", subject_id)
+            wanted = self._rows_where(column, str(value))
+            if not wanted:
+                raise _unknown(f"{column} {value!r}", self._directory)
         self._deleted |= wanted
+        for row_id in wanted & self._updates.keys():
+            del self._updates[row_id]
         return len(wanted)
+
+    def update(self, row_id: int, *, subject_id: str | None = None, metadata: Mapping[str, Any] | None = None) -> None:
+        """Gather a change of a row that keeps its id, vectors and captions.
+
+        The row's content key stays: `index` does not enrol the photo again because of an update.
+
+        Args:
+            row_id: Which row, committed before or gathered here.
+            subject_id: Whose face it is; None leaves that as it is.
+            metadata: All further columns of the row, JSON values, in place of those it has; None leaves them.
+
+        Raises:
+            UnknownRowError: The row is not there (any more).
+            BadRowError: A value cannot be stored.
+            IndexerError: Nothing to change was given.
+        """
+        self._need_open()
+        if subject_id is None and metadata is None:
+            raise IndexerError(f"update of row {row_id}", found="no change", expected="subject_id, metadata or both")
+        self._need_rows({row_id})
+        if subject_id is not None:
+            check_text(f"subject_id of row {row_id}", subject_id)
+        text = None if metadata is None else to_json(f"metadata of row {row_id}", metadata)
+        merge_update(self._updates, row_id, (subject_id, text))
+        if subject_id is not None:
+            self._gathered["subject_id"][row_id] = subject_id
 
     def commit(self) -> int:
         """Make all that was gathered part of the index, durably and at once.
@@ -131,6 +167,8 @@ class Writer:
             tables[ROWS] = pa.concat_tables(self._tables)
         if self._deleted:
             tables[DELETED] = segments.deleted_table(sorted(self._deleted))
+        if self._updates:
+            tables[UPDATED] = segments.updated_table(self._updates)
         if self._log:
             tables[QUARANTINE] = segments.quarantine_table(list(self._log.items()))
         if tables:
@@ -138,20 +176,37 @@ class Writer:
             # disk, and a second commit of the same number would write over files that it may list.
             self.close()
             files = [segments.write_table(self._directory, kind, number, table) for kind, table in tables.items()]
-            fresh = self.committed.next(files, self._next_row_id)
-            manifest.write_manifest(self._directory, fresh)
-            self._start(fresh)
+            self._publish(self.committed.next(files, self._next_row_id))
         return self.committed.generation
+
+    def rewrite(self, fresh: Manifest) -> None:
+        """Make `fresh`, whose files are on disk, the committed state: compaction and purge, which change no row.
+
+        Raises:
+            IndexerError: Changes were gathered and not committed.
+            DiskFullError, StorageError: As `commit`.
+        """
+        self._need_open()
+        if self._tables or self._deleted or self._updates or self._log:
+            raise IndexerError(str(self._directory), found="changes not committed yet", expected="none", do="commit")
+        self.close()
+        self._publish(fresh)
 
     def close(self) -> None:
         """Accept no further change; what was not committed is discarded."""
         self._is_open = False
 
+    def _publish(self, fresh: Manifest) -> None:
+        manifest.write_manifest(self._directory, fresh)
+        self._start(fresh)
+
     def _start(self, committed: Manifest) -> None:
         self._generation = Generation(self._directory, committed)
         self._next_row_id = committed.next_row_id
         self._tables: list[pa.Table] = []
-        self._added: dict[int, str] = {}
+        # What rows are told by, where it is not (yet) as the committed state says: column → row id → value.
+        self._gathered: dict[str, dict[int, str]] = {"subject_id": {}, "image_sha256": {}}
+        self._updates: dict[int, segments.RowUpdate] = {}
         self._deleted: set[int] = set()
         self._log: dict[str, QuarantineRecord | None] = {}
         self._is_open = True
@@ -163,3 +218,19 @@ class Writer:
                 found="its block was left, or a commit failed",
                 do="open a new one with `store.writer()`",
             )
+
+    def _need_rows(self, ids: set[int]) -> None:
+        if gone := ids & self._deleted:
+            raise _unknown(f"row ids {sorted(gone)[:5]}", self._directory)
+        self._generation.positions(sorted(ids - self._gathered["image_sha256"].keys()))
+
+    def _rows_where(self, column: str, value: str) -> set[int]:
+        """Rows whose column has this value now, committed or gathered; those deleted here are left out."""
+        gathered = self._gathered[column]
+        same = pc.indices_nonzero(pc.equal(self._generation.column(column).combine_chunks(), value))
+        committed = set(self._generation.ids[np.from_dlpack(same)].tolist()) - gathered.keys()
+        return (committed | {row_id for row_id, own in gathered.items() if own == value}) - self._deleted
+
+
+def _unknown(what: str, directory: Path) -> UnknownRowError:
+    return UnknownRowError(f"{what} of {directory}", found="no such rows, or deleted ones", expected="rows")

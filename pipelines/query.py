@@ -103,6 +103,7 @@ class Gallery:
         top_k: int = 10,
         mode: QueryMode = "auto",
         aggregate: Literal["max", "mean"] = "max",
+        where: str | None = None,
     ) -> QueryResult:
         """Ranks the gallery's subjects for one probe.
 
@@ -112,12 +113,15 @@ class Gallery:
             top_k: Candidates returned; fewer where the gallery has fewer subjects.
             mode: `auto` and `fused` use all there is; `image` and `caption` use that alone.
             aggregate: A subject's score is its best row's, or the mean over its rows.
+            where: Rank only rows for which this is true, for instance `site = 'A' and enrolled_at >= 2024-01-01`, as if
+                the gallery held no others.
 
         Raises:
+            FilterError: `where` is no filter of this gallery's columns.
             InputError: Neither image nor caption, or the mode needs what is not there.
             FaceError: The photo gives no usable face.
         """
-        return self.query_many([(image, caption)], top_k=top_k, mode=mode, aggregate=aggregate)[0]
+        return self.query_many([(image, caption)], top_k=top_k, mode=mode, aggregate=aggregate, where=where)[0]
 
     def query_many(
         self,
@@ -126,6 +130,7 @@ class Gallery:
         top_k: int = 10,
         mode: QueryMode = "auto",
         aggregate: Literal["max", "mean"] = "max",
+        where: str | None = None,
     ) -> list[QueryResult]:
         """Ranks the gallery's subjects for each of several probes, encoded and searched as one batch.
 
@@ -134,12 +139,13 @@ class Gallery:
             top_k: As `query`.
             mode: As `query`.
             aggregate: As `query`.
+            where: As `query`.
 
         Returns:
             One result a probe, in order; timings are the batch's, shared evenly.
 
         Raises:
-            InputError, FaceError: As `query`; the batch has no partial result.
+            InputError, FaceError, FilterError: As `query`; the batch has no partial result.
         """
         if top_k < 1:
             raise InputError("top_k", found=str(top_k), expected="1 or more")
@@ -158,7 +164,7 @@ class Gallery:
         clock.lap("detect")
         queries, quality = self._encode(faces, lines, modes)
         clock.lap("encode")
-        hits = self.store.search_subjects(queries, top_k, aggregate)
+        hits = self.store.search_subjects(queries, top_k, aggregate, where=where)
         offsets = [self.model.scoring.offset(m, float(q)) for m, q in zip(modes, quality, strict=True)]
         candidates = [self._candidates(*each) for each in zip(hits, queries, offsets, strict=True)]
         clock.lap("search")
@@ -175,6 +181,7 @@ class Gallery:
                 model_id=self.model.model_id,
                 index_id=f"{self.store.index_id}@{self.store.generation}",
                 timing_ms=clock.share(len(probes)),
+                where=where,
             )
             for i in range(len(probes))
         ]

@@ -16,8 +16,9 @@ import tgfr_search
 from indexer.errors import IndexerError
 from tgfr_search import console
 from tgfr_search.cli_benchmark import benchmark, degrade
+from tgfr_search.cli_index import compact, delete, export, import_, purge, restore, snapshot, update, verify
 from tgfr_search.cli_model import model_app
-from tgfr_search.cli_options import PARTIAL, Aligned, Device, Json, Multiple, make_finder
+from tgfr_search.cli_options import DEFAULT_INDEX, PARTIAL, Aligned, Device, Index, Json, Multiple, Out, make_finder
 from tgfr_search.errors import TgfrError
 from tgfr_search.types import LEAD_NOTICE, QUERY_MODES
 
@@ -30,10 +31,7 @@ app = typer.Typer(
 )
 app.add_typer(model_app, name="model")
 
-Index = Annotated[Path, typer.Option("--index", help="Index directory.", envvar="TGFR_INDEX", show_envvar=True)]
-Out = Annotated[Path, typer.Option("--out", help="Index directory.", envvar="TGFR_INDEX", show_envvar=True)]
 Model = Annotated[str | None, typer.Option("--model", help="Shipped model or checkpoint folder.")]
-DEFAULT_INDEX = Path("tgfr-index")
 
 
 @app.command()
@@ -83,6 +81,9 @@ def query(
     top_k: Annotated[int, typer.Option(help="Candidates shown.")] = 10,
     mode: Annotated[str, typer.Option(help=f"One of: {', '.join(QUERY_MODES)}.")] = "auto",
     aggregate: Annotated[str, typer.Option(help="A subject's score: `max` of its rows, or `mean`.")] = "max",
+    where: Annotated[
+        str | None, typer.Option(help="Rank only rows for which this is true: \"site = 'A' and year >= 2024\".")
+    ] = None,
     on_multiple: Multiple = "largest",
     aligned: Aligned = False,
     sheet: Annotated[
@@ -102,6 +103,7 @@ def query(
         top_k=top_k,
         mode=mode,  # type: ignore[arg-type]
         aggregate=aggregate,  # type: ignore[arg-type]
+        where=where,
     )
     for path in sheet or ():
         from pipelines.sheet import write_sheet
@@ -121,7 +123,8 @@ def query(
             ]
             for c in result.candidates
         ]
-        console.table(f"{result.mode} search", ["rank", "subject", "score", *blocks, "image", "caption"], rows)
+        title = f"{result.mode} search" + (f" where {where}" if where else "")
+        console.table(title, ["rank", "subject", "score", *blocks, "image", "caption"], rows)
         typer.echo(f"timing ms: {' '.join(f'{k} {v:.1f}' for k, v in result.timing_ms.items())}", err=True)
         typer.echo(result.notice, err=True)
 
@@ -135,26 +138,6 @@ def info(index: Annotated[Path, typer.Argument(envvar="TGFR_INDEX")] = DEFAULT_I
 
     values = Store.open(index).info()
     console.emit(values, as_json, lambda: console.pairs(values))
-
-
-@app.command()
-def verify(index: Annotated[Path, typer.Argument(envvar="TGFR_INDEX")] = DEFAULT_INDEX, as_json: Json = False) -> None:
-    """Check every byte of an index; exits 0 only when it is whole."""
-    from dataclasses import asdict
-
-    from indexer import verify as verify_index
-
-    report = verify_index(index)
-
-    def show() -> None:
-        typer.echo(f"{report.files} files, {report.bytes} bytes, {report.rows} rows")
-        for line in (*(f"PROBLEM: {p}" for p in report.problems), *(f"note: {n}" for n in report.notes)):
-            typer.echo(line)
-        typer.echo("whole" if report.ok else "DAMAGED: restore it from a copy, or enrol the gallery again")
-
-    console.emit({**asdict(report), "ok": report.ok}, as_json, show)
-    if not report.ok:
-        raise typer.Exit(2)
 
 
 @app.command()
@@ -195,6 +178,15 @@ def train(
     console.emit(values, as_json, lambda: console.pairs(values))
 
 
+app.command()(verify)
+app.command()(delete)
+app.command()(update)
+app.command()(compact)
+app.command()(purge)
+app.command()(snapshot)
+app.command()(restore)
+app.command()(export)
+app.command("import")(import_)
 app.command()(benchmark)
 app.command()(degrade)
 

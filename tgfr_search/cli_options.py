@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,9 @@ PARTIAL = 3
 """Exit code: done in part."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+DEFAULT_INDEX = Path("tgfr-index")
+Index = Annotated[Path, typer.Option("--index", help="Index directory.", envvar="TGFR_INDEX", show_envvar=True)]
+Out = Annotated[Path, typer.Option("--out", help="Index directory.", envvar="TGFR_INDEX", show_envvar=True)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, …")]
 Multiple = Annotated[
     str, typer.Option("--on-multiple", help="Several faces in a photo: take the `largest`, or `error`.")

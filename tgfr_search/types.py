@@ -190,6 +190,7 @@ class QueryResult:
         model_id: Which model encoded the probe.
         index_id: Which index, at which generation.
         timing_ms: Milliseconds spent in load, detect, encode and search.
+        where: The filter that rows had to pass; None where all were ranked.
         notice: What the scores mean.
     """
 
@@ -201,6 +202,7 @@ class QueryResult:
     model_id: str
     index_id: str
     timing_ms: Mapping[str, float]
+    where: str | None = None
     notice: str = LEAD_NOTICE
 
     def __iter__(self) -> Iterator[SearchHit]:

@@ -1,5 +1,5 @@
-"""Processes that write to an index and kill themselves: crash_child.py PATH… kills the n-th of them before its n-th
-action on the disk, one after another, and prints how each ended. Forked, so that Python starts only once."""
+"""Processes that write to an index and kill themselves: crash_child.py CHANGE PATH… kills the n-th of them before its
+n-th action on the disk, one after another, and prints how each ended. Forked, so that Python starts only once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from index_helpers import CONTRACT, make_batch, random_blocks
 
-from indexer import QuarantineRecord, Store, io
+from indexer import QuarantineRecord, Store, compact, export_index, import_index, io, purge, restore, snapshot
 
 
 def change(path: Path) -> None:
@@ -25,6 +25,47 @@ def change(path: Path) -> None:
         writer.commit()
         writer.add(make_batch(["z"], random_blocks(np.random.default_rng(9), 1), first=30))
         writer.commit()
+
+
+def delete_and_update(path: Path) -> None:
+    store = Store.open(path)
+    with store.writer() as writer:
+        if "key0" in store.source_keys():
+            writer.delete(row_ids=[0])
+        writer.update(2, subject_id="changed", metadata={"new": 1})
+        writer.commit()
+
+
+def compact_index(path: Path) -> None:
+    compact(Store.open(path))
+
+
+def purge_index(path: Path) -> None:
+    purge(Store.open(path))
+
+
+def restore_index(path: Path) -> None:
+    """Of the snapshot beside it."""
+    restore(path.parent / "snapshot", path)
+
+
+def import_export(path: Path) -> None:
+    """Of the export beside it."""
+    import_index(path.parent / "export", path)
+
+
+def snapshot_index(path: Path) -> None:
+    """Of the index beside it."""
+    snapshot(Store.open(path.parent / "origin"), path)
+
+
+def export_origin(path: Path) -> None:
+    """Of the index beside it."""
+    export_index(Store.open(path.parent / "origin"), path)
+
+
+COPIES = {each.__name__: each for each in (restore_index, import_export, snapshot_index, export_origin)}
+CHANGES = {each.__name__: each for each in (change, delete_and_update, compact_index, purge_index)} | COPIES
 
 
 def kill_at(number: int) -> None:
@@ -45,9 +86,9 @@ def kill_at(number: int) -> None:
 if __name__ == "__main__":
     import pandas  # noqa: F401  pyarrow imports it when rows are added: once here, not once in each child
 
-    for number, path in enumerate(sys.argv[1:]):
+    for number, path in enumerate(sys.argv[2:]):
         if (child := os.fork()) == 0:
             kill_at(number)
-            change(Path(path))
+            CHANGES[sys.argv[1]](Path(path))
             os._exit(0)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))

@@ -147,7 +147,7 @@ def test_info(tmp_path: Path) -> None:
     assert info["blocks"] == DIMS
     assert info["fields"] == CONTRACT.fields
     assert info["bytes"] == sum(path.stat().st_size for path in (tmp_path / "i").iterdir())
-    assert (info["generation"], info["format_version"], info["metric"]) == (3, 1, "inner_product")
+    assert (info["generation"], info["format_version"], info["metric"]) == (3, 2, "inner_product")
     assert info["created"] <= info["updated"]
     assert info["created"].endswith("+00:00")
     json.dumps(info)
@@ -220,7 +220,7 @@ def test_deleting_what_is_not_there(store: Store, wrong: dict[str, object]) -> N
 def test_delete_wants_one_argument(store: Store) -> None:
     with store.writer() as writer:
         for arguments in ({}, {"row_ids": [1], "subject_id": "a"}):
-            with pytest.raises(IndexerError, match="row_ids and subject_id"):
+            with pytest.raises(IndexerError, match="one of row_ids, subject_id and image_sha256"):
                 writer.delete(**arguments)
 
 

@@ -10,9 +10,10 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
-from crash_child import change
-from index_helpers import small_index, state
+from crash_child import CHANGES, COPIES, change
+from index_helpers import make_batch, random_blocks, small_index, state
 
 from indexer import (
     DiskFullError,
@@ -21,9 +22,11 @@ from indexer import (
     QuarantineRecord,
     StorageError,
     Store,
+    compact,
     io,
     verify,
 )
+from indexer.upkeep import read_proof
 
 CHILD = Path(__file__).with_name("crash_child.py")
 
@@ -36,7 +39,7 @@ def on_step() -> Iterator[Callable[[Callable[[str, Path], None]], None]]:
     io.on_step = former
 
 
-def states_and_steps(path: Path) -> tuple[list[dict[str, object]], list[str]]:
+def states_and_steps(path: Path, name: str = "change") -> tuple[list[dict[str, object]], list[str]]:
     """The committed states that `change` goes through, and its actions in order."""
     states, steps = [], []
     if path.exists():
@@ -49,10 +52,16 @@ def states_and_steps(path: Path) -> tuple[list[dict[str, object]], list[str]]:
 
     former, io.on_step = io.on_step, watch
     try:
-        change(path)
+        CHANGES[name](path)
     finally:
         io.on_step = former
     return states, steps
+
+
+def run_children(name: str, killed: list[Path]) -> list[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, str(CHILD), name, *map(str, killed)]
+    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.split()
 
 
 @pytest.mark.parametrize("start", ["from nothing", "from an index"])
@@ -66,9 +75,7 @@ def test_kill_at_every_step(tmp_path: Path, start: str) -> None:
     for path in killed:
         if origin.exists():
             shutil.copytree(origin, path)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    command = [sys.executable, str(CHILD), *map(str, killed)]
-    ends = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.split()
+    ends = run_children("change", killed)
     assert ends == ["-9"] * len(steps) + ["0"]
     seen = []
     for path in killed:
@@ -88,6 +95,70 @@ def test_kill_at_every_step(tmp_path: Path, start: str) -> None:
             assert (verify(path).ok, verify(path).notes) == (True, ())
     assert seen == sorted(seen)  # a later kill never shows an older state
     assert {0, len(states) - 1} <= set(seen)
+
+
+UPKEEP = sorted(CHANGES.keys() - COPIES.keys() - {"change"})
+
+
+def worn_index(path: Path) -> None:
+    """Three segments, deletions, updates, and what an earlier compaction has replaced."""
+    store = small_index(path)
+    compact(store)
+    with store.writer() as writer:
+        writer.add(make_batch(["a", "b"], random_blocks(np.random.default_rng(5), 2), first=40))
+        writer.delete(row_ids=[5])
+        writer.update(3, metadata={"n": "new"})
+        writer.quarantine([QuarantineRecord("q.jpg", "no_face", "", "")])
+        writer.commit()
+
+
+@pytest.mark.parametrize("name", UPKEEP)
+def test_kill_at_every_step_of_upkeep(tmp_path: Path, name: str) -> None:
+    origin = tmp_path / "origin"
+    worn_index(origin)
+    shutil.copytree(origin, tmp_path / "watched")
+    states, steps = states_and_steps(tmp_path / "watched", name)
+    killed = [Path(shutil.copytree(origin, tmp_path / f"killed-{number}")) for number in range(len(steps) + 1)]
+    assert run_children(name, killed) == ["-9"] * len(steps) + ["0"]
+    for path in killed:
+        report = verify(path)
+        assert report.ok, report.problems
+        assert state(Store.open(path)) in states
+        CHANGES[name](path)
+        assert state(Store.open(path)) == states[-1]
+        assert verify(path).ok
+        if name == "purge_index":
+            assert verify(path).notes == ()
+            proofs = [read_proof(proof) for proof in path.glob("purge-*.json")]
+            assert sorted(row["row_id"] for proof in proofs for row in proof["rows_removed"]) == [1, 5]
+            assert len(list(path.glob("rows-*"))) == 1
+
+
+@pytest.mark.parametrize("name", UPKEEP)
+def test_the_disk_fails_at_every_step_of_upkeep(
+    tmp_path: Path, name: str, on_step: Callable[[Callable[[str, Path], None]], None]
+) -> None:
+    worn_index(tmp_path / "origin")
+    shutil.copytree(tmp_path / "origin", tmp_path / "watched")
+    states, steps = states_and_steps(tmp_path / "watched", name)
+    for failing in range(len(steps) - 1):  # the last only empties the LOCK
+        path = Path(shutil.copytree(tmp_path / "origin", tmp_path / f"failed-{failing}"))
+        count = 0
+
+        def fail(action: str, changed: Path, failing: int = failing) -> None:
+            nonlocal count
+            count += 1
+            if count > failing:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(changed))
+
+        on_step(fail)
+        with pytest.raises(DiskFullError, match="what to do: "):
+            CHANGES[name](path)
+        on_step(lambda action, changed: None)
+        assert verify(path).ok
+        assert state(Store.open(path)) in states
+        CHANGES[name](path)
+        assert state(Store.open(path)) == states[-1]
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])

@@ -1,9 +1,10 @@
-"""Random histories of adding, deleting, quarantining and searching agree with a model in plain Python."""
+"""Random histories of every change, of compaction, purge and search agree with a model in plain Python."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from index_helpers import CONTRACT, make_batch, plain_search, plain_subjects, random_blocks
 
-from indexer import QuarantineRecord, Store, verify
+from indexer import QuarantineRecord, Store, compact, purge, verify
 from indexer.backends import BACKENDS
 
 SUBJECTS = st.sampled_from(["anna", "bert", "carl"])
@@ -69,6 +70,20 @@ class History(RuleBasedStateMachine):
         self.new_rows = {row_id: row for row_id, row in self.new_rows.items() if row[0] != wanted}
         assert self.writer.delete(subject_id=wanted) == before - len(self.new_rows)
 
+    @precondition(lambda self: self.new_rows)
+    @rule(data=st.data(), subject=SUBJECTS)
+    def update(self, data: st.DataObject, subject: str) -> None:
+        row_id = data.draw(st.sampled_from(sorted(self.new_rows)))
+        self.writer.update(row_id, subject_id=subject, metadata={"by": subject})
+        self.new_rows[row_id] = (subject, self.new_rows[row_id][1])
+
+    @rule(upkeep=st.sampled_from([compact, purge]))
+    def keep_in_order(self, upkeep: Callable[[Store], object]) -> None:
+        self.leave_and_open_again()
+        self.block.__exit__(None, None, None)
+        upkeep(self.store)
+        self.enter()
+
     @rule(image=IMAGES, reason=st.sampled_from(["no_face", "io_error"]))
     def quarantine(self, image: str, reason: str) -> None:
         self.writer.quarantine([QuarantineRecord(image, reason, "", "")])
@@ -103,6 +118,10 @@ class History(RuleBasedStateMachine):
         found_ids, scores = store.search(query, 3)
         found = [hit for hit in zip(found_ids[0].tolist(), scores[0].tolist(), strict=True) if hit[0] >= 0]
         assert found == plain_search(vectors, ids, query[0], 3)
+        kept = [i for i, subject in enumerate(subjects) if subject != "bert"]
+        found_ids, _ = store.search(query, 3, where="subject_id != 'bert'")
+        expected_ids = [row_id for row_id, _ in plain_search(vectors[kept], ids[kept], query[0], 3)]
+        assert [row_id for row_id in found_ids[0].tolist() if row_id >= 0] == expected_ids
         for aggregate in ("max", "mean"):
             hits = store.search_subjects(query, 2, aggregate)[0]
             expected = plain_subjects(vectors, ids, subjects, query[0], 2, aggregate)
@@ -111,6 +130,7 @@ class History(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "block"):
             self.block.__exit__(None, None, None)
+            purge(Store.open(self.path))
             report = verify(self.path)
             assert (report.ok, report.notes) == (True, ()), report
             shutil.rmtree(self.path.parent)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer import ContractMismatchError, NotAnIndexError, Store
+from indexer import ContractMismatchError, FilterError, NotAnIndexError, Store
 from pipelines.index import IndexSummary, contract_of, index_gallery
 from pipelines.query import Gallery
 from pipelines.sheet import write_sheet
@@ -191,3 +191,15 @@ def test_contact_sheet(gallery: Gallery, probes: list[tuple[Path, str, str]], tm
 def test_a_sheet_of_another_kind_is_refused(gallery: Gallery, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"\.html or \.png"):
         write_sheet(tmp_path / "sheet.pdf", gallery, gallery.query(caption="a man"), None, ("a man",))
+
+
+def test_a_filter_ranks_as_if_the_gallery_held_no_other_rows(
+    gallery: Gallery, probes: list[tuple[Path, str, str]]
+) -> None:
+    path, subject, caption = probes[0]
+    whole = gallery.query(path, caption=caption, top_k=100)
+    kept = gallery.query(path, caption=caption, top_k=100, where=f"subject_id != '{subject}'")
+    assert [c.subject_id for c in kept] == [c.subject_id for c in whole if c.subject_id != subject]
+    assert kept.where == f"subject_id != '{subject}'"
+    with pytest.raises(FilterError, match=r"no such column.*subject_id"):
+        gallery.query(path, where="nobody = 'x'")

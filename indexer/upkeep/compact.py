@@ -1,0 +1,160 @@
+"""Compaction: segments are written anew without deleted rows, with updates in place, many small ones as one.
+
+It goes run by run of neighbouring segments, one commit each, so that memory holds one run and a kill loses one at most.
+The files it replaces retire: readers of earlier generations go on with them, `purge` removes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from indexer import segments
+from indexer.generation import Generation
+from indexer.manifest import DELETED, QUARANTINE, ROWS, UPDATED, FileEntry
+from indexer.rows import IdArray
+from indexer.store import Store
+from indexer.writer import Writer
+
+RUN_BYTES = 128 << 20
+"""Neighbouring segments are joined up to this size: the memory a step needs is a few times as much."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompactReport:
+    """What `compact` did.
+
+    Attributes:
+        generation: The state that is committed now.
+        rows: Rows in it.
+        rows_dropped: Deleted rows that no segment holds any more.
+        rows_updated: Updated rows that their segment now holds as they are.
+        segments_before: Segments there were.
+        segments_after: Segments there are.
+        bytes_retired: Bytes of replaced files that are still on disk; `purge` removes them.
+    """
+
+    generation: int
+    rows: int
+    rows_dropped: int
+    rows_updated: int
+    segments_before: int
+    segments_after: int
+    bytes_retired: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+def compact(store: Store) -> CompactReport:
+    """Write the segments of an index anew, without deleted rows; no answer of the index changes.
+
+    Row ids stay. A reader that opened an earlier generation goes on undisturbed. The store moves to the new generation.
+
+    Raises:
+        IndexLockedError: Somebody else is writing.
+        DamagedIndexError: A segment cannot be read; everything committed before stays as it was.
+        DiskFullError, StorageError: The system refused; the index is whole, at this or the last committed step.
+    """
+    with store.writer() as writer:
+        return compact_with(writer)
+
+
+def compact_with(writer: Writer) -> CompactReport:
+    """As `compact`, by a writer that holds the lock already."""
+    before = writer.generation
+    deleted, updates = before.deleted, dict(before.updates)
+    segments_before = sum(1 for _ in writer.committed.of_kind(ROWS))
+    for run in runs(list(writer.committed.of_kind(ROWS))):
+        deleted, updates = _rewrite_run(writer, run, deleted, updates)
+    if _log_is_long(writer.generation):
+        _rewrite_quarantine(writer)
+    now = writer.committed
+    return CompactReport(
+        generation=now.generation,
+        rows=len(writer.generation),
+        rows_dropped=len(before.deleted) - len(deleted),
+        rows_updated=int(np.isin(list(before.updates), before.ids).sum()),
+        segments_before=segments_before,
+        segments_after=sum(1 for _ in now.of_kind(ROWS)),
+        bytes_retired=sum(entry.size for entry in now.retired),
+    )
+
+
+def living_rows(generation: Generation, run: Sequence[FileEntry]) -> pa.Table:
+    """The rows of some neighbouring segments that are not deleted, up to date, as one table in one chunk a column."""
+    contract = generation.manifest.contract
+    table = pa.concat_tables([segments.read_table(generation.directory, entry, contract) for entry in run])
+    alive = ~np.isin(segments.to_numpy(table["row_id"]), generation.deleted)
+    if not alive.all():
+        table = segments.take(table, np.flatnonzero(alive))
+    ids = segments.to_numpy(table["row_id"])
+    columns = [generation.amended(name, table[name], ids) for name in table.column_names]
+    return pa.table(columns, schema=table.schema)
+
+
+def runs(entries: Sequence[FileEntry]) -> Iterator[tuple[FileEntry, ...]]:
+    """Neighbouring segments of `RUN_BYTES` at most together, or one that is larger by itself."""
+    run: list[FileEntry] = []
+    for entry in entries:
+        if run and sum(each.size for each in run) + entry.size > RUN_BYTES:
+            yield tuple(run)
+            run = []
+        run.append(entry)
+    if run:
+        yield tuple(run)
+
+
+def _rewrite_run(
+    writer: Writer, run: tuple[FileEntry, ...], deleted: IdArray, updates: dict[int, segments.RowUpdate]
+) -> tuple[IdArray, dict[int, segments.RowUpdate]]:
+    """Commit the run as one segment where that changes anything; returns what stays deleted and updated elsewhere."""
+    generation, committed = writer.generation, writer.committed
+    directory, number = generation.directory, committed.generation + 1
+    schema = segments.rows_schema(committed.contract)
+    ids = np.concatenate([segments.read_ids(directory, entry, schema) for entry in run])
+    other_deleted = deleted[~np.isin(deleted, ids)]
+    inside = set(ids.tolist())
+    other_updates = {row_id: update for row_id, update in updates.items() if row_id not in inside}
+    if len(run) == 1 and len(other_deleted) == len(deleted) and len(other_updates) == len(updates):
+        return deleted, updates
+    table = living_rows(generation, run)
+    written = [segments.write_table(directory, ROWS, number, table)] if len(table) else []
+    files = _in_place(committed.files, run, written)
+    if len(other_deleted) < len(deleted):
+        files = [entry for entry in files if entry.kind != DELETED]
+        if len(other_deleted):
+            files.append(
+                segments.write_table(directory, DELETED, number, segments.deleted_table(other_deleted.tolist()))
+            )
+    if len(other_updates) < len(updates):
+        files = [entry for entry in files if entry.kind != UPDATED]
+        if other_updates:
+            files.append(segments.write_table(directory, UPDATED, number, segments.updated_table(other_updates)))
+    writer.rewrite(committed.superseded_by(tuple(files)))
+    return other_deleted, other_updates
+
+
+def _in_place(files: Sequence[FileEntry], run: tuple[FileEntry, ...], written: list[FileEntry]) -> list[FileEntry]:
+    """The files with the run replaced where it was, so that segments go on ascending by row id."""
+    start = files.index(run[0])
+    return [*files[:start], *written, *(entry for entry in files[start:] if entry not in run)]
+
+
+def _log_is_long(generation: Generation) -> bool:
+    files = list(generation.manifest.of_kind(QUARANTINE))
+    return len(files) > 1 or sum(entry.rows for entry in files) > len(generation.quarantine)
+
+
+def _rewrite_quarantine(writer: Writer) -> None:
+    generation, committed = writer.generation, writer.committed
+    files = [entry for entry in committed.files if entry.kind != QUARANTINE]
+    if records := list(generation.quarantine.items()):
+        table = segments.quarantine_table(records)
+        files.append(segments.write_table(generation.directory, QUARANTINE, committed.generation + 1, table))
+    writer.rewrite(committed.superseded_by(tuple(files)))

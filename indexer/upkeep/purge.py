@@ -1,0 +1,167 @@
+"""Purge: what was deleted leaves the disk, and a proof says what that was.
+
+Two commits around the removal. The first adds the proof, made from the very files that are about to go; then they are
+unlinked; the second forgets them. A kill in between leaves a whole index whose next purge finishes the work. The blocks
+are given back to the file system: whether the medium itself still holds traces is beyond any program's reach.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from indexer import io, segments
+from indexer.contract import Contract
+from indexer.errors import DamagedIndexError
+from indexer.manifest import PURGE, ROWS, FileEntry, canonical, data_name, utc_now
+from indexer.store import Store
+from indexer.upkeep.compact import compact_with
+from indexer.writer import Writer
+
+PROOF_FORMAT = "tgfr-purge-proof"
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeReport:
+    """What `purge` did.
+
+    Attributes:
+        generation: The state that is committed now.
+        proofs: The proofs this purge wrote, or finished, as files of the index; none where nothing was to be removed.
+        rows_removed: Rows whose vectors, captions, metadata and crops are on disk no more.
+        files_removed: Files removed.
+        bytes_removed: Their bytes.
+    """
+
+    generation: int
+    proofs: tuple[str, ...]
+    rows_removed: int
+    files_removed: int
+    bytes_removed: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+def purge(store: Store) -> PurgeReport:
+    """Remove deleted rows, and values that updates replaced, from the disk; write a proof of it into the index.
+
+    The index is compacted first. Files kept for readers of earlier generations go too: such a reader gets a
+    `StaleReaderError` where it asks for one of them. A snapshot or an export made earlier is a copy of its own and is
+    not touched.
+
+    Raises:
+        IndexLockedError: Somebody else is writing.
+        DamagedIndexError: A file cannot be read, so that nobody can say what it held; nothing is removed then.
+        DiskFullError, StorageError: The system refused; call again to go on.
+    """
+    with store.writer() as writer:
+        before = writer.committed.generation
+        compact_with(writer)
+        doomed = writer.committed.retired
+        proofs = _proofs(writer)
+        proven = {name for proof in proofs.values() for name in _names(proof)}
+        unproven = [entry for entry in doomed if entry.name not in proven]
+        if unproven:
+            entry, proof = _write_proof(writer, unproven, before)
+            writer.rewrite(writer.committed.next([entry], writer.committed.next_row_id))
+            proofs[entry.name] = proof
+        here = [entry for entry in doomed if (store.path / entry.name).exists()]
+        io.remove_files([store.path / entry.name for entry in here])
+        if doomed:
+            writer.rewrite(writer.committed.without_retired(doomed))
+        ours = {name: proof for name, proof in proofs.items() if _names(proof) & {entry.name for entry in doomed}}
+        return PurgeReport(
+            generation=writer.committed.generation,
+            proofs=tuple(ours),
+            rows_removed=sum(len(proof["rows_removed"]) for proof in ours.values()),
+            files_removed=len(here),
+            bytes_removed=sum(entry.size for entry in here),
+        )
+
+
+def row_digests(table: pa.Table, contract: Contract) -> Iterator[tuple[int, str, str]]:
+    """What a proof says of rows, for whoever holds a copy and wants to compare.
+
+    Args:
+        table: All columns of a rows file.
+        contract: Of the index.
+
+    Yields:
+        Row id, hex SHA-256 of the photo, and hex SHA-256 over the row: canonical JSON of every column but crop and
+        vectors, then the crop's bytes, then the blocks in order of the contract as little-endian float32.
+    """
+    texts = table.select(segments.METADATA_COLUMNS).to_pylist()
+    blocks = [table[segments.vector_column(block.name)].combine_chunks() for block in contract.blocks]
+    for number, (values, chip) in enumerate(zip(texts, table[segments.CHIP_COLUMN].to_pylist(), strict=True)):
+        digest = hashlib.sha256(canonical(values))
+        digest.update(chip or b"")
+        for block in blocks:
+            digest.update(segments.to_numpy(pa.chunked_array([block[number].values])).astype("<f4").tobytes())
+        yield values["row_id"], values["image_sha256"], digest.hexdigest()
+
+
+def _write_proof(writer: Writer, doomed: list[FileEntry], before: int) -> tuple[FileEntry, dict[str, Any]]:
+    committed, directory = writer.committed, writer.generation.directory
+    removed: dict[int, dict[str, Any]] = {}
+    for entry in doomed:
+        if entry.kind == ROWS:
+            table = segments.read_table(directory, entry, committed.contract)
+            gone = ~np.isin(segments.to_numpy(table["row_id"]), writer.generation.ids)
+            for row_id, image, content in row_digests(segments.take(table, np.flatnonzero(gone)), committed.contract):
+                removed[row_id] = {"row_id": row_id, "image_sha256": image, "content_sha256": content}
+    body = {
+        "format": PROOF_FORMAT,
+        "format_version": 1,
+        "index_id": committed.index_id,
+        "generation": committed.generation + 1,
+        "time": utc_now(),
+        "rows_removed": [removed[row_id] for row_id in sorted(removed)],
+        "files_removed": [_told(entry) for entry in doomed],
+        "files_rewritten": [_told(entry) for entry in committed.files if entry.generation > before],
+    }
+    proof = {**body, "digest": hashlib.sha256(canonical(body)).hexdigest()}
+    data = canonical(proof)
+    io.write_file(directory / data_name(PURGE, committed.generation + 1), data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    return FileEntry(PURGE, committed.generation + 1, len(removed), len(data), sha256), proof
+
+
+def _proofs(writer: Writer) -> dict[str, dict[str, Any]]:
+    directory = writer.generation.directory
+    return {entry.name: read_proof(directory / entry.name) for entry in writer.committed.of_kind(PURGE)}
+
+
+def read_proof(path: Path) -> dict[str, Any]:
+    """Read and check the proof of a purge.
+
+    Raises:
+        DamagedIndexError: It is not there, or does not agree with its own digest.
+    """
+    data = io.read_file(path)
+    try:
+        proof = json.loads(data)
+        body = {name: value for name, value in proof.items() if name != "digest"}
+        whole = body["format"] == PROOF_FORMAT and canonical(proof) == data
+        whole = whole and proof["digest"] == hashlib.sha256(canonical(body)).hexdigest()
+    except (ValueError, KeyError, AttributeError):
+        whole = False
+    if not whole:
+        raise DamagedIndexError(str(path), found="other content", expected="the proof of a purge, as it was written")
+    return dict(proof)
+
+
+def _names(proof: dict[str, Any]) -> set[str]:
+    return {file["name"] for file in proof["files_removed"]}
+
+
+def _told(entry: FileEntry) -> dict[str, Any]:
+    return {"name": entry.name, "rows": entry.rows, "size": entry.size, "sha256": entry.sha256}

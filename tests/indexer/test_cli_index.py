@@ -1,0 +1,84 @@
+"""The commands that keep an index, run in this process: they load no model."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from index_helpers import small_index, state
+
+from indexer import Store
+from tgfr_search import cli
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Path:
+    return small_index(tmp_path / "index").path
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs a command as `main` does; returns its JSON, the exit code must be `code`."""
+    monkeypatch.delenv("TGFR_INDEX", raising=False)
+
+    def command(*arguments: object, code: int = 0) -> Any:
+        monkeypatch.setattr(sys, "argv", ["tgfr-search", *map(str, arguments), "--json"])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        assert (caught.value.code or 0) == code
+        out = capsys.readouterr().out
+        return json.loads(out) if out else None
+
+    return command
+
+
+def test_delete(run: Any, index: Path) -> None:
+    digest = Store.open(index).rows([0])[0].image_sha256
+    assert run("delete", "--image-sha256", digest, "--index", index)["deleted"] == 1
+    assert run("delete", "--row", 2, "--row", 3, "--index", index)["rows"] == 5
+    assert run("delete", "--subject", "bert", "--index", index)["deleted"] == 1
+    assert "nobody" in run("delete", "--subject", "nobody", "--index", index, code=2)["error"]
+    assert "[2]" in run("delete", "--row", 2, "--index", index, code=2)["error"]
+    assert "one of row_ids" in run("delete", "--index", index, code=2)["error"]
+    assert "one of row_ids" in run("delete", "--row", 4, "--subject", "dora", "--index", index, code=2)["error"]
+
+
+def test_update(run: Any, index: Path) -> None:
+    out = run("update", 0, "--subject", "zoe", "--set", "age=41", "--set", "site=B c", "--unset", "n", "--index", index)
+    assert (out["subject_id"], out["metadata"]) == ("zoe", {"site": "B c", "age": 41})
+    assert Store.open(index).rows([0])[0].metadata == {"site": "B c", "age": 41}
+    assert "metadata of row 0: age, site" in run("update", 0, "--unset", "x", "--index", index, code=2)["error"]
+    assert "NAME=VALUE" in run("update", 0, "--set", "x", "--index", index, code=2)["error"]
+    assert "no change" in run("update", 0, "--index", index, code=2)["error"]
+    assert "[99]" in run("update", 99, "--subject", "x", "--index", index, code=2)["error"]
+
+
+def test_compact_purge_and_verify(run: Any, index: Path) -> None:
+    before = state(Store.open(index))
+    assert run("compact", index)["rows_dropped"] == 1
+    out = run("purge", index)
+    assert (out["rows_removed"], len(out["proofs"])) == (1, 1)
+    assert (index / out["proofs"][0]).is_file()
+    assert state(Store.open(index)) == before
+    (index / ".tmp-x").touch()
+    assert run("verify", index, "--repair")["repaired"] == [".tmp-x: removed, no commit refers to it"]
+    (index / ".tmp-x").touch()
+    (index / "notes.txt").touch()
+    assert run("verify", index, "--repair", code=3)["ok"] is False
+    assert run("verify", index, "--repair", code=2)["repaired"] == []
+    assert "repaired" not in run("verify", index, code=2)
+
+
+def test_copies(run: Any, index: Path, tmp_path: Path) -> None:
+    before = state(Store.open(index))
+    run("snapshot", tmp_path / "s", "--index", index)
+    run("export", tmp_path / "e", "--index", index)
+    assert run("restore", tmp_path / "s", "--out", tmp_path / "r")["rows"] == 8
+    assert run("import", tmp_path / "e", "--out", tmp_path / "i")["rows"] == 8
+    assert state(Store.open(tmp_path / "r")) == state(Store.open(tmp_path / "i")) == before
+    assert "an index" in run("restore", tmp_path / "s", "--out", index, code=2)["error"]
+    assert "an index" in run("import", tmp_path / "e", "--out", index, code=2)["error"]
+    assert state(Store.open(index)) == before

@@ -1,0 +1,178 @@
+"""The commands that keep an index: change rows, put it in order, copy it, check it. Exit codes as in `cli.py`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tgfr_search import console
+from tgfr_search.cli_options import DEFAULT_INDEX, PARTIAL, Index, Json, Out
+from tgfr_search.errors import InputError
+
+Where = Annotated[Path, typer.Argument(envvar="TGFR_INDEX", help="Index directory.")]
+
+
+def delete(
+    row: Annotated[list[int] | None, typer.Option(help="Row id; may be given several times.")] = None,
+    subject: Annotated[str | None, typer.Option(help="All rows of this subject.")] = None,
+    image_sha256: Annotated[str | None, typer.Option(help="All rows of the photo with this hex SHA-256.")] = None,
+    index: Index = DEFAULT_INDEX,
+    as_json: Json = False,
+) -> None:
+    """Delete rows: no query finds them any more. `purge` then removes them from the disk."""
+    from indexer import Store
+
+    store = Store.open(index)
+    with store.writer() as writer:
+        deleted = writer.delete(row_ids=row or None, subject_id=subject, image_sha256=image_sha256)
+        writer.commit()
+    _tell({"index": str(index), "generation": store.generation, "deleted": deleted, "rows": len(store)}, as_json)
+
+
+def update(
+    row: Annotated[int, typer.Argument(help="Row id.")],
+    subject: Annotated[str | None, typer.Option(help="Whose face it is.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Metadata NAME=VALUE; a JSON value is read as one, else as text.")
+    ] = None,
+    unset: Annotated[list[str] | None, typer.Option(help="Metadata to remove, by name.")] = None,
+    index: Index = DEFAULT_INDEX,
+    as_json: Json = False,
+) -> None:
+    """Change a row's subject or metadata; it keeps its id, vectors and captions."""
+    from indexer import Store
+
+    changes = dict(_assignment(text) for text in set_ or ())
+    store = Store.open(index)
+    with store.writer() as writer:  # the writer's lock makes reading and writing the metadata one step
+        metadata = dict(store.rows([row], chips=False)[0].metadata)
+        if absent := [name for name in unset or () if name not in metadata]:
+            known = ", ".join(sorted(metadata)) or "none"
+            raise InputError("--unset", found=", ".join(absent), expected=f"metadata of row {row}: {known}")
+        kept = {name: value for name, value in metadata.items() if name not in (unset or ())}
+        writer.update(row, subject_id=subject, metadata={**kept, **changes} if changes or unset else None)
+        writer.commit()
+    changed = store.rows([row], chips=False)[0]
+    values = {"row_id": row, "subject_id": changed.subject_id, "metadata": dict(changed.metadata)}
+    _tell({"index": str(index), "generation": store.generation, **values}, as_json)
+
+
+def compact(index: Where = DEFAULT_INDEX, as_json: Json = False) -> None:
+    """Write segments anew without deleted rows, small ones joined; readers at work are not disturbed."""
+    from indexer import Store
+    from indexer import compact as compact_index
+
+    _tell(compact_index(Store.open(index)).as_dict(), as_json)
+
+
+def purge(index: Where = DEFAULT_INDEX, as_json: Json = False) -> None:
+    """Remove deleted rows from the disk for good and write a proof of it; snapshots made before are not touched."""
+    from indexer import Store
+    from indexer import purge as purge_index
+
+    _tell(purge_index(Store.open(index)).as_dict(), as_json)
+
+
+def snapshot(
+    target: Annotated[Path, typer.Argument(help="Folder to write.")],
+    index: Index = DEFAULT_INDEX,
+    as_json: Json = False,
+) -> None:
+    """Copy an index as it is now; the copy is an index too."""
+    from indexer import Store
+    from indexer import snapshot as snapshot_index
+
+    _tell(snapshot_index(Store.open(index), target).as_dict(), as_json)
+
+
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="SNAPSHOT", help="What `snapshot` wrote.")],
+    out: Out = DEFAULT_INDEX,
+    as_json: Json = False,
+) -> None:
+    """Make an index from a snapshot; an index that is there is never written over."""
+    from indexer import restore as restore_index
+
+    _tell(restore_index(source, out).as_dict(), as_json)
+
+
+def export(
+    target: Annotated[Path, typer.Argument(help="Folder to write.")],
+    index: Index = DEFAULT_INDEX,
+    as_json: Json = False,
+) -> None:
+    """Write the rows as plain Parquet with a JSON manifest, for any program."""
+    from indexer import Store, export_index
+
+    _tell(export_index(Store.open(index), target).as_dict(), as_json)
+
+
+def import_(
+    source: Annotated[Path, typer.Argument(metavar="EXPORT", help="What `export` wrote.")],
+    out: Out = DEFAULT_INDEX,
+    model: Annotated[
+        str | None, typer.Option(help="Refuse vectors that this model (shipped name or folder) has not made.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a new index from an export; rows keep their ids."""
+    from indexer import import_index
+
+    contract = None
+    if model is not None:
+        from pipelines.index import contract_of
+        from tgfr_search.model.checkpoint import load_model
+
+        contract = contract_of(load_model(model, device="cpu"))
+    _tell(import_index(source, out, contract).as_dict(), as_json)
+
+
+def verify(
+    index: Where = DEFAULT_INDEX,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Remove stray files of killed writers; nothing that holds data.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check every byte of an index; exits 0 only when it is whole."""
+    from dataclasses import asdict
+
+    from indexer import repair as repair_index
+    from indexer import verify as verify_index
+
+    repaired: tuple[str, ...] = ()
+    if repair:
+        result = repair_index(index)
+        repaired, report = result.repaired, result.report
+    else:
+        report = verify_index(index)
+
+    def show() -> None:
+        for line in repaired:
+            typer.echo(f"repaired: {line}")
+        typer.echo(f"{report.files} files, {report.bytes} bytes, {report.rows} rows")
+        for line in (*(f"PROBLEM: {p}" for p in report.problems), *(f"note: {n}" for n in report.notes)):
+            typer.echo(line)
+        typer.echo("whole" if report.ok else "DAMAGED: restore it from a copy, or enrol the gallery again")
+
+    told = {"repaired": list(repaired)} if repair else {}
+    console.emit({**asdict(report), "ok": report.ok, **told}, as_json, show)
+    if not report.ok:
+        raise typer.Exit(PARTIAL if repaired else 2)
+
+
+def _tell(values: dict[str, Any], as_json: bool) -> None:
+    console.emit(values, as_json, lambda: console.pairs(values))
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    name, sign, value = text.partition("=")
+    if not (name and sign):
+        raise InputError("--set", found=repr(text), expected="NAME=VALUE", do="--set site=A --set age=41")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
