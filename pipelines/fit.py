@@ -24,7 +24,7 @@ CENTRE_FACES = 4096
 QUALITY_STEPS = 1200
 SCORE_STEPS = 60
 
-FACTORS = (0.0, 0.25, 0.5, 0.7, 0.85, 1.2, 1.4, 2.0)
+FACTORS = (0.0, 0.25, 0.5, 0.7, 0.85, 1.0, 1.2, 1.4, 2.0)
 """By which `refine_scores` tries to scale a term."""
 
 REFINEMENTS = 2
@@ -232,34 +232,30 @@ def fit_scores(trial: Trial, modes: Mapping[str, Sequence[str]] = MODE_TERMS) ->
 
 
 def refine_scores(trial: Trial, scores: ScoreModel) -> ScoreModel:
-    """Scales single terms by what counts, which the smooth loss of `fit_mode` only stands in for.
+    """Scales single terms of fused queries by what counts, which the smooth loss of `fit_mode` only stands in for.
 
     Term by term, `REFINEMENTS` times over, the factor is taken that costs good pictures least (Rank-1 and TAR@1e-3 of
-    the undegraded probes below the frozen block's own), and among equals the one with the best Rank-1 + TAR@1e-3 over
-    all levels: a good picture must not suffer for the poor ones.
+    the undegraded probes below the frozen block's own: they must not suffer for the poor ones) and, among equals, has
+    the best mean Rank-1 and TAR@1e-3 over all levels. The other modes stay as fitted (docs/experiments.md, 13).
 
     Args:
         trial: Valid's searches.
         scores: As fitted.
     """
     frozen = _figures(trial, {"face": (1.0, 0.0)}, scores.centres, (0.0, 0.0))[0]
-    weights = {}
-    for mode, fitted in scores.weights.items():
+    own, offset = dict(scores.weights["fused"]), scores.offsets["fused"]
 
-        def merit(own: Mapping[str, Weight], mode: str = mode) -> tuple[float, float]:
-            figures = _figures(trial, own, scores.centres, scores.offsets[mode])
-            cost = np.minimum(0, figures[0] - frozen).sum() if "face" in own else 0.0
-            return float(cost), float(figures.mean())
+    def scaled(term: str, factor: float) -> dict[str, Weight]:
+        a, b = own[term]
+        return {**own, term: (factor * a, factor * b)}
 
-        own, best = dict(fitted), merit(fitted)
-        for term in [term for term in fitted if term != "face"] * REFINEMENTS:
-            a, b = own[term]
-            for factor in FACTORS:
-                changed = {**own, term: (factor * a, factor * b)}
-                if (found := merit(changed)) > best:
-                    own, best = changed, found
-        weights[mode] = own
-    return ScoreModel(weights, scores.centres, scores.offsets)
+    def merit(weights: Mapping[str, Weight]) -> tuple[float, float]:
+        figures = _figures(trial, weights, scores.centres, offset)
+        return float(np.minimum(0, figures[0] - frozen).sum()), float(figures.mean())
+
+    for term in [term for term in own if term != "face"] * REFINEMENTS:
+        own.update(max((scaled(term, factor) for factor in FACTORS), key=merit))
+    return ScoreModel({**scores.weights, "fused": own}, scores.centres, scores.offsets)
 
 
 def _total(
