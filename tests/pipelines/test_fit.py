@@ -12,7 +12,7 @@ PEOPLE = 60
 
 @pytest.fixture
 def trial() -> Trial:
-    """Two levels of searches: the face tells everybody apart at the first, nobody at the second; `fused` the reverse."""
+    """Two levels of searches: the face tells all apart at the first, nobody at the second; `fused` the reverse."""
     rng = np.random.default_rng(0)
     mate = np.tile(np.arange(PEOPLE), 2)
     same = np.eye(PEOPLE, dtype=np.float32)[mate]
