@@ -23,15 +23,6 @@ from tgfr_search.types import FloatArray, Templates
 CENTRE_FACES = 4096
 QUALITY_STEPS = 1200
 SCORE_STEPS = 60
-
-FACTORS = (0.0, 0.25, 0.5, 0.7, 0.85, 1.0, 1.2, 1.4, 2.0)
-"""By which `refine_scores` tries to scale a term."""
-
-REFINEMENTS = 2
-
-Weight = tuple[float, float]
-"""(a, b) of w(q) = max(0, a + b·q)."""
-
 VERIFICATION_WEIGHT = 0.5
 """Of the verification loss beside the ranking loss when score weights are fitted."""
 
@@ -184,13 +175,14 @@ def make_trial(model: TGFR, valid: ValidSet, seed: int, *, lines: int | None = N
 
 
 def fit_mode(
-    trial: Trial, terms: Sequence[str], centres: Mapping[str, float], with_quality: bool
+    trial: Trial, terms: Sequence[str], centres: Mapping[str, float], with_quality: bool, fade: bool = False
 ) -> tuple[dict[str, tuple[float, float]], tuple[float, float]]:
     """Weights of some terms, w(q) = w0·(1 − q) + w1·q with w0, w1 ≥ 0 (it cannot turn negative between), and c(q).
 
     Minimises −log softmax of the mate among the gallery (ranking) plus a balanced logistic loss (one threshold for all
     probes). Scores are brought to unit spread first: raw cosines of the face encoder and of the trained blocks differ
-    twentyfold.
+    twentyfold. With `fade` every term but the frozen face's has w1 = 0: a perfect picture is left to the frozen
+    encoder, and neither text nor training can hurt it.
 
     Returns:
         Term → (a, b), and the (a, b) of c(q), as `ScoreModel` has them.
@@ -205,9 +197,11 @@ def fit_mode(
     optimiser = torch.optim.LBFGS([raw, offset], max_iter=SCORE_STEPS, line_search_fn="strong_wolfe")
     same = F.one_hot(trial.mate, x.shape[1]).bool()
 
+    free = torch.tensor([[1.0] * len(terms), [float(not fade or term == "face") for term in terms]])
+
     def loss() -> Tensor:
         optimiser.zero_grad()
-        ends = F.softplus(raw)
+        ends = F.softplus(raw) * free
         logits = torch.einsum("pgt,pt->pg", x, (1 - q)[:, None] * ends[0] + q[:, None] * ends[1])
         shifted = logits + ((1 - q) * offset[0] + q * offset[1])[:, None]
         verification = F.softplus(-shifted[same]).mean() + F.softplus(shifted[~same]).mean()
@@ -216,7 +210,7 @@ def fit_mode(
         return value
 
     optimiser.step(loss)
-    low, high = (F.softplus(raw) / spread).detach().tolist()
+    low, high = (F.softplus(raw) * free / spread).detach().tolist()
     weights = {term: (a, b - a if with_quality else 0.0) for term, a, b in zip(terms, low, high, strict=True)}
     c0, c1 = offset.detach().tolist()
     return weights, (c0, c1 - c0 if with_quality else 0.0)
@@ -227,67 +221,18 @@ def fit_scores(trial: Trial, modes: Mapping[str, Sequence[str]] = MODE_TERMS) ->
     # The mean impostor cosine of the frozen block, over searches of all qualities.
     impostors = ~F.one_hot(trial.mate, trial.scores.shape[1]).bool()
     centres = {"face": float(trial.scores[:, :, trial.terms.index("face")][impostors].mean())}
-    fitted = {mode: fit_mode(trial, terms, centres, mode != "caption") for mode, terms in modes.items()}
+    fitted = {
+        mode: fit_mode(trial, terms, centres, mode != "caption", mode == "fused" and "face" in terms)
+        for mode, terms in modes.items()
+    }
     return ScoreModel({m: w for m, (w, _) in fitted.items()}, centres, {m: c for m, (_, c) in fitted.items()})
-
-
-def refine_scores(trial: Trial, scores: ScoreModel) -> ScoreModel:
-    """Scales single terms of fused queries by what counts, which the smooth loss of `fit_mode` only stands in for.
-
-    Term by term, `REFINEMENTS` times over, the factor is taken that costs good pictures least (Rank-1 and TAR@1e-3 of
-    the undegraded probes below the frozen block's own: they must not suffer for the poor ones) and, among equals, has
-    the best mean Rank-1 and TAR@1e-3 over all levels. The other modes stay as fitted (docs/experiments.md, 13).
-
-    Args:
-        trial: Valid's searches.
-        scores: As fitted.
-    """
-    frozen = _figures(trial, {"face": (1.0, 0.0)}, scores.centres, (0.0, 0.0))[0]
-    own, offset = dict(scores.weights["fused"]), scores.offsets["fused"]
-
-    def scaled(term: str, factor: float) -> dict[str, Weight]:
-        a, b = own[term]
-        return {**own, term: (factor * a, factor * b)}
-
-    def merit(weights: Mapping[str, Weight]) -> tuple[float, float]:
-        figures = _figures(trial, weights, scores.centres, offset)
-        return float(np.minimum(0, figures[0] - frozen).sum()), float(figures.mean())
-
-    for term in [term for term in own if term != "face"] * REFINEMENTS:
-        own.update(max((scaled(term, factor) for factor in FACTORS), key=merit))
-    return ScoreModel({**scores.weights, "fused": own}, scores.centres, scores.offsets)
-
-
-def _total(
-    trial: Trial, weights: Mapping[str, Weight], centres: Mapping[str, float], offset: Weight = (0.0, 0.0)
-) -> FloatArray:
-    """Scores of all searches, float32 [P, G]."""
-    q = trial.quality.numpy()
-    total = np.zeros(trial.scores.shape[:2], dtype=np.float32) + (offset[0] + offset[1] * q)[:, None].astype(np.float32)
-    for term, (a, b) in weights.items():
-        scores = trial.scores[:, :, trial.terms.index(term)].numpy()
-        total += np.maximum(0, a + b * q)[:, None] * (scores - centres.get(term, 0.0))
-    return total
-
-
-def _figures(trial: Trial, weights: Mapping[str, Weight], centres: Mapping[str, float], offset: Weight) -> FloatArray:
-    """Rank-1 and TAR@1e-3 at every level, [levels, 2], over the searches' own pairs."""
-    total, mates = _total(trial, weights, centres, offset), trial.mate.numpy()
-    out = []
-    for level in range(int(trial.level.max()) + 1):
-        rows = np.flatnonzero(trial.level == level)
-        scores, mate = total[rows], mates[rows]
-        own = scores[np.arange(len(rows)), mate]
-        rank1 = (mate_ranks(scores, mate, np.arange(scores.shape[1])) == 1).mean()
-        scores[np.arange(len(rows)), mate] = -np.inf
-        allowed = int(1e-3 * (scores.size - len(rows)))
-        barred = np.partition(scores.ravel(), scores.size - 1 - allowed)[scores.size - 1 - allowed]
-        out.append((rank1, (own > barred).mean()))
-    return np.array(out)
 
 
 def rank1_by_level(trial: Trial, scores: ScoreModel, mode: str) -> list[float]:
     """Rank-1 of valid at every level with the given weights."""
-    total = _total(trial, scores.weights[mode], {})  # what is one number a probe changes no rank
+    q = trial.quality.numpy()
+    total = np.zeros(trial.scores.shape[:2], dtype=np.float32)
+    for term, (a, b) in scores.weights[mode].items():
+        total += np.maximum(0, a + b * q)[:, None] * trial.scores[:, :, trial.terms.index(term)].numpy()
     ranks = mate_ranks(total, trial.mate.numpy(), np.arange(total.shape[1]))
     return [float(rank_k(ranks[trial.level == level], 1).value or 0.0) for level in range(int(trial.level.max()) + 1)]

@@ -22,7 +22,6 @@ from pipelines.fit import (
     fit_scores,
     make_trial,
     rank1_by_level,
-    refine_scores,
 )
 from pipelines.train_steps import TrainSet, align_step, fuse_step, trains_text
 from tgfr_search.data.degrade import LADDER
@@ -150,7 +149,7 @@ def train(
     fit_centres(model, train_set, options.seed, constant)
     quality_error = fit_quality(model, train_set, options.seed)
     trial = make_trial(model, valid_set, options.seed, constant=constant)
-    scoring = refine_scores(trial, fit_scores(trial)) if every else FUSED_ALONE
+    scoring = fit_scores(trial) if every else FUSED_ALONE
     provenance = {
         **origin,
         "options": to_dict(options),
