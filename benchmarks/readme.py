@@ -54,7 +54,7 @@ def _sets() -> Iterator[str]:
         data, levels = tree["data"], report.levels
         some = report.get(("default", "own"), levels[0], EER) or {}
         yield (
-            f"**{title}, test split**, people never trained or tuned on: {data['images']:,} images, "
+            f"**{title}, test split**, people never trained on: {data['images']:,} images, "
             f"{data['subjects']:,} people, {some['n_genuine']:,} genuine and {some['n_impostor']:,} impostor pairs. "
             f"Clean gallery, degraded probe, by `../shared/PROTOCOL.md`; per cent with 95 % intervals; ▲ better and "
             f"▼ worse than the frozen face encoder (paired difference). `{tree['command']}`; "
