@@ -19,7 +19,7 @@ def test_trained_weights_fade_with_quality_and_those_of_the_face_encoder_need_no
     quality = torch.from_numpy(np.where(level == 0, 0.98, 0.3).astype(np.float32))
     terms = ("face", "adapted", "shared_face")
     trial = Trial(torch.from_numpy(scores), quality, torch.from_numpy(mate), level, terms)
-    fitted = fit_scores(trial, {"fused": terms, "image": terms, "caption": ("shared_face",)})
+    fitted = fit_scores(trial, {"fused": terms, "image": terms})
 
     def weight(mode: str, term: str, q: float) -> float:
         a, b = fitted.weights[mode][term]
@@ -30,7 +30,6 @@ def test_trained_weights_fade_with_quality_and_those_of_the_face_encoder_need_no
         assert weight(mode, "face", 1.0) > 1
         assert weight(mode, "adapted", 1.0) > 1
         assert weight(mode, "shared_face", 0.3) > 1
-    assert weight("caption", "shared_face", 1.0) > 1
 
 
 def test_a_system_without_the_frozen_face_does_not_fade() -> None:
