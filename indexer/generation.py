@@ -203,6 +203,20 @@ class Generation:
                 found.update((values["row_id"], self._row(entry, values)) for values in table.to_pylist())
         return [found[row_id] for row_id in wanted.tolist()]
 
+    def living_rows(self, run: Sequence[FileEntry]) -> pa.Table:
+        """The rows of some neighbouring segments that are not deleted, up to date, as one table in one chunk a column.
+
+        Raises:
+            DamagedIndexError: A segment cannot be read.
+        """
+        contract = self.manifest.contract
+        table = pa.concat_tables([segments.read_table(self.directory, entry, contract) for entry in run])
+        alive = ~np.isin(segments.to_numpy(table["row_id"]), self.deleted)
+        if not alive.all():
+            table = segments.take(table, np.flatnonzero(alive))
+        ids = segments.to_numpy(table["row_id"])
+        return pa.table([self.amended(name, table[name], ids) for name in table.column_names], schema=table.schema)
+
     @cached_property
     def _written(self) -> IdArray:
         parts = [segments.read_ids(self.directory, entry, self._schema) for entry in self.manifest.of_kind(ROWS)]

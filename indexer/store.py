@@ -19,6 +19,7 @@ import numpy as np
 from indexer import io, lock, manifest
 from indexer.backends import DEFAULT_BACKEND, make_backend
 from indexer.contract import Contract
+from indexer.digest import content_digest
 from indexer.errors import DamagedIndexError, IndexerError, IndexExistsError
 from indexer.filters.columns import Columns
 from indexer.filters.gallery import Searched, filtered
@@ -119,6 +120,14 @@ class Store:
     def info(self) -> dict[str, Any]:
         """Counts, sizes, times and contract, as plain JSON values."""
         return {"path": str(self.path), **self._generation.info()}
+
+    def digest(self) -> str:
+        """What the index holds at this generation as one number: see `indexer.digest.content_digest`.
+
+        Raises:
+            DamagedIndexError: A file of the index cannot be read.
+        """
+        return content_digest(self._generation)
 
     def source_keys(self) -> frozenset[str]:
         """The content keys of all rows that are there: what a resumed run need not encode again."""

@@ -20,7 +20,7 @@ from indexer.errors import DamagedIndexError, FormatVersionError, IndexerError, 
 from indexer.generation import Generation
 from indexer.manifest import QUARANTINE, ROWS, FileEntry, Manifest, canonical, utc_now, write_manifest
 from indexer.store import Store
-from indexer.upkeep.compact import living_rows, runs
+from indexer.upkeep.compact import runs
 from indexer.verify import verify
 
 EXPORT_NAME = "export.json"
@@ -62,7 +62,7 @@ def export_index(store: Store, target: str | Path) -> ExportReport:
     files: list[FileEntry] = []
     with new_directory(target) as building:
         for run in runs(list(committed.of_kind(ROWS))):
-            table = living_rows(generation, run)
+            table = generation.living_rows(run)
             if len(table):
                 files.append(segments.write_table(building, ROWS, len(files) + 1, table))
         if records := list(generation.quarantine.items()):
