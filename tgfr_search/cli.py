@@ -13,14 +13,13 @@ from typing import Annotated
 import typer
 
 import tgfr_search
-from indexer.errors import IndexerError
 from tgfr_search import console
 from tgfr_search.cli_benchmark import benchmark, degrade
 from tgfr_search.cli_index import compact, delete, export, import_, purge, restore, snapshot, update, verify
 from tgfr_search.cli_model import model_app
 from tgfr_search.cli_options import DEFAULT_INDEX, PARTIAL, Aligned, Device, Index, Json, Multiple, Out, make_finder
 from tgfr_search.errors import TgfrError
-from tgfr_search.types import LEAD_NOTICE, QUERY_MODES
+from tgfr_search.terms import LEAD_NOTICE, QUERY_MODES
 
 app = typer.Typer(
     name="tgfr-search",
@@ -232,6 +231,10 @@ def main() -> None:
 
     try:
         app()
-    except (TgfrError, IndexerError) as error:
+    except Exception as error:
+        from indexer.errors import IndexerError  # brings NumPy and PyArrow, which `--help` should not wait for
+
+        if not isinstance(error, TgfrError | IndexerError):
+            raise
         console.error(str(error), "--json" in sys.argv)
         sys.exit(error.exit_code)
