@@ -131,11 +131,27 @@ def query(
 
 
 @app.command()
-def info(index: Annotated[Path, typer.Argument(envvar="TGFR_INDEX")] = DEFAULT_INDEX, as_json: Json = False) -> None:
+def info(
+    index: Annotated[Path, typer.Argument(envvar="TGFR_INDEX")] = DEFAULT_INDEX,
+    digest: Annotated[
+        bool, typer.Option("--digest", help="Also the content digest: equal for equal rows, whatever their history.")
+    ] = False,
+    near_duplicates: Annotated[
+        bool, typer.Option("--near-duplicates", help="Also rows that may be one photo saved twice; compares all rows.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """What an index holds: rows, subjects, contract, quarantine."""
     from indexer import Store
 
-    values = Store.open(index).info()
+    store = Store.open(index)
+    values = store.info()
+    if digest:
+        values["digest"] = store.digest()
+    if near_duplicates:
+        from pipelines.alike import find_alike
+
+        values["near_duplicates"] = find_alike(store, at_most=len(store) ** 2).as_dict()
     console.emit(values, as_json, lambda: console.pairs(values))
 
 
