@@ -1,6 +1,6 @@
 """One index, changed by process after process that are killed at random moments: soak_child.py PATH KILLS SEED.
 
-Every second one is killed from outside after a random time, the others before a random one of their actions on the disk.
+Every second one is killed from outside after a random time, the others before a random one of their disk actions.
 
 Each process tells through a pipe what the rows will be before it begins a change, and that it is done after it. So what
 is found after the kill must be what was acknowledged last, or what was begun. Prints what happened as JSON."""

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from test_store_crash import CHILD
 
-KILLS = int(os.environ.get("TGFR_KILLS", "120"))
+KILLS = int(os.environ.get("TGFR_KILLS", "80"))
 SEED = int(os.environ.get("TGFR_SEED", "0"))
 
 
 def test_killed_at_random_moments() -> None:
-    # In memory where there is such a disk: a kill does not care, and 120 of them need not wait for thousands of syncs.
+    # In memory where there is such a disk: a kill does not care, and they need not wait for thousands of syncs.
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
