@@ -104,7 +104,7 @@ def test_a_reader_keeps_its_mapping_when_the_cache_goes(store: Store) -> None:
 def test_a_flipped_bit_is_found_and_gives_no_wrong_answer(store: Store) -> None:
     truth = answer(store.path)
     chance = random.Random(4)
-    for number in range(200):
+    for number in range(60):
         (file,) = cached(store.path)
         data = file.read_bytes()
         at = chance.randrange(len(data)) if number > 12 else len(data) - 1 - number  # the trailer in any case
