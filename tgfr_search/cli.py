@@ -16,6 +16,7 @@ import tgfr_search
 from indexer.errors import IndexerError
 from tgfr_search import console
 from tgfr_search.cli_benchmark import benchmark, degrade
+from tgfr_search.cli_data import data_app
 from tgfr_search.cli_index import compact, delete, export, import_, purge, restore, snapshot, update, verify
 from tgfr_search.cli_model import model_app
 from tgfr_search.cli_options import DEFAULT_INDEX, PARTIAL, Aligned, Device, Index, Json, Multiple, Out, make_finder
@@ -30,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(model_app, name="model")
+app.add_typer(data_app, name="data")
 
 Model = Annotated[str | None, typer.Option("--model", help="Shipped model or checkpoint folder.")]
 
