@@ -173,7 +173,7 @@ def test_a_sample_is_drawn_from_the_whole_stream() -> None:
     def drawn(seed: int) -> list[str]:
         sample = Sample(5, seed)
         for number in range(200):
-            sample.add(Record(f"{number:03d}", "ann"), b"")
+            sample.add(Record(f"{number:03d}", "ann", data=b"x"), b"x")
         return [record.name for record, _ in sample.kept]
 
     assert drawn(0) == drawn(0)
