@@ -23,9 +23,10 @@ from pipelines.fit import (
     make_trial,
     rank1_by_level,
 )
-from pipelines.train_steps import TrainSet, align_step, fuse_step, trains_text
+from pipelines.team import Team
+from pipelines.train_steps import Log, TrainSet, align_step, fuse_step, trains_text
 from tgfr_search.data.degrade import LADDER
-from tgfr_search.encoders.base import FaceEncoder, pick_device
+from tgfr_search.encoders.base import FaceEncoder
 from tgfr_search.encoders.registry import fast_dtype, make_face_encoder, make_text_encoder
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder
@@ -108,17 +109,19 @@ def train(
         progress: Called as the work goes on.
 
     Returns:
-        What the checkpoint's provenance says.
+        What the checkpoint's provenance says; nothing in a process that does not lead its `Team`.
     """
+    team = Team.join(options.device)
+    progress = progress if team.leads else silent
     started = time.time()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "options.json").write_text(json.dumps(to_dict(options), indent=1))
-    device = pick_device(options.device)
+    device = team.device
     dtype = fast_dtype(device) if options.precision == "auto" else getattr(torch, options.precision)
     o = options.model
     # Cached features are float32 everywhere, so that a cache is the same on every machine.
     encoder = make_face_encoder(o.face_encoder, device, torch.float32, flip=False, regions=o.regions)
-    train_set, valid_set, origin = load_sets(options, encoder, workers, progress)
+    train_set, valid_set, origin = team.first_then_all(lambda: load_sets(options, encoder, workers, progress))
     torch.manual_seed(options.seed)
     text = make_text_encoder(o.text_encoder, (line for own in train_set.captions for line in own))
     model = TGFR(text, o, face_dim=encoder.spec.dim, region_channels=encoder.spec.regions[0]).to(device)
@@ -128,7 +131,7 @@ def train(
         # torch's fused attention has a slow backward on CPUs: a quarter of a step.
         transformer.set_attn_implementation("eager")
     constant = options.align.captions == "constant"
-    log = _logger(folder, progress)
+    log: Log = _logger(folder, progress) if team.leads else (lambda step_name, step, values: None)
 
     def validate(terms: tuple[str, ...]) -> Callable[[TGFR], float]:
         def judge(candidate: TGFR) -> float:
@@ -144,8 +147,11 @@ def train(
     fit_quality(model, train_set, options.seed)
     every = options.score == "blocks"
     aligned = ("face", "shared_face", "caption", "caption_to_face", "face_to_caption")
-    align_step(model, train_set, options, folder / "align", validate(aligned if every else aligned[1:3]), log)
-    fuse_step(model, train_set, options, folder / "fuse", validate((*aligned, "fused") if every else ("fused",)), log)
+    align_step(model, train_set, options, folder / "align", validate(aligned if every else aligned[1:3]), log, team)
+    fused = (*aligned, "fused") if every else ("fused",)
+    fuse_step(model, train_set, options, folder / "fuse", validate(fused), log, team)
+    if not team.leads:
+        return {}
     fit_centres(model, train_set, options.seed, constant)
     quality_error = fit_quality(model, train_set, options.seed)
     trial = make_trial(model, valid_set, options.seed, constant=constant)

@@ -177,7 +177,8 @@ def train(
             typer.echo(f"{what}: {done}" + (f" of {total}" if total else ""), err=True)
 
     values = run(options, out, workers=workers, progress=progress)
-    console.emit(values, as_json, lambda: console.pairs(values))
+    if values:  # of several processes only the first has something to say
+        console.emit(values, as_json, lambda: console.pairs(values))
 
 
 app.command()(verify)
