@@ -162,15 +162,28 @@ def demo(
 @app.command()
 def train(
     config: Annotated[Path, typer.Option(help="TOML file of options, see configs/.")],
-    out: Annotated[Path, typer.Option(help="Run folder: states, logs, and the finished model.")],
+    out: Annotated[Path | None, typer.Option(help="Run folder: states, logs, and the finished model.")] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Rehearse on made-up data with random weights; needs neither, learns nothing."),
+    ] = False,
     workers: Annotated[int | None, typer.Option(help="Processes that find faces.")] = None,
     as_json: Json = False,
 ) -> None:
     """Train a model; a run that was killed goes on where it was and ends with the same weights."""
+    from pipelines.rehearsal import check_options, rehearse
     from pipelines.train import train as run
+    from tgfr_search.errors import InputError
     from tgfr_search.options import TrainOptions, load_toml
 
     options = load_toml(config, TrainOptions)
+    if dry_run:
+        rehearsed = rehearse(options)
+        console.emit(rehearsed, as_json, lambda: console.pairs(rehearsed))
+        return
+    check_options(options)
+    if out is None:
+        raise InputError("--out", found="nothing", expected="the run's folder", do="--out runs/NAME, or --dry-run")
 
     def progress(what: str, done: int, total: int) -> None:
         if not as_json:
