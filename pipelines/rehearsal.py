@@ -100,7 +100,7 @@ def rehearse(options: TrainOptions) -> dict[str, Any]:
         try:
             torch.manual_seed(0)
             text, text_name = rehearsal_text(options.model.text_encoder, train, Path(folder) / "published")
-            model = TGFR(text, options.model, face_dim=face.spec.dim, region_channels=face.spec.regions[0])
+            model = TGFR(text, options.model, parts=face.spec.parts, region_channels=face.spec.regions[0])
 
             def judge(candidate: TGFR) -> float:
                 fit_centres(candidate, train, 0, options.align.captions == "constant")

@@ -219,5 +219,5 @@ def test_an_encoder_whose_weights_are_half_precision(encoder: Any) -> None:
 
 def test_captions_that_were_cut_are_reported_by_the_model(encoder: Any) -> None:
     """From the tokenizer through the model to what `embed` returns and `index` sums up."""
-    model = TGFR(encoder, ModelOptions(fused_dim=32), face_dim=16, region_channels=8).eval()
+    model = TGFR(encoder, ModelOptions(fused_dim=32), parts=(("face", 16),), region_channels=8).eval()
     assert model.embed(None, [("a man " * 99, "a hat"), ("she " * 99,), ()]).truncated == 2

@@ -50,7 +50,7 @@ def model_of(train: TrainSet, o: TrainOptions) -> TGFR:
         text = BiLSTMTextEncoder.for_captions(line for own in train.captions for line in own)
     else:
         text = TransformerTextEncoder.load(Path(o.model.text_encoder))
-    model = TGFR(text, o.model, face_dim=12, region_channels=8)
+    model = TGFR(text, o.model, parts=(("face", 12),), region_channels=8)
     model.fcam.text_dtype = getattr(torch, o.precision)
     return model
 
