@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import sys
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from tgfr_search.model.tgfr import TGFR
 from tgfr_search.options import AlignOptions, DataOptions, FuseOptions, LossOptions, ModelOptions, TrainOptions
 
 WORDS = ["a", "man", "with", "black", "hair", "and", "a", "hat", "she", "smiles"]
+LOOKS = itertools.count()
+"""What the epochs are judged by: it rises over all runs, so that the last epoch is kept, of a resumed run too."""
 
 
 def options(accumulate: int, precision: str = "float32", text: str = "bilstm") -> TrainOptions:
@@ -56,12 +59,11 @@ def model_of(train: TrainSet, o: TrainOptions) -> TGFR:
 
 
 def run(folder: Path, o: TrainOptions, team: Team) -> TGFR:
-    """Trains; what the epochs are judged by rises, so that the last one is kept."""
+    """Trains both steps."""
     train = data()
     model = model_of(train, o)
-    looks = iter(range(100))
     for step, name in ((align_step, "align"), (fuse_step, "fuse")):
-        step(model, train, o, folder / name, lambda _: float(next(looks)), lambda *_: None, team)
+        step(model, train, o, folder / name, lambda _: float(next(LOOKS)), lambda *_: None, team)
     return model
 
 
