@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.auto_captions import Describer
 from pipelines.find import find_faces
 from tgfr_search.errors import FaceError
 from tgfr_search.faces.finder import FaceFinder
@@ -38,7 +39,11 @@ class EmbeddedBatch:
 
 
 def embed_records(
-    records: Iterable[Record], model: FaceTextModel, finder: FaceFinder, workers: int | None = None
+    records: Iterable[Record],
+    model: FaceTextModel,
+    finder: FaceFinder,
+    workers: int | None = None,
+    describer: Describer | None = None,
 ) -> Iterator[EmbeddedBatch]:
     """Finds, aligns and encodes a stream of records; processes find faces while this one encodes.
 
@@ -47,6 +52,7 @@ def embed_records(
         model: What encodes.
         finder: How photos become faces.
         workers: Processes that find faces; None is one a core, 0 none.
+        describer: Gives words to records without any; None leaves them without.
 
     Yields:
         Batches of at most `BATCH` records, in order; the last may have no face at all (`templates` None).
@@ -59,7 +65,10 @@ def embed_records(
         owners = [record for record, _ in found]
         if not found:
             return EmbeddedBatch((), (), None, np.empty(0, np.float32), 0, tuple(failed))
-        out = model.embed(np.stack([face.pixels for face in faces]), [record.captions for record in owners])
+        features = model.face_encoder.encode(np.stack([face.pixels for face in faces]))
+        if describer is not None:
+            owners = describer.fill(owners, faces, features)
+        out = model.tgfr.embed(features, [record.captions for record in owners])
         return EmbeddedBatch(owners, faces, out.templates, out.quality, out.truncated, tuple(failed))
 
     for record, face in find_faces(records, finder, workers):

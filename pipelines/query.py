@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from indexer import Store, SubjectHit
+from pipelines.auto_captions import describer_of
 from pipelines.index import IndexSummary, contract_of, index_gallery
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder, Photo
@@ -220,6 +221,7 @@ class Gallery:
                 blocks={name: float(part[at].sum()) for name, part in parts.items()},
                 image=row.image,
                 caption=" ".join(row.captions),
+                auto_caption=describer_of(row.source_key) if row.captions else None,
             )
             for at, (hit, row) in enumerate(zip(hits, rows, strict=True))
         )

@@ -19,7 +19,7 @@ from tgfr_search.cli_benchmark import benchmark, degrade
 from tgfr_search.cli_index import compact, delete, export, import_, purge, restore, snapshot, update, verify
 from tgfr_search.cli_model import model_app
 from tgfr_search.cli_options import DEFAULT_INDEX, PARTIAL, Aligned, Device, Index, Json, Multiple, Out, make_finder
-from tgfr_search.errors import TgfrError
+from tgfr_search.errors import InputError, TgfrError
 from tgfr_search.types import LEAD_NOTICE, QUERY_MODES
 
 app = typer.Typer(
@@ -46,24 +46,37 @@ def index(
     aligned: Aligned = False,
     workers: Annotated[int | None, typer.Option(help="Processes that find faces; default one a core.")] = None,
     crops: Annotated[bool, typer.Option(help="Keep the aligned face with its row.")] = True,
+    auto_captions: Annotated[
+        bool, typer.Option("--auto-captions", help="Describe photos without a caption from the picture, marked so.")
+    ] = False,
+    attributes: Annotated[
+        Path | None, typer.Option(help="Attribute model of --auto-captions; default shipped.")
+    ] = None,
     model: Model = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Enrol a gallery. A second run adds only what is new; an interrupted one goes on where it was."""
+    from pipelines.auto_captions import Describer
     from pipelines.index import index_gallery
+    from tgfr_search.model.attributes import load_attributes
     from tgfr_search.model.checkpoint import load_model
 
+    if attributes is not None and not auto_captions:
+        raise InputError("--attributes", found="no --auto-captions", expected="both", do="add --auto-captions")
+    loaded = load_model(model, device=device)
+    describer = Describer.of(load_attributes(attributes, loaded.tgfr.device), loaded) if auto_captions else None
     with console.progress("enrolling", quiet=as_json) as progress:
         summary = index_gallery(
             gallery,
             out,
-            load_model(model, device=device),
+            loaded,
             captions=captions,
             split=split,
             finder=make_finder(on_multiple, aligned),
             workers=workers,
             crops=crops,
+            describer=describer,
             progress=progress,
         )
     console.emit(summary.as_dict(), as_json, lambda: console.pairs(summary.as_dict()))
@@ -119,7 +132,7 @@ def query(
                 f"{c.score:.3f}",
                 *(f"{c.blocks[b]:.3f}" for b in blocks),
                 c.image,
-                c.caption[:60],
+                ("[machine-made] " if c.auto_caption else "") + c.caption[:60],
             ]
             for c in result.candidates
         ]
@@ -135,8 +148,10 @@ def query(
 def info(index: Annotated[Path, typer.Argument(envvar="TGFR_INDEX")] = DEFAULT_INDEX, as_json: Json = False) -> None:
     """What an index holds: rows, subjects, contract, quarantine."""
     from indexer import Store
+    from pipelines.auto_captions import described_rows
 
-    values = Store.open(index).info()
+    store = Store.open(index)
+    values = {**store.info(), "auto_captions": described_rows(key for _, key in store.rows_by_image().values())}
     console.emit(values, as_json, lambda: console.pairs(values))
 
 
