@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tgfr_search.encoders.base import FaceFeatures
+from tgfr_search.encoders.base import FaceEncoder, FaceFeatures
 from tgfr_search.model.attributes import AttributeModel
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.types import AlignedFace, Record
@@ -50,18 +50,26 @@ class Describer:
 
     Attributes:
         attributes: What reads the faces.
-
-    Raises:
-        ContractError: It was trained on another face encoder than the model's.
+        encoder: The face encoder that it was trained on; None where the features of the gallery's own model will do.
     """
 
     attributes: AttributeModel
+    encoder: FaceEncoder | None
 
     @staticmethod
     def of(attributes: AttributeModel, model: FaceTextModel) -> Describer:
-        """A describer for galleries that `model` encodes."""
-        attributes.require(model.face_encoder)
-        return Describer(attributes)
+        """A describer for galleries that `model` encodes.
+
+        Raises:
+            ContractError: The faces that the model's encoder reads are no faces for the attribute model, or its face
+                encoder is installed with other weights than it was trained on.
+        """
+        spec = model.face_encoder.spec
+        if attributes.differs(spec):
+            own = attributes.make_encoder(model.tgfr.device)
+            attributes.require(replace(own.spec, alignment=spec.alignment))
+            return Describer(attributes, own)
+        return Describer(attributes, None)
 
     @property
     def model_id(self) -> str:
@@ -74,14 +82,16 @@ class Describer:
         Args:
             records: N records.
             faces: Their faces.
-            features: Of the N faces.
+            features: Of the N faces, from the gallery's own model.
         """
         silent = [i for i, record in enumerate(records) if not record.captions]
         out = list(records)
         if not silent:
             return out
-        rows = np.array(silent)
-        part = FaceFeatures(features.global_[rows], features.regions[rows])
+        if self.encoder is None:
+            part = FaceFeatures(features.global_[silent], features.regions[silent])
+        else:
+            part = self.encoder.encode(np.stack([faces[i].pixels for i in silent]))
         said = self.attributes.describe(part, [faces[i].source_sha256 for i in silent])
         for i, lines in zip(silent, said, strict=True):
             if lines:

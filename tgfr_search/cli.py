@@ -16,6 +16,7 @@ import tgfr_search
 from indexer.errors import IndexerError
 from tgfr_search import console
 from tgfr_search.cli_benchmark import benchmark, degrade
+from tgfr_search.cli_explain import show_explained
 from tgfr_search.cli_index import compact, delete, export, import_, purge, restore, snapshot, update, verify
 from tgfr_search.cli_model import model_app
 from tgfr_search.cli_options import DEFAULT_INDEX, PARTIAL, Aligned, Device, Index, Json, Multiple, Out, make_finder
@@ -102,6 +103,9 @@ def query(
     sheet: Annotated[
         list[Path] | None, typer.Option(help="Also write a contact sheet: probe, candidates, scores (.html or .png).")
     ] = None,
+    explain: Annotated[
+        int, typer.Option(help="Say of the first N candidates which words and face regions moved their scores.")
+    ] = 0,
     model: Model = None,
     device: Device = "auto",
     as_json: Json = False,
@@ -118,10 +122,15 @@ def query(
         aggregate=aggregate,  # type: ignore[arg-type]
         where=where,
     )
+    explained = None
+    if explain:
+        from pipelines.explain import explain as explain_scores
+
+        explained = explain_scores(gallery, result, None if probe is None else str(probe), caption or (), count=explain)
     for path in sheet or ():
         from pipelines.sheet import write_sheet
 
-        write_sheet(path, gallery, result, probe, tuple(caption or ()))
+        write_sheet(path, gallery, result, probe, tuple(caption or ()), explained)
 
     def show() -> None:
         blocks = list(result.candidates[0].blocks) if result.candidates else []
@@ -138,10 +147,13 @@ def query(
         ]
         title = f"{result.mode} search" + (f" where {where}" if where else "")
         console.table(title, ["rank", "subject", "score", *blocks, "image", "caption"], rows)
+        if explained is not None:
+            show_explained(explained)
         typer.echo(f"timing ms: {' '.join(f'{k} {v:.1f}' for k, v in result.timing_ms.items())}", err=True)
         typer.echo(result.notice, err=True)
 
-    console.emit(result.as_dict(), as_json, show)
+    values = result.as_dict() | ({} if explained is None else {"explained": explained.as_dict()})
+    console.emit(values, as_json, show)
 
 
 @app.command()

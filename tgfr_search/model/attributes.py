@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from tgfr_search.data.captions import ATTRIBUTES, caption_lines
 from tgfr_search.encoders.base import FaceEncoder, FaceFeatures, FaceSpec, tensors_sha256
+from tgfr_search.encoders.registry import fast_dtype, make_face_encoder
 from tgfr_search.errors import CheckpointError, ContractError
 from tgfr_search.types import FloatArray
 
@@ -99,20 +100,31 @@ class AttributeModel:
         """The attributes, in the order of the head's outputs."""
         return tuple(self.config["attributes"])
 
-    def require(self, encoder: FaceEncoder) -> None:
+    def make_encoder(self, device: torch.device, *, precision: str = "auto") -> FaceEncoder:
+        """The face encoder that the head was trained on, averaging both orientations."""
+        ours = self.config["encoder"]
+        dtype = fast_dtype(device) if precision == "auto" else getattr(torch, precision)
+        depth, height, width = ours["regions"]
+        return make_face_encoder(ours["face_encoder"], device, dtype, flip=True, regions=f"{depth}x{height}x{width}")
+
+    def differs(self, spec: FaceSpec) -> list[str]:
+        """The fields in which a face encoder differs from the one that the head was trained on."""
+        ours, theirs = self.config["encoder"], encoder_fields(spec)
+        return [name for name in ours if ours[name] != theirs[name]]
+
+    def require(self, spec: FaceSpec) -> None:
         """Refuses a face encoder that the head was not trained on.
 
         Raises:
             ContractError: Names every field that differs.
         """
-        ours, theirs = self.config["encoder"], encoder_fields(encoder.spec)
-        differs = [name for name in ours if ours[name] != theirs[name]]
-        if differs:
+        if differs := self.differs(spec):
+            ours, theirs = self.config["encoder"], encoder_fields(spec)
             raise ContractError(
                 f"attribute model {self.model_id}: the face encoder differs in {', '.join(differs)}",
                 found=", ".join(f"{name} = {theirs[name]!r}" for name in differs),
                 expected=", ".join(f"{name} = {ours[name]!r}" for name in differs),
-                do="leave --auto-captions out, or train one for this encoder (tgfr-search model train-attributes)",
+                do="leave --auto-captions out, or train one for these faces (tgfr-search model train-attributes)",
             )
 
     @torch.inference_mode()
