@@ -1,4 +1,4 @@
-"""Explanations drawn: a heat map over the probe's face, coloured words, and the terms as bars; HTML or PNG."""
+"""Explanations on the HTML sheet: a heat map over the probe's face, coloured words, and the terms as bars."""
 
 from __future__ import annotations
 
@@ -7,28 +7,13 @@ import html
 import io
 from collections.abc import Sequence
 
-import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from pipelines.explain import Explained, Explanation
-from tgfr_search.types import ByteArray, FloatArray
-
-RAISED, LOWERED = (217, 95, 2), (29, 78, 216)
-"""Orange and blue: told apart by people who do not see red and green as two."""
+from pipelines.explain_picture import LOWERED, RAISED, heat_map, named_terms, strongest
+from tgfr_search.types import ByteArray
 
 FACE = 220
-STRONGEST = 0.78
-"""Opacity of the strongest effect."""
-
-NAMES = {
-    "face": "face (frozen encoder)",
-    "adapted": "face (adapted encoder)",
-    "shared_face": "face in the space shared with words",
-    "caption": "description against the enrolled caption",
-    "fused": "face and description, fused",
-    "caption_to_face": "description against the enrolled face",
-    "face_to_caption": "face against the enrolled caption",
-}
 
 STYLE = """
 .why{border:1px solid #8884;border-radius:8px;padding:1rem;margin:1rem 0}
@@ -36,6 +21,7 @@ STYLE = """
 .pair{display:flex;gap:1rem;flex-wrap:wrap;align-items:flex-start}
 .face{position:relative;width:220px;height:220px;border-radius:4px;overflow:hidden;flex:none}
 .face img,.face .none{width:220px;height:220px;position:absolute;inset:0;border-radius:0}
+.face .grey{filter:grayscale(1)}
 .pair figure{border:0;padding:0;width:220px}
 .terms{flex:1 1 20rem;border-collapse:collapse;font-size:13px}
 .terms td{padding:.12rem .35rem;vertical-align:middle}
@@ -44,7 +30,7 @@ STYLE = """
 .terms .track i{position:absolute;top:0;bottom:0}
 .terms tr.sum td{border-top:1px solid #8888;font-weight:600}
 .said{font-size:1.1rem;line-height:2.1;margin:.8rem 0 .2rem}
-.said mark{color:inherit;border-radius:4px;padding:.1rem .25rem}
+.said mark{color:inherit;border-radius:4px;padding:.1rem .05rem}
 .said sub{font-size:.62em;opacity:.8;margin-left:.15em}
 .key{display:inline-block;width:9rem;height:.8rem;vertical-align:middle;border-radius:3px;
 background:linear-gradient(90deg,rgb(29,78,216),#8882,rgb(217,95,2))}
@@ -59,7 +45,7 @@ def explain_html(explained: Explained, crops: Sequence[bytes | None], missing: s
         crops: The candidates' faces as JPEG, or None.
         missing: Said where there is no picture.
     """
-    region, word = _scales(explained)
+    region, word = strongest(explained)
     key = '−<span class="key"></span>+'
     scales = " · ".join(
         text
@@ -85,7 +71,8 @@ def _card(explained: Explained, own: Explanation, crop: bytes | None, region: fl
     if explained.chip is not None and own.regions is not None:
         heat = _png_bytes(heat_map(own.regions, region, FACE))
         probe = (
-            f'<figure><div class="face"><img alt="probe" src="{_uri(_jpeg_bytes(explained.chip), "jpeg")}">'
+            '<figure><div class="face">'
+            f'<img class="grey" alt="probe" src="{_uri(_jpeg_bytes(explained.chip), "jpeg")}">'
             f'<img alt="effect of each region" src="{_uri(heat, "png")}"></div>'
             "<figcaption>probe: what each region did</figcaption></figure>"
         )
@@ -98,8 +85,7 @@ def _card(explained: Explained, own: Explanation, crop: bytes | None, region: fl
 
 
 def _terms(own: Explanation) -> str:
-    rows = [(NAMES.get(name, name), value) for name, value in own.terms.items()]
-    rows.append(("the probe's own part, the same for all", own.offset))
+    rows = named_terms(own)
     most = max((abs(value) for _, value in rows), default=1.0) or 1.0
     lines = []
     for name, value in rows:
@@ -136,38 +122,6 @@ def _said(explained: Explained, own: Explanation, scale: float) -> str:
     return f'<p class="said">{"<br>".join(out)}</p>{more}'
 
 
-def heat_map(regions: Sequence[Sequence[float]], scale: float, side: int) -> Image.Image:
-    """Effects as a transparent picture: orange where a region raised the score, blue where it lowered it.
-
-    Args:
-        regions: [G][G].
-        scale: The effect that is drawn strongest.
-        side: Of the picture, in pixels.
-
-    Returns:
-        RGBA [side, side].
-    """
-    grid = np.asarray(regions, np.float32) / (scale or 1.0)
-    smooth = np.asarray(Image.fromarray(grid, "F").resize((side, side), Image.Resampling.BICUBIC))
-    out = np.empty((side, side, 4), np.uint8)
-    out[..., :3] = np.where(smooth[..., None] >= 0, RAISED, LOWERED)
-    out[..., 3] = np.rint(255 * STRONGEST * np.clip(np.abs(smooth), 0, 1))
-    return Image.fromarray(out, "RGBA")
-
-
-def heated(chip: ByteArray, regions: Sequence[Sequence[float]], scale: float, side: int) -> Image.Image:
-    """The probe's face under its heat map: RGB [side, side]."""
-    face = Image.fromarray(chip).resize((side, side)).convert("RGBA")
-    return Image.alpha_composite(face, heat_map(regions, scale, side)).convert("RGB")
-
-
-def _scales(explained: Explained) -> tuple[float, float]:
-    """The strongest region and the strongest word of all candidates: equal colours are equal effects."""
-    grids: list[FloatArray] = [np.asarray(own.regions, np.float32) for own in explained.candidates if own.regions]
-    words = [abs(said.effect) for own in explained.candidates for said in own.words]
-    return max((float(np.abs(grid).max()) for grid in grids), default=0.0), max(words, default=0.0)
-
-
 def _css(value: float, alpha: float) -> str:
     red, green, blue = RAISED if value >= 0 else LOWERED
     return f"rgba({red},{green},{blue},{alpha:.2f})"
@@ -187,68 +141,3 @@ def _jpeg_bytes(chip: ByteArray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(chip).save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
-
-
-def explain_png(explained: Explained, crops: Sequence[bytes | None], width: int) -> Image.Image:
-    """The same as a picture: one row a candidate, to be put below the sheet.
-
-    Args:
-        explained: What to draw.
-        crops: The candidates' faces as JPEG, or None.
-        width: Of the picture, in pixels.
-    """
-    font, side, margin = ImageFont.load_default(13), 150, 10
-    region, word = _scales(explained)
-    text_left = margin + 2 * (side + margin)
-    lines = 3 + max((len(own.terms) for own in explained.candidates), default=0)
-    said = max((_wrapped(explained, own, word, width - text_left, font)[1] for own in explained.candidates), default=0)
-    height = max(side, 18 * lines + 20 * said) + 2 * margin
-    page = Image.new("RGB", (width, 46 + height * len(explained.candidates)), "white")
-    draw = ImageDraw.Draw(page)
-    middle = len(explained.notice) // 2 + explained.notice[len(explained.notice) // 2 :].index(" ")
-    for at, part in enumerate((explained.notice[:middle], explained.notice[middle:].strip())):
-        draw.text((margin, 4 + 18 * at), part, "#b45309", font)
-    for at, own in enumerate(explained.candidates):
-        top = 46 + at * height
-        draw.line((margin, top, width - margin, top), "#cccccc")
-        if explained.chip is not None and own.regions is not None:
-            page.paste(heated(explained.chip, own.regions, region, side), (margin, top + margin))
-        crop = crops[at]
-        if crop is not None:
-            with Image.open(io.BytesIO(crop)) as picture:
-                page.paste(picture.convert("RGB").resize((side, side)), (2 * margin + side, top + margin))
-        y = top + margin
-        rows = [(NAMES.get(name, name), value) for name, value in own.terms.items()]
-        rows.append(("the probe's own part, the same for all", own.offset))
-        draw.text((text_left, y), f"{own.rank}. {own.subject_id[:40]}: score {own.score:.3f}", "black", font)
-        for name, value in rows:
-            y += 18
-            draw.text((text_left, y), f"{value:+8.3f}  {name}", RAISED if value >= 0 else LOWERED, font)
-        y += 24
-        for x, row, text, fill in _wrapped(explained, own, word, width - text_left, font)[0]:
-            box = draw.textbbox((text_left + x, y + 20 * row), text, font)
-            draw.rectangle((box[0] - 1, box[1] - 2, box[2] + 1, box[3] + 2), fill)
-            draw.text((text_left + x, y + 20 * row), text, "black", font)
-    return page
-
-
-def _wrapped(
-    explained: Explained, own: Explanation, scale: float, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
-) -> tuple[list[tuple[int, int, str, tuple[int, int, int]]], int]:
-    """The description's words with their places and colours, and how many rows they take."""
-    out, x, row = [], 0, 0
-    for at, line in enumerate(explained.lines):
-        if at:
-            x, row = 0, row + 1
-        for said in [said for said in own.words if said.line == at]:
-            after = line[said.end : said.end + 1].strip()
-            text = said.text + (after if not after.isalnum() else "")
-            size = int(font.getlength(text + " ")) + 2
-            if x and x + size > width - 10:
-                x, row = 0, row + 1
-            strength = 0.65 * min(1.0, abs(said.effect) / scale) if scale else 0.0
-            colour = np.array(RAISED if said.effect >= 0 else LOWERED)
-            red, green, blue = np.rint(255 + strength * (colour - 255)).astype(int).tolist()
-            out.append((x, row, text, (red, green, blue)))
-            x += size
-    return out, row + 1 if explained.lines else 0

@@ -10,8 +10,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from pipelines.explain import Explained
+from pipelines.explain_picture import explain_png
 from pipelines.explain_sheet import STYLE as WHY_STYLE
-from pipelines.explain_sheet import explain_html, explain_png
+from pipelines.explain_sheet import explain_html
 from pipelines.index import encode_crop
 from pipelines.query import Gallery
 from tgfr_search.errors import InputError
