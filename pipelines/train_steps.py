@@ -78,7 +78,9 @@ class RunState:
         for index, slots in self.optimiser.state_dict()["state"].items():
             for name, value in slots.items():
                 if value is not None:
-                    tensors[f"optimiser/{index}/{name}"] = torch.as_tensor(value).clone()
+                    tensors[f"optimiser/{index}/{name}"] = torch.as_tensor(value).clone(
+                        memory_format=torch.contiguous_format
+                    )
         temporary = self.path.with_suffix(".tmp")
         save_file(tensors, temporary, {"epoch": str(epoch), "extra": json.dumps(extra)})
         temporary.replace(self.path)
