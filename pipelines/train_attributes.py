@@ -19,7 +19,7 @@ from pipelines.train import LEVELS
 from tgfr_search.data.captions import ATTRIBUTES
 from tgfr_search.data.datasets import ORIGINAL_SHARE, FeatureSet
 from tgfr_search.encoders.base import FaceFeatures, pick_device
-from tgfr_search.encoders.registry import make_face_encoder
+from tgfr_search.encoders.registry import fast_dtype, make_face_encoder
 from tgfr_search.errors import InputError
 from tgfr_search.evaluation.attributes import attribute_figures, smallest_threshold
 from tgfr_search.faces.finder import FaceFinder
@@ -64,7 +64,7 @@ class AttributeOptions:
     channels: int = 32
     hidden: int = 256
     dropout: float = 0.3
-    precision: float = 0.7
+    precision: float = 0.8
     # An opinion, and a fault of the photo, are no description of a person.
     unspoken: tuple[str, ...] = ("attractive", "blurry")
     data: DataOptions
@@ -101,14 +101,15 @@ def train_attributes(
     """
     started = time.time()
     device, data, cache = pick_device(options.device), options.data, Path(options.data.cache)
-    encoder = make_face_encoder(options.face_encoder, device, torch.float32, flip=False, regions=options.regions)
+    precision = fast_dtype(device)
+    encoder = make_face_encoder(options.face_encoder, device, precision, flip=False, regions=options.regions)
     finder = FaceFinder().for_alignment(encoder.spec.alignment)
     train = load_chips(Path(data.path), data.train, cache, finder, workers=workers, progress=progress)
     valid = load_chips(Path(data.path), data.valid, cache, finder, workers=workers, progress=progress)
     if shared := set(train.subjects) & set(valid.subjects):
         raise InputError(data.path, found=f"{len(shared)} subjects in train and valid", expected="disjoint subjects")
-    features = load_features(train, data.views, encoder, cache, options.seed, progress)
-    valid_features = load_features(valid, LEVELS, encoder, cache, options.seed, progress)
+    features = load_features(train, data.views, encoder, cache, options.seed, progress, precision=precision)
+    valid_features = load_features(valid, LEVELS, encoder, cache, options.seed, progress, precision=precision)
     torch.manual_seed(options.seed)
     architecture = {"channels": options.channels, "hidden": options.hidden, "dropout": options.dropout}
     head = AttributeHead(encoder.spec.dim, encoder.spec.regions, **architecture).to(device)  # type: ignore[arg-type]

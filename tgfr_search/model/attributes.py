@@ -100,12 +100,12 @@ class AttributeModel:
         """The attributes, in the order of the head's outputs."""
         return tuple(self.config["attributes"])
 
-    def make_encoder(self, device: torch.device, *, precision: str = "auto") -> FaceEncoder:
-        """The face encoder that the head was trained on, averaging both orientations."""
+    def make_encoder(self, device: torch.device, *, flip: bool = True, precision: str = "auto") -> FaceEncoder:
+        """The face encoder that the head was trained on; `flip` averages both orientations."""
         ours = self.config["encoder"]
         dtype = fast_dtype(device) if precision == "auto" else getattr(torch, precision)
         depth, height, width = ours["regions"]
-        return make_face_encoder(ours["face_encoder"], device, dtype, flip=True, regions=f"{depth}x{height}x{width}")
+        return make_face_encoder(ours["face_encoder"], device, dtype, flip=flip, regions=f"{depth}x{height}x{width}")
 
     def differs(self, spec: FaceSpec) -> list[str]:
         """The fields in which a face encoder differs from the one that the head was trained on."""
@@ -159,7 +159,11 @@ class AttributeModel:
         Returns:
             N tuples of lines; empty where nothing is sure enough to be said.
         """
-        return [lines_of(own, key) for own, key in zip(self.stated(self.probabilities(faces)), keys, strict=True)]
+        return self.lines(self.probabilities(faces), keys)
+
+    def lines(self, probabilities: FloatArray, keys: Sequence[str]) -> list[tuple[str, ...]]:
+        """Caption lines of N faces with the given probabilities, as `describe`."""
+        return [lines_of(own, key) for own, key in zip(self.stated(probabilities), keys, strict=True)]
 
 
 def lines_of(stated: Mapping[str, bool], key: str) -> tuple[str, ...]:
