@@ -24,7 +24,7 @@ from tgfr_search.errors import InputError
 from tgfr_search.evaluation.attributes import attribute_figures, smallest_threshold
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.attribute_card import attribute_card
-from tgfr_search.model.attributes import SAID_WHERE_FALSE, AttributeHead, encoder_fields, save_attributes
+from tgfr_search.model.attributes import SAID_WHERE_FALSE, AttributeHead, calibrated, encoder_fields, save_attributes
 from tgfr_search.model.checkpoint import machine
 from tgfr_search.options import DataOptions, to_dict
 from tgfr_search.types import FloatArray
@@ -117,12 +117,13 @@ def train_attributes(
     _fit(head, features, labels, options, progress)
     truth = labels_of(valid)
     by_level = [_logits(head, valid_features, view, len(valid)) for view in range(len(LEVELS))]
-    calibration = {name: _platt(by_level[0][:, at], truth[:, at]) for at, name in enumerate(ATTRIBUTES)}
-    probabilities = [_calibrated(logits, calibration) for logits in by_level]
+    calibration = {name: platt(by_level[0][:, at], truth[:, at]) for at, name in enumerate(ATTRIBUTES)}
+    probabilities = [calibrated(torch.from_numpy(logits), calibration) for logits in by_level]
     thresholds = {
         name: thresholds_of(name, probabilities[0][:, at], truth[:, at], options) for at, name in enumerate(ATTRIBUTES)
     }
-    base_rates = {name: float(np.nanmean(labels[:, at])) for at, name in enumerate(ATTRIBUTES)}
+    known = {name: labels[~np.isnan(labels[:, at]), at] for at, name in enumerate(ATTRIBUTES)}
+    base_rates = {name: float(own.mean()) if len(own) else 0.5 for name, own in known.items()}
     provenance = {
         "options": to_dict(options),
         "data_sha256": train.data_sha256,
@@ -200,7 +201,7 @@ def _logits(head: AttributeHead, features: FeatureSet, view: int, count: int) ->
     return np.concatenate(parts)
 
 
-def _platt(logits: FloatArray, truth: FloatArray) -> tuple[float, float]:
+def platt(logits: FloatArray, truth: FloatArray) -> tuple[float, float]:
     """(a, b) of P(holds) = 1 / (1 + exp(−(a·logit + b))), by Newton steps (Platt 1999, without his priors)."""
     known = ~np.isnan(truth)
     x, y = logits[known].astype(np.float64), truth[known].astype(np.float64)
@@ -215,11 +216,6 @@ def _platt(logits: FloatArray, truth: FloatArray) -> tuple[float, float]:
         if np.abs(step).max() < 1e-9:
             break
     return float(fit[0]), float(fit[1])
-
-
-def _calibrated(logits: FloatArray, calibration: dict[str, tuple[float, float]]) -> FloatArray:
-    slope, offset = np.array([calibration[name] for name in ATTRIBUTES], np.float32).T
-    return np.asarray(1 / (1 + np.exp(-(slope * logits + offset))), np.float32)
 
 
 def thresholds_of(

@@ -23,6 +23,8 @@ def smallest_threshold(p: Floats, truth: npt.NDArray[np.bool_], precision: float
     Returns:
         None where no threshold with `LEAST_STATED` statements is.
     """
+    if len(p) < LEAST_STATED:
+        return None
     order = np.argsort(-p, kind="stable")
     right = np.cumsum(truth[order]) / np.arange(1, len(p) + 1)
     last_of_tie = np.append(p[order][1:] != p[order][:-1], True)
@@ -75,7 +77,7 @@ def attribute_figures(
         if (bins == b).any()
     )
     return {
-        "mean_balanced_accuracy": float(np.mean(list(balanced.values()))),
+        "mean_balanced_accuracy": float(np.mean(list(balanced.values()))) if balanced else None,
         "calibration_error": error,
         "precision": right / said if said else None,
         "recall": right / could if could else None,

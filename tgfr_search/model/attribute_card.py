@@ -45,8 +45,8 @@ def attribute_card(config: Mapping[str, Any]) -> str:
         "| valid | balanced accuracy, mean | calibration error | statements a face | right | of true ones, said |",
         "|---|---|---|---|---|---|",
         *(
-            f"| {level} | {100 * v['mean_balanced_accuracy']:.1f} | {100 * v['calibration_error']:.1f} "
-            f"| {v['stated']:.1f} | {100 * v['precision']:.1f} | {100 * v['recall']:.1f} |"
+            f"| {level} | {_percent(v['mean_balanced_accuracy'])} | {_percent(v['calibration_error'])} "
+            f"| {v['stated']:.1f} | {_percent(v['precision'])} | {_percent(v['recall'])} |"
             for level, v in valid.items()
         ),
         "",
@@ -62,6 +62,10 @@ def attribute_card(config: Mapping[str, Any]) -> str:
         ),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}"
 
 
 def _threshold(value: float | None) -> str:

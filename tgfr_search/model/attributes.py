@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError
@@ -131,9 +130,8 @@ class AttributeModel:
     def probabilities(self, faces: FaceFeatures) -> FloatArray:
         """Calibrated probabilities of N faces: float32 [N, A], A as `names`."""
         device = next(self.head.parameters()).device
-        logits = self.head(FaceFeatures(faces.global_.to(device), faces.regions.to(device))).float().cpu().numpy()
-        slope, offset = np.array([self.config["calibration"][name] for name in self.names], np.float32).T
-        return np.asarray(1 / (1 + np.exp(-(slope * logits + offset))), np.float32)
+        logits = self.head(FaceFeatures(faces.global_.to(device), faces.regions.to(device))).float().cpu()
+        return calibrated(logits, self.config["calibration"])
 
     def stated(self, probabilities: FloatArray) -> list[dict[str, bool]]:
         """What may be said of each of N faces: attribute → whether it holds; what is not sure enough is left out."""
@@ -164,6 +162,18 @@ class AttributeModel:
     def lines(self, probabilities: FloatArray, keys: Sequence[str]) -> list[tuple[str, ...]]:
         """Caption lines of N faces with the given probabilities, as `describe`."""
         return [lines_of(own, key) for own, key in zip(self.stated(probabilities), keys, strict=True)]
+
+
+def calibrated(logits: Tensor, calibration: Mapping[str, Sequence[float]]) -> FloatArray:
+    """Probabilities float32 [N, A]: sigmoid(a·logit + b).
+
+    Args:
+        logits: [N, A] on the CPU.
+        calibration: Attribute → (a, b), in the order of the logits.
+    """
+    slope, offset = torch.tensor([list(own) for own in calibration.values()]).T
+    out: FloatArray = (slope * logits + offset).sigmoid().numpy()
+    return out
 
 
 def lines_of(stated: Mapping[str, bool], key: str) -> tuple[str, ...]:
@@ -202,7 +212,7 @@ def save_attributes(folder: Path, head: AttributeHead, config: dict[str, Any]) -
     model_id = f"{config['name']}-{digest[:8]}"
     save_file(tensors, folder / "attributes.safetensors", {"format": "pt", "model_id": model_id})
     whole = {"format": FORMAT, "model_id": model_id, "sha256": digest, **config}
-    (folder / "attributes.json").write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    (folder / "attributes.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
     return model_id
 
 
