@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from pipelines.auto_captions import Describer
 from pipelines.find import Found, find_faces, worker_count
 from tgfr_search.errors import FaceError
 from tgfr_search.faces.finder import FaceFinder
@@ -40,7 +41,11 @@ class EmbeddedBatch:
 
 
 def embed_records(
-    records: Iterable[Record], model: FaceTextModel, finder: FaceFinder, workers: int | None = None
+    records: Iterable[Record],
+    model: FaceTextModel,
+    finder: FaceFinder,
+    workers: int | None = None,
+    describer: Describer | None = None,
 ) -> Iterator[EmbeddedBatch]:
     """Finds, aligns and encodes a stream of records; processes find faces while this one encodes.
 
@@ -49,12 +54,13 @@ def embed_records(
         model: What encodes.
         finder: How photos become faces.
         workers: Processes that find faces; None is one a core, 0 none.
+        describer: Gives words to records without any; None leaves them without.
 
     Yields:
         Batches of at most `BATCH` records, in order; the last may have no face at all (`templates` None).
     """
     with net_threads(workers):
-        yield from embed_found(find_faces(records, finder, workers), model)
+        yield from embed_found(find_faces(records, finder, workers), model, describer)
 
 
 @contextmanager
@@ -75,12 +81,15 @@ def net_threads(workers: int | None) -> Iterator[None]:
         torch.set_num_threads(former)
 
 
-def embed_found(stream: Iterable[Found], model: FaceTextModel) -> Iterator[EmbeddedBatch]:
+def embed_found(
+    stream: Iterable[Found], model: FaceTextModel, describer: Describer | None = None
+) -> Iterator[EmbeddedBatch]:
     """The encoding half of `embed_records`; a template's last bits depend on the batch it was encoded in.
 
     Args:
         stream: Records with their face, or the reason why there is none.
         model: What encodes.
+        describer: As `embed_records`.
 
     Yields:
         As `embed_records`.
@@ -93,7 +102,10 @@ def embed_found(stream: Iterable[Found], model: FaceTextModel) -> Iterator[Embed
         owners = [record for record, _ in found]
         if not found:
             return EmbeddedBatch((), (), None, np.empty(0, np.float32), 0, tuple(failed))
-        out = model.embed(np.stack([face.pixels for face in faces]), [record.captions for record in owners])
+        features = model.face_encoder.encode(np.stack([face.pixels for face in faces]))
+        if describer is not None:
+            owners = describer.fill(owners, faces, features)
+        out = model.tgfr.embed(features, [record.captions for record in owners])
         return EmbeddedBatch(owners, faces, out.templates, out.quality, out.truncated, tuple(failed))
 
     for record, face in stream:

@@ -17,6 +17,14 @@ from PIL import Image
 from indexer import Block, Contract, NotAnIndexError, QuarantineRecord, RowBatch, Store, Writer
 from indexer.io import need_space
 from pipelines.alike import SHOWN, find_alike
+from pipelines.auto_captions import (
+    MARK,
+    Describer,
+    described_key,
+    described_rows,
+    describer_of,
+    without_describer,
+)
 from pipelines.embed import EmbeddedBatch, embed_records
 from tgfr_search.data.manifest import read_records
 from tgfr_search.data.rows import Problem
@@ -56,7 +64,9 @@ class IndexSummary:
         quarantined: Reason code → images that could not be enrolled (this run and earlier ones).
         ignored: Files of the gallery folder that are no images.
         without_caption: Rows of this run without a caption.
+        auto_captioned: Rows of this run whose caption the attribute model wrote.
         captions_truncated: Caption lines of this run that were longer than the text encoder reads.
+        auto_captions: Attribute model → rows in the index now whose caption it wrote.
         rows: Rows in the index now.
         subjects: Subjects in the index now.
         seconds: Wall time of the run.
@@ -77,7 +87,9 @@ class IndexSummary:
     quarantined: dict[str, int] = field(default_factory=dict)
     ignored: int = 0
     without_caption: int = 0
+    auto_captioned: int = 0
     captions_truncated: int = 0
+    auto_captions: dict[str, int] = field(default_factory=dict)
     rows: int = 0
     subjects: int = 0
     seconds: float = 0.0
@@ -127,6 +139,7 @@ def index_gallery(
     finder: FaceFinder | None = None,
     workers: int | None = None,
     crops: bool = True,
+    describer: Describer | None = None,
     progress: Progress = lambda done, expected: None,
 ) -> IndexSummary:
     """Enrols every image of a gallery that is not enrolled yet.
@@ -142,6 +155,8 @@ def index_gallery(
         finder: How photos become faces.
         workers: Processes that find faces; None is one a core, 0 none.
         crops: Keep the aligned face with its row, for contact sheets and for re-encoding.
+        describer: Gives words to photos that nobody described; None leaves them without, and leaves alone what an
+            earlier run's describer wrote.
         progress: Called after every batch.
 
     Raises:
@@ -158,9 +173,9 @@ def index_gallery(
     first_new = store.manifest.next_row_id
     summary = IndexSummary(str(out), model_id=model.model_id, ignored=records.ignored)
     with store.writer() as writer:
-        run = _Run(store, writer, summary, finder, crops)
+        run = _Run(store, writer, summary, finder, crops, describer)
         committed = time.monotonic()
-        for batch in embed_records(run.fresh(records), model, finder, workers):
+        for batch in embed_records(run.fresh(records), model, finder, workers, describer):
             run.enrol(batch)
             progress(run.done, records.estimate)
             if run.pending >= COMMIT_ROWS or time.monotonic() - committed > COMMIT_SECONDS:
@@ -174,6 +189,7 @@ def index_gallery(
     info = store.info()
     summary.index_id, summary.generation = store.index_id, store.generation
     summary.quarantined = dict(Counter(record.reason for record in store.quarantined()))
+    summary.auto_captions = described_rows(key for _, key in store.rows_by_image().values())
     summary.rows, summary.subjects = info["rows"], info["subjects"]
     summary.seconds = round(time.monotonic() - started, 2)
     return summary
@@ -182,11 +198,19 @@ def index_gallery(
 class _Run:
     """One run's bookkeeping: what is there already, what is new, what takes an older row's place."""
 
-    def __init__(self, store: Store, writer: Writer, summary: IndexSummary, finder: FaceFinder, crops: bool) -> None:
-        self.writer, self.summary, self.crops = writer, summary, crops
+    def __init__(
+        self,
+        store: Store,
+        writer: Writer,
+        summary: IndexSummary,
+        finder: FaceFinder,
+        crops: bool,
+        describer: Describer | None,
+    ) -> None:
+        self.writer, self.summary, self.crops, self.describer = writer, summary, crops, describer
         self.options = repr(finder.options)
         self.row_of = store.rows_by_image()
-        self.keys = {key for _, key in self.row_of.values()}
+        self.keys = {without_describer(key) for _, key in self.row_of.values()}
         self.name_of_photo = store.photos()
         self.refused = {record.image: record.source_key for record in store.quarantined()}
         self.key_of: dict[str, str] = {}
@@ -204,9 +228,11 @@ class _Run:
             digest = hashlib.sha256(data).hexdigest()
             key = source_key(digest, record)
             kept = self.name_of_photo.setdefault((digest, str(record.subject_id)), record.name)
-            if self.row_of.get(record.name, (0, ""))[1] == key:
+            enrolled = self.row_of.get(record.name, (0, ""))[1]
+            same = without_describer(enrolled) == key
+            if same and not self._describes_anew(record, enrolled):
                 self.summary.unchanged += 1
-            elif key in self.keys or (kept != record.name and record.name not in self.row_of):
+            elif not same and (key in self.keys or (kept != record.name and record.name not in self.row_of)):
                 self.summary.duplicates += 1
                 if len(self.summary.duplicate_images) < SHOWN:
                     self.summary.duplicate_images.append((record.name, kept))
@@ -218,6 +244,16 @@ class _Run:
                 yield record
                 continue
             self.done += 1
+
+    def _describes_anew(self, record: Record, enrolled: str) -> bool:
+        """Whether a row that is enrolled as it stands would get (other) words from this run's describer."""
+        return self.describer is not None and not record.captions and describer_of(enrolled) != self.describer.model_id
+
+    def _describer(self, record: Record) -> str | None:
+        """Who described a record that comes back embedded; also where there was nothing sure enough to say."""
+        if self.describer is None or (record.captions and record.metadata.get(MARK) != self.describer.model_id):
+            return None
+        return self.describer.model_id
 
     def enrol(self, batch: EmbeddedBatch) -> None:
         """Adds a batch's rows and quarantines its failures."""
@@ -235,7 +271,7 @@ class _Run:
             RowBatch(
                 subject_ids=[str(r.subject_id) for r in batch.records],
                 images=[r.name for r in batch.records],
-                source_keys=[self.key_of.pop(r.name) for r in batch.records],
+                source_keys=[described_key(self.key_of.pop(r.name), self._describer(r)) for r in batch.records],
                 image_sha256s=[face.source_sha256 for face in batch.faces],
                 captions=[r.captions for r in batch.records],
                 blocks=batch.templates.blocks,
@@ -251,6 +287,7 @@ class _Run:
         self.summary.enrolled += len(batch.records)
         self.summary.replaced += len(old)
         self.summary.without_caption += sum(not r.captions for r in batch.records)
+        self.summary.auto_captioned += sum(MARK in r.metadata and bool(self._describer(r)) for r in batch.records)
         self.summary.captions_truncated += batch.truncated
 
     def commit(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from indexer import Store, SubjectHit
+from pipelines.auto_captions import describer_of
 from pipelines.index import IndexSummary, contract_of, index_gallery
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder, Photo
@@ -154,7 +155,7 @@ class Gallery:
         if not probes:
             return []
         clock = _Clock()
-        lines = [_lines(caption) for _, caption in probes]
+        lines = [said_lines(caption) for _, caption in probes]
         modes = [_mode(mode, image, own) for (image, _), own in zip(probes, lines, strict=True)]
         use_image = [m in ("image", "fused") for m in modes]
         photos = [_load(self.finder, image) if use else None for (image, _), use in zip(probes, use_image, strict=True)]
@@ -220,6 +221,7 @@ class Gallery:
                 blocks={name: float(part[at].sum()) for name, part in parts.items()},
                 image=row.image,
                 caption=" ".join(row.captions),
+                auto_caption=describer_of(row.source_key) if row.captions else None,
             )
             for at, (hit, row) in enumerate(zip(hits, rows, strict=True))
         )
@@ -240,7 +242,8 @@ class _Clock:
         return {name: round(ms / count, 3) for name, ms in self.laps.items()}
 
 
-def _lines(caption: str | Sequence[str]) -> tuple[str, ...]:
+def said_lines(caption: str | Sequence[str]) -> tuple[str, ...]:
+    """The lines of a description that say something."""
     lines = (caption,) if isinstance(caption, str) else tuple(caption)
     return tuple(line.strip() for line in lines if line and line.strip())
 
@@ -251,6 +254,18 @@ def _mode(mode: str, image: Image | None, lines: tuple[str, ...]) -> str:
         found = "neither an image nor a description" if image is None and not lines else f"no {mode}"
         raise InputError("query", found=found, expected="a probe image, --caption, or both, as --mode asks")
     return resolved
+
+
+def probe_face(finder: FaceFinder, image: Image | None) -> AlignedFace:
+    """The face of a probe in any form.
+
+    Raises:
+        FaceError: It gives no usable face.
+        InputError: There is no image, or its pixels are not what they should be.
+    """
+    if image is None:
+        raise InputError("probe", found="no image", expected="the image that was searched with")
+    return finder.cut(_load(finder, image))
 
 
 def _load(finder: FaceFinder, image: Image | None) -> Photo:

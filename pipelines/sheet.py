@@ -9,6 +9,10 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from pipelines.explain import Explained
+from pipelines.explain_picture import explain_png
+from pipelines.explain_sheet import STYLE as WHY_STYLE
+from pipelines.explain_sheet import explain_html
 from pipelines.index import encode_crop
 from pipelines.query import Gallery
 from tgfr_search.errors import InputError
@@ -18,6 +22,7 @@ COLUMNS = 5
 FACE = 150
 CELL = (170, 214)
 MISSING = "no picture kept"
+MACHINE_HTML = "<i>machine-made caption:</i> "
 
 STYLE = """
 :root{color-scheme:light dark}
@@ -37,7 +42,12 @@ COLOURS = {"face": "#2563eb", "shared_face": "#0891b2", "caption": "#d97706", "f
 
 
 def write_sheet(
-    path: Path, gallery: Gallery, result: QueryResult, probe: Path | None, caption: tuple[str, ...]
+    path: Path,
+    gallery: Gallery,
+    result: QueryResult,
+    probe: Path | None,
+    caption: tuple[str, ...],
+    explained: Explained | None = None,
 ) -> None:
     """Writes the sheet.
 
@@ -47,6 +57,7 @@ def write_sheet(
         result: What was found.
         probe: The probe photo, if there was one.
         caption: The description, if there was one.
+        explained: Why the first candidates have their scores; None draws none.
 
     Raises:
         InputError: Another ending.
@@ -55,9 +66,17 @@ def write_sheet(
     rows = gallery.store.rows([hit.row_id for hit in result.candidates])
     crops = [row.chip for row in rows]
     if path.suffix.lower() == ".html":
-        path.write_text(_html(result, chip, crops, caption), encoding="utf-8")
+        why = "" if explained is None else explain_html(explained, crops, MISSING)
+        path.write_text(_html(result, chip, crops, caption, why), encoding="utf-8")
     elif path.suffix.lower() == ".png":
-        _png(result, chip, crops, caption).save(path)
+        page = _png(result, chip, crops, caption)
+        if explained is not None:
+            below = explain_png(explained, crops, page.width)
+            whole = Image.new("RGB", (page.width, page.height + below.height), "white")
+            whole.paste(page, (0, 0))
+            whole.paste(below, (0, page.height))
+            page = whole
+        page.save(path)
     else:
         raise InputError(str(path), found=f"ending {path.suffix!r}", expected=".html or .png")
 
@@ -79,11 +98,13 @@ def _bar(hit: SearchHit) -> str:
     return f'<div class="bar">{"".join(parts)}</div>'
 
 
-def _html(result: QueryResult, chip: bytes | None, crops: list[bytes | None], caption: tuple[str, ...]) -> str:
+def _html(
+    result: QueryResult, chip: bytes | None, crops: list[bytes | None], caption: tuple[str, ...], why: str
+) -> str:
     cards = "".join(
         f'<figure>{_picture(crop)}<figcaption><b class="rank">{hit.rank}</b> {html.escape(hit.subject_id)}'
         f"<br>score {hit.score:.3f}{_bar(hit)}<small>{html.escape(hit.image)}<br>"
-        f"{html.escape(hit.caption[:160])}</small></figcaption></figure>"
+        f"{MACHINE_HTML if hit.auto_caption else ''}{html.escape(hit.caption[:160])}</small></figcaption></figure>"
         for hit, crop in zip(result.candidates, crops, strict=True)
     )
     legend = " · ".join(f'<span style="color:{colour}">■</span> {name}' for name, colour in COLOURS.items())
@@ -92,12 +113,12 @@ def _html(result: QueryResult, chip: bytes | None, crops: list[bytes | None], ca
     quoted = html.escape(" ".join(caption)) or "<i>none</i>"
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>Candidates</title><style>{STYLE}</style><h1>Candidates</h1>"
+        f"<title>Candidates</title><style>{STYLE}{WHY_STYLE if why else ''}</style><h1>Candidates</h1>"
         f'<p class="lead">{html.escape(result.notice)}</p>'
         f'<div class="probe">{_picture(chip) if chip else ""}<div><b>Description:</b> {quoted}<br>'
         f"<b>Search:</b> {html.escape(result.mode)}<br><small>{seen}model {html.escape(result.model_id)} · "
         f"index {html.escape(result.index_id)}<br>probe sha256 {result.probe['sha256'] or '–'}</small></div></div>"
-        f'<p><small>What speaks for a candidate: {legend}</small></p><div class="grid">{cards}</div></html>'
+        f'<p><small>What speaks for a candidate: {legend}</small></p><div class="grid">{cards}</div>{why}</html>'
     )
 
 
@@ -117,7 +138,8 @@ def _png(result: QueryResult, chip: bytes | None, crops: list[bytes | None], cap
         x, y = 10 + (at % COLUMNS) * CELL[0], header + (at // COLUMNS) * CELL[1]
         _paste(page, draw, crop, (x, y))
         draw.text((x, y + FACE + 4), f"{hit.rank}. {hit.subject_id[:20]}", "black", font)
-        draw.text((x, y + FACE + 22), f"score {hit.score:.3f}", "#555", font)
+        made = ", machine caption" if hit.auto_caption else ""
+        draw.text((x, y + FACE + 22), f"score {hit.score:.3f}{made}", "#555", font)
     return page
 
 

@@ -10,7 +10,8 @@ from tgfr_search.options import TrainOptions, from_dict, load_toml, to_dict
 
 GOOD = "name = 'x'\n[data]\npath = 'x.parquet'"
 FOLDER = Path(__file__).resolve().parents[1] / "configs"
-CONFIGS = sorted(FOLDER.rglob("*.toml"))
+# The attribute model's is of another kind: tests/pipelines/test_attributes.py reads it.
+CONFIGS = sorted(path for path in FOLDER.rglob("*.toml") if path.name != "attributes.toml")
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

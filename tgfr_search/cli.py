@@ -16,10 +16,11 @@ import tgfr_search
 from tgfr_search import console
 from tgfr_search.cli_benchmark import benchmark, degrade
 from tgfr_search.cli_data import data_app
+from tgfr_search.cli_explain import show_explained
 from tgfr_search.cli_index import compact, delete, export, import_, purge, restore, snapshot, update, verify
 from tgfr_search.cli_model import model_app
 from tgfr_search.cli_options import DEFAULT_INDEX, PARTIAL, Aligned, Device, Index, Json, Multiple, Out, make_finder
-from tgfr_search.errors import TgfrError
+from tgfr_search.errors import InputError, TgfrError
 from tgfr_search.terms import LEAD_NOTICE, QUERY_MODES
 
 app = typer.Typer(
@@ -47,24 +48,37 @@ def index(
     aligned: Aligned = False,
     workers: Annotated[int | None, typer.Option(help="Processes that find faces; default one a core.")] = None,
     crops: Annotated[bool, typer.Option(help="Keep the aligned face with its row.")] = True,
+    auto_captions: Annotated[
+        bool, typer.Option("--auto-captions", help="Describe photos without a caption from the picture, marked so.")
+    ] = False,
+    attributes: Annotated[
+        Path | None, typer.Option(help="Attribute model of --auto-captions; default shipped.")
+    ] = None,
     model: Model = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Enrol a gallery. A second run adds only what is new; an interrupted one goes on where it was."""
+    from pipelines.auto_captions import Describer
     from pipelines.index import index_gallery
+    from tgfr_search.model.attributes import load_attributes
     from tgfr_search.model.checkpoint import load_model
 
+    if attributes is not None and not auto_captions:
+        raise InputError("--attributes", found="no --auto-captions", expected="both", do="add --auto-captions")
+    loaded = load_model(model, device=device)
+    describer = Describer.of(load_attributes(attributes, loaded.tgfr.device), loaded) if auto_captions else None
     with console.progress("enrolling", quiet=as_json) as progress:
         summary = index_gallery(
             gallery,
             out,
-            load_model(model, device=device),
+            loaded,
             captions=captions,
             split=split,
             finder=make_finder(on_multiple, aligned),
             workers=workers,
             crops=crops,
+            describer=describer,
             progress=progress,
         )
     console.emit(summary.as_dict(), as_json, lambda: console.pairs(summary.as_dict()))
@@ -90,6 +104,9 @@ def query(
     sheet: Annotated[
         list[Path] | None, typer.Option(help="Also write a contact sheet: probe, candidates, scores (.html or .png).")
     ] = None,
+    explain: Annotated[
+        int, typer.Option(help="Say of the first N candidates which words and face regions moved their scores.")
+    ] = 0,
     model: Model = None,
     device: Device = "auto",
     as_json: Json = False,
@@ -106,10 +123,15 @@ def query(
         aggregate=aggregate,  # type: ignore[arg-type]
         where=where,
     )
+    explained = None
+    if explain:
+        from pipelines.explain import explain as explain_scores
+
+        explained = explain_scores(gallery, result, None if probe is None else str(probe), caption or (), count=explain)
     for path in sheet or ():
         from pipelines.sheet import write_sheet
 
-        write_sheet(path, gallery, result, probe, tuple(caption or ()))
+        write_sheet(path, gallery, result, probe, tuple(caption or ()), explained)
 
     def show() -> None:
         blocks = list(result.candidates[0].blocks) if result.candidates else []
@@ -120,16 +142,19 @@ def query(
                 f"{c.score:.3f}",
                 *(f"{c.blocks[b]:.3f}" for b in blocks),
                 c.image,
-                c.caption[:60],
+                ("[machine-made] " if c.auto_caption else "") + c.caption[:60],
             ]
             for c in result.candidates
         ]
         title = f"{result.mode} search" + (f" where {where}" if where else "")
         console.table(title, ["rank", "subject", "score", *blocks, "image", "caption"], rows)
+        if explained is not None:
+            show_explained(explained)
         typer.echo(f"timing ms: {' '.join(f'{k} {v:.1f}' for k, v in result.timing_ms.items())}", err=True)
         typer.echo(result.notice, err=True)
 
-    console.emit(result.as_dict(), as_json, show)
+    values = result.as_dict() | ({} if explained is None else {"explained": explained.as_dict()})
+    console.emit(values, as_json, show)
 
 
 @app.command()
@@ -145,9 +170,10 @@ def info(
 ) -> None:
     """What an index holds: rows, subjects, contract, quarantine."""
     from indexer import Store
+    from pipelines.auto_captions import described_rows
 
     store = Store.open(index)
-    values = store.info()
+    values = {**store.info(), "auto_captions": described_rows(key for _, key in store.rows_by_image().values())}
     if digest:
         values["digest"] = store.digest()
     if near_duplicates:

@@ -75,3 +75,21 @@ def model_add(
 
     card = add_face_encoder(name, Path(source_file), arch=arch, licence=licence, source=source)
     console.emit(asdict(card), as_json, lambda: console.pairs(asdict(card)))
+
+
+@model_app.command("train-attributes")
+def model_train_attributes(
+    config: Annotated[Path, typer.Option(help="TOML file of options, see configs/attributes.toml.")],
+    out: Annotated[Path, typer.Option(help="Folder of the finished attribute model.")],
+    workers: Annotated[int | None, typer.Option(help="Processes that find faces.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train the attribute model that `index --auto-captions` describes faces with."""
+    from pipelines.train_attributes import AttributeOptions, train_attributes
+    from tgfr_search.options import load_toml
+
+    options = load_toml(config, AttributeOptions)
+    with console.stages(quiet=as_json) as progress:
+        values = train_attributes(options, out, workers=workers, progress=progress)
+    shown = {name: value for name, value in values.items() if name not in ("options", "valid")}
+    console.emit(values, as_json, lambda: console.pairs(shown))

@@ -165,6 +165,7 @@ class SearchHit:
         blocks: Name → what that block adds to `score` (the rest is the result's `offset`).
         image: The row's name in the gallery.
         caption: The enrolled caption lines, joined by a space; empty where none was enrolled.
+        auto_caption: Id of the attribute model that wrote `caption`; None where a person did, or where there is none.
     """
 
     rank: int
@@ -174,6 +175,7 @@ class SearchHit:
     blocks: Mapping[str, float]
     image: str
     caption: str
+    auto_caption: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,8 @@ def test_the_two_commands_as_they_stand(demo: Path, tmp_path: Path) -> None:
     assert (tmp_path / "tgfr-index").is_dir()
     answer = json.loads(run("query", "probe.jpg", "--caption", "a person who smiles", "--json", cwd=tmp_path))
     assert answer["candidates"][0]["subject_id"] == "person0001"
-    assert set(answer["candidates"][0]) == {"rank", "subject_id", "row_id", "score", "blocks", "image", "caption"}
+    hit = {"rank", "subject_id", "row_id", "score", "blocks", "image", "caption", "auto_caption"}
+    assert set(answer["candidates"][0]) == hit
     assert {"sha256", "quality", "faces"} <= set(answer["probe"])
     assert set(answer["timing_ms"]) == {"load", "detect", "encode", "search"}
     assert answer["notice"] == LEAD_NOTICE

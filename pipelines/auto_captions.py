@@ -1,0 +1,99 @@
+"""Words for gallery faces that nobody described, read from the picture by the attribute model and marked as such.
+
+A person's words are never touched. A row that a machine described says so twice: its content key ends in the attribute
+model's id, which no later edit of the row changes and which makes a re-run enrol it anew once somebody has described
+it; and its metadata have `auto_caption`, which a filter can ask for (`--where "auto_caption is null"`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tgfr_search.encoders.base import FaceEncoder, FaceFeatures
+from tgfr_search.model.attributes import AttributeModel
+from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.types import AlignedFace, Record
+
+MARK = "auto_caption"
+"""Metadata column: id of the attribute model that wrote the row's caption."""
+
+_SIGN = "+"
+
+
+def described_key(key: str, model_id: str | None) -> str:
+    """The content key of a row whose words a machine wrote; the key itself where `model_id` is None."""
+    return key if model_id is None else f"{key}{_SIGN}{model_id}"
+
+
+def without_describer(key: str) -> str:
+    """What a content key says of the photo, its subject and what people said of it."""
+    return key.partition(_SIGN)[0]
+
+
+def describer_of(key: str) -> str | None:
+    """Id of the attribute model that wrote the row's caption; None where a person did, or nobody."""
+    return key.partition(_SIGN)[2] or None
+
+
+def described_rows(keys: Iterable[str]) -> dict[str, int]:
+    """Attribute model id → how many rows have words of its making."""
+    return dict(Counter(model_id for key in keys if (model_id := describer_of(key))))
+
+
+@dataclass(frozen=True)
+class Describer:
+    """Gives words to records without any.
+
+    Attributes:
+        attributes: What reads the faces.
+        encoder: The face encoder that it was trained on; None where the features of the gallery's own model will do.
+    """
+
+    attributes: AttributeModel
+    encoder: FaceEncoder | None
+
+    @staticmethod
+    def of(attributes: AttributeModel, model: FaceTextModel) -> Describer:
+        """A describer for galleries that `model` encodes.
+
+        Raises:
+            ContractError: The faces that the model's encoder reads are no faces for the attribute model, or its face
+                encoder is installed with other weights than it was trained on.
+        """
+        spec = model.face_encoder.spec
+        if attributes.differs(spec):
+            own = attributes.make_encoder(model.tgfr.device)
+            attributes.require(replace(own.spec, alignment=spec.alignment))
+            return Describer(attributes, own)
+        return Describer(attributes, None)
+
+    @property
+    def model_id(self) -> str:
+        """What is recorded with the rows that it described."""
+        return self.attributes.model_id
+
+    def fill(self, records: Sequence[Record], faces: Sequence[AlignedFace], features: FaceFeatures) -> list[Record]:
+        """The records, those without a word described from their faces and marked.
+
+        Args:
+            records: N records.
+            faces: Their faces.
+            features: Of the N faces, from the gallery's own model.
+        """
+        silent = [i for i, record in enumerate(records) if not record.captions]
+        out = list(records)
+        if not silent:
+            return out
+        if self.encoder is None:
+            part = FaceFeatures(features.global_[silent], features.regions[silent])
+        else:
+            part = self.encoder.encode(np.stack([faces[i].pixels for i in silent]))
+        said = self.attributes.describe(part, [faces[i].source_sha256 for i in silent])
+        for i, lines in zip(silent, said, strict=True):
+            if lines:
+                out[i] = replace(out[i], captions=lines, metadata={**out[i].metadata, MARK: self.model_id})
+        return out
