@@ -18,7 +18,7 @@ import torch
 from pipelines.chips import BLOCK, Chips, Progress, silent
 from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.data.degrade import LADDER, degrade, random_degradation
-from tgfr_search.encoders.base import FaceEncoder
+from tgfr_search.encoders.base import FaceEncoder, FaceSpec
 from tgfr_search.errors import InputError, TgfrError
 from tgfr_search.types import ByteArray
 
@@ -45,6 +45,20 @@ def view(chip: ByteArray, name: str, key: str, seed: int) -> ByteArray:
         drawn = f"{key}/{name}"
         return degrade(chip, random_degradation(drawn, seed), key=drawn, seed=seed)
     raise InputError(f"view {name!r}", expected=f"original, randomN, or one of {', '.join(LADDER)}")
+
+
+def feature_shapes(count: int, views: int, spec: FaceSpec) -> dict[str, tuple[tuple[int, ...], npt.DTypeLike]]:
+    """Array → (shape, type) of a cache of `count` faces; both orientations of each view are kept."""
+    return {
+        "vectors": ((count, views, 2, spec.dim), np.float32),
+        "regions": ((count, views, 2, *spec.regions), np.float16),
+    }
+
+
+def feature_bytes(count: int, views: int, spec: FaceSpec) -> int:
+    """What such a cache takes on the disk."""
+    shapes = feature_shapes(count, views, spec).values()
+    return sum(int(np.prod(shape)) * np.dtype(kind).itemsize for shape, kind in shapes)
 
 
 def load_features(
@@ -80,14 +94,11 @@ def load_features(
     key = hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
     folder = cache / f"features-{key}"
     folder.mkdir(parents=True, exist_ok=True)
-    shapes: dict[str, tuple[tuple[int, ...], npt.DTypeLike]] = {
-        "vectors": ((count, width, 2, spec.dim), np.float32),
-        "regions": ((count, width, 2, *spec.regions), np.float16),
-    }
+    shapes = feature_shapes(count, width, spec)
     state = folder / "rows_done"
     done = int(state.read_text()) if state.is_file() else 0
     if not done:
-        need = sum(int(np.prod(shape)) * np.dtype(kind).itemsize for shape, kind in shapes.values())
+        need = feature_bytes(count, width, spec)
         free = shutil.disk_usage(folder).free
         if need > 0.95 * free:
             raise TgfrError(

@@ -25,11 +25,12 @@ from pipelines.fit import (
     make_trial,
     rank1_by_level,
 )
+from pipelines.team import Team
 from pipelines.train_steps import Log, TrainSet, align_step, fuse_step, trains_text
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.encoders.adapted import BASE as ADAPTABLE
 from tgfr_search.encoders.adapted import is_adapted
-from tgfr_search.encoders.base import FaceEncoder, pick_device
+from tgfr_search.encoders.base import FaceEncoder
 from tgfr_search.encoders.dlib_resnet import ALIGNMENT
 from tgfr_search.encoders.registry import fast_dtype, make_face_encoder, make_text_encoder
 from tgfr_search.errors import InputError
@@ -116,21 +117,25 @@ def train(
         progress: Called as the work goes on.
 
     Returns:
-        What the checkpoint's provenance says.
+        What the checkpoint's provenance says; nothing in a process that does not lead its `Team`.
     """
+    team = Team.join(options.device)
+    progress = progress if team.leads else silent
     started = time.time()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "options.json").write_text(json.dumps(to_dict(options), indent=1))
-    device = pick_device(options.device)
+    device = team.device
     dtype = fast_dtype(device) if options.precision == "auto" else getattr(torch, options.precision)
     o = options.model
+    # float16 is for training, whose gradients are scaled, and not for the frozen face encoder.
+    kept = torch.float32 if dtype == torch.float16 else dtype
     # In the arithmetic of inference: on a CPU with AMX three times as fast as float32.
     face = o.face_encoder
-    log = _logger(folder, progress)
+    log: Log = _logger(folder, progress) if team.leads else (lambda step_name, step, values: None)
     if options.adapt.epochs:
-        face = str(_adapted(options, folder, device, dtype, workers, log, progress))
-    encoder = make_face_encoder(face, device, dtype, flip=False, regions=o.regions)
-    train_set, valid_set, origin = load_sets(options, encoder, dtype, workers, progress)
+        face = str(team.first_then_all(lambda: _adapted(options, folder, device, kept, workers, log, progress)))
+    encoder = make_face_encoder(face, device, kept, flip=False, regions=o.regions)
+    train_set, valid_set, origin = team.first_then_all(lambda: load_sets(options, encoder, kept, workers, progress))
     torch.manual_seed(options.seed)
     text = make_text_encoder(o.text_encoder, (line for own in train_set.captions for line in own))
     model = TGFR(text, o, parts=encoder.spec.parts, region_channels=encoder.spec.regions[0]).to(device)
@@ -155,8 +160,11 @@ def train(
     fit_quality(model, train_set, options.seed)
     every = options.score == "blocks"
     aligned = (*(name for name, _ in encoder.spec.parts), *ALIGNED)
-    align_step(model, train_set, options, folder / "align", validate(aligned if every else ALIGNED[:2]), log)
-    fuse_step(model, train_set, options, folder / "fuse", validate((*aligned, "fused") if every else ("fused",)), log)
+    align_step(model, train_set, options, folder / "align", validate(aligned if every else ALIGNED[:2]), log, team)
+    fused = (*aligned, "fused") if every else ("fused",)
+    fuse_step(model, train_set, options, folder / "fuse", validate(fused), log, team)
+    if not team.leads:
+        return {}
     fit_centres(model, train_set, options.seed, constant)
     quality_error = fit_quality(model, train_set, options.seed)
     trial = make_trial(model, valid_set, options.seed, constant=constant)

@@ -20,12 +20,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from pipelines.lines import LineCache
+from pipelines.team import Team
+from pipelines.updates import AlignLoss, FuseLoss, Updater
 from tgfr_search.data.datasets import FeatureSet, TrainBatch, training_batches
 from tgfr_search.data.regimes import CONSTANT
 from tgfr_search.data.sampling import IntArray
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.losses.identity import ArcFace
-from tgfr_search.losses.info_nce import info_nce
 from tgfr_search.losses.total import FCAMLoss
 from tgfr_search.model.fcam import SharedFeatures
 from tgfr_search.model.tgfr import TGFR
@@ -121,7 +122,13 @@ def _to(batch: TrainBatch, device: torch.device) -> tuple[FaceFeatures, Tensor]:
 
 
 def align_step(
-    model: TGFR, train: TrainSet, options: TrainOptions, folder: Path, validate: Callable[[TGFR], float], log: Log
+    model: TGFR,
+    train: TrainSet,
+    options: TrainOptions,
+    folder: Path,
+    validate: Callable[[TGFR], float],
+    log: Log,
+    team: Team | None = None,
 ) -> None:
     """Step 1: trains text encoder, projections and IMIM with Eq. 8; leaves `model` at the epoch that valid prefers.
 
@@ -132,8 +139,9 @@ def align_step(
         folder: For states that a resumed run starts from.
         validate: Higher is better; called after every epoch.
         log: Called with scalars.
+        team: The processes of the run; None is this one alone.
     """
-    o, device = options.align, model.device
+    o, device, team = options.align, model.device, team or Team(model.device)
     loss = FCAMLoss(train.subject_count, options.loss).to(device)
     text = list(model.fcam.text.parameters())
     heads = [p for name, p in model.fcam.named_parameters() if not name.startswith("text.")] + list(loss.parameters())
@@ -148,37 +156,43 @@ def align_step(
     state = RunState(folder, nn.ModuleList([model, loss]), optimiser)
     done, extra = state.load()
     best = extra.get("best", -math.inf)
-    per_epoch = max(1, len(train.subjects) // o.batch)
+    update = Updater(AlignLoss(model, loss, encode_lines), optimiser, team, o.accumulate, o.clip, model.fcam.text_dtype)
+    if extra.get("scaler"):
+        update.scaler.load_state_dict(extra["scaler"])
+    per_epoch = max(1, len(train.subjects) // (o.batch * o.accumulate * team.size))
     total, warmup = o.epochs * per_epoch, max(1, int(o.warmup * o.epochs * per_epoch))
     for epoch in range(done, o.epochs):
         model.train()
         step = epoch * per_epoch
-        for batch in _epoch(train, options, "align", epoch, o.batch):
+        for group in update.groups(_epoch(train, options, "align", epoch, o.batch, o.accumulate, team)):
             # Linear warm-up, then a cosine to nothing: the fine-tuned encoder ends with small steps.
             share = min(1.0, (step + 1) / warmup) * 0.5 * (1 + math.cos(math.pi * min(1.0, step / total)))
-            for group, peak in zip(optimiser.param_groups, peaks, strict=True):
-                group["lr"] = peak * share
-            faces, subjects = _to(batch, device)
-            face, regions = model.fcam.face(faces)
-            caption, words, mask = encode_lines(model, batch.captions)
-            parts = loss(SharedFeatures(face, caption, regions, words, mask), subjects)
-            optimiser.zero_grad(set_to_none=True)
-            parts["total"].backward()
-            torch.nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], o.clip)
-            optimiser.step()
+            for parameters, peak in zip(optimiser.param_groups, peaks, strict=True):
+                parameters["lr"] = peak * share
+            parts = update(
+                (faces, batch.captions, subjects) for batch in group for faces, subjects in [_to(batch, device)]
+            )
             step += 1
             if step % 10 == 0:
                 log("align", step, {name: float(value.detach()) for name, value in parts.items()})
-        best = _after_epoch(model, validate, log, "align", epoch, best, folder)
-        state.save(epoch + 1, {"best": best})
+        if team.leads:
+            best = _after_epoch(model, validate, log, "align", epoch, best, folder)
+            state.save(epoch + 1, {"best": best, "scaler": update.scaler.state_dict()})
+        team.wait()
     model.load_state_dict(load_file(folder / "best.safetensors"))
 
 
 def fuse_step(
-    model: TGFR, train: TrainSet, options: TrainOptions, folder: Path, validate: Callable[[TGFR], float], log: Log
+    model: TGFR,
+    train: TrainSet,
+    options: TrainOptions,
+    folder: Path,
+    validate: Callable[[TGFR], float],
+    log: Log,
+    team: Team | None = None,
 ) -> None:
     """Step 2: trains the fusion with the identity loss over the frozen step-1 model; arguments as `align_step`'s."""
-    o, device = options.fuse, model.device
+    o, device, team = options.fuse, model.device, team or Team(model.device)
     for parameter in model.fcam.parameters():
         parameter.requires_grad_(False)
     classifier = ArcFace(dict(model.layout)["fused"], train.subject_count, o.scale, o.margin).to(device)
@@ -191,7 +205,9 @@ def fuse_step(
     state = RunState(folder, nn.ModuleList([model.fusion, classifier]), optimiser)
     done, extra = state.load()
     best = extra.get("best", -math.inf)
-    per_epoch = max(1, 2 * len(train.subjects) // o.batch)
+    loss = FuseLoss(model.fusion, classifier, o.contrastive)
+    update = Updater(loss, optimiser, team, o.accumulate, options.align.clip, torch.float32)
+    per_epoch = max(1, 2 * len(train.subjects) // (o.batch * o.accumulate * team.size))
     if done < o.epochs:
         model.eval()
         constant = options.align.captions == "constant"
@@ -203,28 +219,25 @@ def fuse_step(
         step = epoch * per_epoch
         for group in optimiser.param_groups:
             group["lr"] = o.lr * 0.1 ** sum(epoch >= milestone for milestone in o.milestones)
-        for batch in _epoch(train, options, "fuse", epoch, o.batch // 2):
-            faces, subjects = _to(batch, device)
-            with torch.no_grad():
-                face, regions = model.fcam.face(faces)
-                caption, words, mask = (part.to(device) for part in cache.batch(batch.captions)[:3])
-                shared = SharedFeatures(face, caption, regions, words, mask)
-            fused = model.fusion(shared)
-            parts = {"identity": classifier(fused, subjects)}
-            if o.contrastive:
-                half = len(subjects) // 2
-                parts["contrastive"] = info_nce(fused[:half], fused[half:], subjects[:half], 0.1)
-            total = parts["identity"] + o.contrastive * parts.get("contrastive", torch.zeros((), device=device))
-            optimiser.zero_grad(set_to_none=True)
-            total.backward()
-            torch.nn.utils.clip_grad_norm_(parameters, options.align.clip)
-            optimiser.step()
+        for batches in update.groups(_epoch(train, options, "fuse", epoch, o.batch // 2, o.accumulate, team)):
+            parts = update(_shared(model, cache, batch) for batch in batches)
             step += 1
             if step % 10 == 0:
                 log("fuse", step, {name: float(value.detach()) for name, value in parts.items()})
-        best = _after_epoch(model, validate, log, "fuse", epoch, best, folder)
-        state.save(epoch + 1, {"best": best})
+        if team.leads:
+            best = _after_epoch(model, validate, log, "fuse", epoch, best, folder)
+            state.save(epoch + 1, {"best": best})
+        team.wait()
     model.load_state_dict(load_file(folder / "best.safetensors"))
+
+
+@torch.no_grad()
+def _shared(model: TGFR, cache: LineCache, batch: TrainBatch) -> tuple[SharedFeatures, Tensor]:
+    """A batch in the shared space of the frozen step-1 model."""
+    faces, subjects = _to(batch, model.device)
+    face, regions = model.fcam.face(faces)
+    caption, words, mask = (part.to(model.device) for part in cache.batch(batch.captions)[:3])
+    return SharedFeatures(face, caption, regions, words, mask), subjects
 
 
 def encode_lines(model: TGFR, lines: list[str]) -> tuple[Tensor, Tensor, Tensor]:
@@ -248,11 +261,21 @@ def encode_lines(model: TGFR, lines: list[str]) -> tuple[Tensor, Tensor, Tensor]
     return caption, words, mask
 
 
-def _epoch(train: TrainSet, options: TrainOptions, step: str, epoch: int, batch: int) -> Iterator[TrainBatch]:
+def _epoch(
+    train: TrainSet, options: TrainOptions, step: str, epoch: int, batch: int, accumulate: int, team: Team
+) -> Iterator[TrainBatch]:
     rng = epoch_rng(options.seed, step, epoch)
     constant = options.align.captions == "constant"
     return training_batches(
-        train.features, train.subjects, train.captions, batch, rng, constant=constant, flip=options.model.flip
+        train.features,
+        train.subjects,
+        train.captions,
+        batch,
+        rng,
+        constant=constant,
+        flip=options.model.flip,
+        share=(team.rank, team.size),
+        multiple=accumulate * team.size,
     )
 
 

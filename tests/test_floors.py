@@ -15,6 +15,7 @@ FLOOR_3 = {
     "tgfr_search",
     "tgfr_search.cli",
     "tgfr_search.cli_benchmark",
+    "tgfr_search.cli_data",
     "tgfr_search.cli_index",
     "tgfr_search.cli_model",
     "tgfr_search.cli_options",

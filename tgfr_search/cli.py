@@ -15,6 +15,7 @@ import typer
 import tgfr_search
 from tgfr_search import console
 from tgfr_search.cli_benchmark import benchmark, degrade
+from tgfr_search.cli_data import data_app
 from tgfr_search.cli_index import compact, delete, export, import_, purge, restore, snapshot, update, verify
 from tgfr_search.cli_model import model_app
 from tgfr_search.cli_options import DEFAULT_INDEX, PARTIAL, Aligned, Device, Index, Json, Multiple, Out, make_finder
@@ -29,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(model_app, name="model")
+app.add_typer(data_app, name="data")
 
 Model = Annotated[str | None, typer.Option("--model", help="Shipped model or checkpoint folder.")]
 
@@ -175,22 +177,36 @@ def demo(
 @app.command()
 def train(
     config: Annotated[Path, typer.Option(help="TOML file of options, see configs/.")],
-    out: Annotated[Path, typer.Option(help="Run folder: states, logs, and the finished model.")],
+    out: Annotated[Path | None, typer.Option(help="Run folder: states, logs, and the finished model.")] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Rehearse on made-up data with random weights; needs neither, learns nothing."),
+    ] = False,
     workers: Annotated[int | None, typer.Option(help="Processes that find faces.")] = None,
     as_json: Json = False,
 ) -> None:
     """Train a model; a run that was killed goes on where it was and ends with the same weights."""
+    from pipelines.rehearsal import check_options, rehearse
     from pipelines.train import train as run
+    from tgfr_search.errors import InputError
     from tgfr_search.options import TrainOptions, load_toml
 
     options = load_toml(config, TrainOptions)
+    if dry_run:
+        rehearsed = rehearse(options)
+        console.emit(rehearsed, as_json, lambda: console.pairs(rehearsed))
+        return
+    check_options(options)
+    if out is None:
+        raise InputError("--out", found="nothing", expected="the run's folder", do="--out runs/NAME, or --dry-run")
 
     def progress(what: str, done: int, total: int) -> None:
         if not as_json:
             typer.echo(f"{what}: {done}" + (f" of {total}" if total else ""), err=True)
 
     values = run(options, out, workers=workers, progress=progress)
-    console.emit(values, as_json, lambda: console.pairs(values))
+    if values:  # of several processes only the first has something to say
+        console.emit(values, as_json, lambda: console.pairs(values))
 
 
 app.command()(verify)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tgfr_search import console
 from tgfr_search.cli_options import PARTIAL, Aligned, Device, Json, Multiple, make_finder
+
+if TYPE_CHECKING:
+    from tgfr_search.faces.finder import FaceFinder
 
 NAMES = 20
 """Refused photos named on a terminal."""
@@ -46,6 +49,10 @@ def benchmark(
         bool, typer.Option("--pictures/--no-pictures", help="Keep faces of the examples in the report.")
     ] = True,
     cache: Annotated[Path | None, typer.Option(help="Faces and features; default OUT/cache.")] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(help="List of pairs: PROBES is LFW or IJB-B/C, a face encoder alone is measured.")
+    ] = None,
+    encoder: Annotated[str, typer.Option(help="With --pairs: which face encoder, see `model list`.")] = "dlib-resnet",
     workers: Annotated[int | None, typer.Option(help="Processes that find faces; default one a core.")] = None,
     on_multiple: Multiple = "largest",
     aligned: Aligned = False,
@@ -53,6 +60,9 @@ def benchmark(
     as_json: Json = False,
 ) -> None:
     """Measure systems on labelled photos: verification, identification, open set, by quality, with intervals."""
+    if pairs is not None:
+        _pairs(probes, pairs, encoder, out, make_finder(on_multiple, aligned), workers, device, as_json)
+        return
     from pipelines.bench_data import BenchOptions
     from pipelines.evaluate import run_benchmark
     from pipelines.systems import check_regimes, load_systems, shipped_systems
@@ -100,6 +110,38 @@ def benchmark(
 
     shown: dict[str, Any] = {k: v for k, v in tree.items() if k not in ("curves", "examples")}
     console.emit({"report": str(out / "report.html"), "answers": report.answers(), **shown}, as_json, show)
+
+
+def _pairs(
+    folder: Path, path: Path, name: str, out: Path, finder: FaceFinder, workers: int | None, device: str, as_json: bool
+) -> None:
+    from pipelines.pairs import RESULT, benchmark_pairs
+    from tgfr_search.encoders.base import pick_device
+    from tgfr_search.encoders.registry import default_regions, fast_dtype, make_face_encoder
+
+    where = pick_device(device)
+    encoder = make_face_encoder(name, where, fast_dtype(where), flip=True, regions=default_regions(name))
+    with console.stages(quiet=as_json) as progress:
+        tree = benchmark_pairs(folder, encoder, out, path, finder=finder, workers=workers, progress=progress)
+
+    def show() -> None:
+        figures = {"accuracy": tree.get("accuracy"), "EER": tree["eer"]}
+        figures |= {f"TAR@FAR {far}": figure for far, figure in tree["tar_at_far"].items()}
+        rows = [
+            [
+                what,
+                "–" if figure["value"] is None else f"{100 * figure['value']:.2f}",
+                f"{100 * figure['error']:.2f}" if figure.get("error") is not None else "",
+                figure["reason"],
+            ]
+            for what, figure in figures.items()
+            if figure is not None
+        ]
+        console.table(tree["protocol"], ["per cent", "value", "standard error", ""], rows)
+        console.pairs({k: v for k, v in tree.items() if k not in ("accuracy", "eer", "tar_at_far", "notice")})
+        typer.echo(f"{out / RESULT}\n{tree['notice']}", err=True)
+
+    console.emit(tree, as_json, show)
 
 
 def degrade(

@@ -143,6 +143,7 @@ class AlignOptions:
     Attributes:
         epochs: Passes over the training images.
         batch: Subjects a batch; each gives two views, so 2·batch pairs.
+        accumulate: Batches a step, in each process.
         head_lr: Adam learning rate of the projections.
         text_lr: Adam learning rate of the text encoder; 0 freezes it.
         weight_decay: Of the text encoder.
@@ -153,6 +154,7 @@ class AlignOptions:
 
     epochs: int = 20
     batch: int = 64
+    accumulate: int = 1
     head_lr: float = 1e-3
     text_lr: float = 2e-5
     weight_decay: float = 0.01
@@ -168,6 +170,7 @@ class FuseOptions:
     Attributes:
         epochs: Passes over the training images.
         batch: Pairs a batch.
+        accumulate: Batches a step, in each process.
         optimiser: `sgd` (as printed) or `adam`.
         lr: Initial learning rate.
         milestones: Epochs after which the rate is divided by 10.
@@ -180,6 +183,7 @@ class FuseOptions:
 
     epochs: int = 36
     batch: int = 128
+    accumulate: int = 1
     optimiser: str = "sgd"
     lr: float = 0.1
     milestones: tuple[int, ...] = (6, 24)
@@ -200,7 +204,8 @@ class TrainOptions:
         device: `auto`, `cpu`, `cuda`.
         score: `blocks` weighs all blocks by probe quality (the shipped default); `fused` compares the fused block
             alone, as the paper does.
-        precision: `auto` (bf16 where the hardware gains), `float32` or `bfloat16`, of the text encoder's arithmetic.
+        precision: `auto` (bf16 where the hardware gains), `float32`, `bfloat16` or `float16` (gradients scaled): of the
+            text encoder's arithmetic, by far the largest part; the rest is float32.
         data: See `DataOptions`.
         model: See `ModelOptions`.
         loss: See `LossOptions`.

@@ -137,6 +137,7 @@ class Record:
         data: The encoded image itself; None where `path` names it.
         captions: What was said of this image, in the given order; empty where nothing was.
         metadata: Every further column, JSON values only.
+        split: Which part of the data set it belongs to; None where there are no parts.
     """
 
     name: str
@@ -145,6 +146,7 @@ class Record:
     data: bytes | None = None
     captions: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    split: str | None = None
 
     def __post_init__(self) -> None:
         ok = (self.path is None) != (self.data is None)

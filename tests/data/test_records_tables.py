@@ -35,8 +35,8 @@ def test_table_of_paths(tmp_path: Path, kind: str, column: str) -> None:
         pq.write_table(pa.Table.from_pylist(rows), path)
     records, problems, stream = read(path, split="test")
     assert records == [
-        Record("p/2.jpg", "b", str(tmp_path / "p/2.jpg"), None, ("x", "z"), {"place": "Ulm"}),
-        Record("p/1.jpg", "a", str(tmp_path / "p/1.jpg"), None, ("y",), {"place": "Bonn"}),
+        Record("p/2.jpg", "b", str(tmp_path / "p/2.jpg"), None, ("x", "z"), {"place": "Ulm"}, "test"),
+        Record("p/1.jpg", "a", str(tmp_path / "p/1.jpg"), None, ("y",), {"place": "Bonn"}, "test"),
     ]
     assert (reasons(problems), stream.estimate) == ([("p/3.jpg", Reason.MISSING_IMAGE)], 3)
     records, problems, _ = read(path, split="train")

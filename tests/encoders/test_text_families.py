@@ -1,135 +1,33 @@
 """One suite over every family of text encoder: a tiny one with random weights, saved as its publisher saves it."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import transformers
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import PreTrainedTokenizerFast
 
 from tgfr_search.encoders.base import TokenBatch
 from tgfr_search.encoders.bilstm import BiLSTMTextEncoder
 from tgfr_search.encoders.registry import make_text_encoder
 from tgfr_search.encoders.text import TransformerTextEncoder
+from tgfr_search.encoders.tiny import FAMILIES, POSITIONS, WORDS, save_text_model
 from tgfr_search.errors import InputError
+from tgfr_search.model.tgfr import TGFR
+from tgfr_search.options import ModelOptions
 
-WORDS = ["a", "man", "with", "hat", "she", "smiles"]
-SPECIAL = {
-    "bert": ["[PAD]", "[UNK]", "[CLS]", "[SEP]"],
-    "roberta": ["<s>", "<pad>", "</s>", "<unk>"],
-    "clip": ["<|startoftext|>", "<|endoftext|>"],
-}
-# first, last, padding, unknown
-ROLES = {"bert": (2, 3, 0, 1), "roberta": (0, 2, 1, 3), "clip": (0, 1, 1, 1)}
-POSITIONS = 40
-TEXT = {
-    "vocab_size": 12,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 48,
-    "max_position_embeddings": POSITIONS,
-    "hidden_dropout_prob": 0.0,
-    "attention_probs_dropout_prob": 0.0,
-}
-# Another width than the text's, so that a tower cannot be taken for the other.
-VISION = {
-    "hidden_size": 16,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 4,
-    "intermediate_size": 24,
-    "image_size": 32,
-    "patch_size": 16,
-}
-
-
-def bert() -> Any:
-    return transformers.BertModel(transformers.BertConfig(**TEXT))
-
-
-def roberta() -> Any:
-    return transformers.RobertaModel(transformers.RobertaConfig(**TEXT, pad_token_id=1))
-
-
-def clip() -> Any:
-    return transformers.CLIPModel(transformers.CLIPConfig(text_config=TEXT, vision_config=VISION))
-
-
-def align() -> Any:
-    vision = {"image_size": 32, "width_coefficient": 0.1, "depth_coefficient": 0.1, "hidden_dim": 64}
-    return transformers.AlignModel(transformers.AlignConfig(text_config=TEXT, vision_config=vision))
-
-
-def blip() -> Any:
-    text = {**TEXT, "encoder_hidden_size": 16}
-    return transformers.BlipModel(transformers.BlipConfig(text_config=text, vision_config=VISION))
-
-
-def blip_retrieval() -> Any:
-    text = {**TEXT, "encoder_hidden_size": 16}
-    return transformers.BlipForImageTextRetrieval(transformers.BlipConfig(text_config=text, vision_config=VISION))
-
-
-def flava() -> Any:
-    multimodal = {key: VISION[key] for key in VISION if key not in ("image_size", "patch_size")}
-    config = transformers.FlavaConfig(text_config=TEXT, image_config=VISION, multimodal_config=multimodal)
-    return transformers.FlavaModel(config)
-
-
-def groupvit() -> Any:
-    vision = {**VISION, "depths": [1, 1, 1], "num_group_tokens": [4, 2, 0], "num_output_groups": [4, 2, 0]}
-    return transformers.GroupViTModel(transformers.GroupViTConfig(text_config=TEXT, vision_config=vision))
-
-
-FAMILIES: dict[str, tuple[Callable[[], Any], str]] = {
-    "bert": (bert, "bert"),
-    "roberta": (roberta, "roberta"),
-    "align": (align, "bert"),
-    "clip": (clip, "clip"),
-    "blip": (blip, "bert"),
-    "blip-retrieval": (blip_retrieval, "bert"),
-    "flava": (flava, "bert"),
-    "groupvit": (groupvit, "clip"),
-}
 CAUSAL = {"clip", "groupvit"}
 TRANSFORMERS = sorted(FAMILIES)
 ALL = [*TRANSFORMERS, "bilstm"]
 
 
-def save_tokenizer(folder: Path, kind: str) -> None:
-    vocabulary = [*SPECIAL[kind], *WORDS]
-    first, last, padding, unknown = (vocabulary[i] for i in ROLES[kind])
-    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(vocabulary)}, unk_token=unknown))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        f"{first} $A {last}", special_tokens=[(word, vocabulary.index(word)) for word in (first, last)]
-    )
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token=padding,
-        unk_token=unknown,
-        cls_token=first,
-        sep_token=last,
-        bos_token=first,
-        eos_token=last,
-    ).save_pretrained(folder)
-
-
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A folder of each family, as `save_pretrained` of the whole model writes it."""
-    transformers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
     out = {}
-    for name, (build, kind) in FAMILIES.items():
-        torch.manual_seed(0)
+    for name in FAMILIES:
         out[name] = tmp_path_factory.mktemp(name)
-        build().save_pretrained(out[name])
-        save_tokenizer(out[name], kind)
+        save_text_model(out[name], name)
     torch.manual_seed(0)
     out["bilstm"] = tmp_path_factory.mktemp("bilstm")
     BiLSTMTextEncoder.for_captions([" ".join(WORDS)]).save(out["bilstm"])
@@ -291,3 +189,35 @@ def test_attention_that_training_asks_for(name: str, folders: dict[str, Path]) -
     encoder.model.set_attn_implementation("eager")
     where = tokens.words
     assert torch.allclose(encoder(tokens).words[where], before[where], atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_says_the_same(encoder: Any, dtype: torch.dtype) -> None:
+    """The same words in float16 and bfloat16 arithmetic (autocast, as training runs it), with gradients in float32."""
+    tokens = encoder.tokenize(["a man with hat", "she"])
+    full = encoder(tokens).words[tokens.words]
+    with torch.autocast("cpu", dtype):
+        words, mask = encoder(tokens)
+    half = words[mask]
+    assert half.isfinite().all()
+    assert not torch.equal(full, half.float())  # it did compute in another precision
+    assert torch.nn.functional.cosine_similarity(full, half.float(), dim=1).min() > 0.999
+    half.float().square().sum().backward()
+    gradients = [parameter.grad for parameter in encoder.parameters() if parameter.grad is not None]
+    assert len(gradients) >= 9
+    assert all(gradient.dtype == torch.float32 and gradient.isfinite().all() for gradient in gradients)
+
+
+def test_an_encoder_whose_weights_are_half_precision(encoder: Any) -> None:
+    """Weights themselves in float16: half the memory of a frozen encoder."""
+    tokens = encoder.tokenize(["a man with hat", "she"])
+    full = encoder(tokens).words[tokens.words]
+    half = encoder.half()(tokens).words[tokens.words]
+    assert half.dtype == torch.float16
+    assert torch.nn.functional.cosine_similarity(full, half.float(), dim=1).min() > 0.999
+
+
+def test_captions_that_were_cut_are_reported_by_the_model(encoder: Any) -> None:
+    """From the tokenizer through the model to what `embed` returns and `index` sums up."""
+    model = TGFR(encoder, ModelOptions(fused_dim=32), parts=(("face", 16),), region_channels=8).eval()
+    assert model.embed(None, [("a man " * 99, "a hat"), ("she " * 99,), ()]).truncated == 2

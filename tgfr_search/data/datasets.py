@@ -80,6 +80,8 @@ def training_batches(
     *,
     constant: bool = False,
     flip: bool = True,
+    share: tuple[int, int] = (0, 1),
+    multiple: int = 1,
 ) -> Iterator[TrainBatch]:
     """One epoch of pairs of views.
 
@@ -91,10 +93,14 @@ def training_batches(
         rng: Everything drawn comes from it.
         constant: Every caption is one fixed sentence (the image-only control).
         flip: Draw orientations as for a model that averages both.
+        share: (rank, size): of every `size` batches only number `rank`, for one of several processes. What a batch
+            holds does not depend on it.
+        multiple: Of how many batches the epoch consists; what is over at its end is left out.
     """
     shares = np.full(len(features.views), (1 - ORIGINAL_SHARE) / max(1, len(features.views) - 1))
     shares[0] = 1 - shares[1:].sum()
-    for pair in epoch_pairs(subjects, batch, rng):
+    own: list[TrainBatch] = []
+    for at, pair in enumerate(epoch_pairs(subjects, batch, rng)):
         rows = np.concatenate([pair.first, pair.second])
         view = rng.choice(len(features.views), size=len(rows), p=shares)
         # The second view of a subject's only image must differ from the first.
@@ -104,9 +110,9 @@ def training_batches(
         if flip:
             side = np.where(rng.random(len(rows)) < AVERAGED_SHARE, 2, side)
         lines = [captions[row][int(rng.integers(len(captions[row])))] for row in rows]
-        yield TrainBatch(
-            rows,
-            features.batch(rows, view, side),
-            [CONSTANT] * len(rows) if constant else lines,
-            torch.from_numpy(subjects[rows]),
-        )
+        if at % share[1] == share[0]:
+            said = [CONSTANT] * len(rows) if constant else lines
+            own.append(TrainBatch(rows, features.batch(rows, view, side), said, torch.from_numpy(subjects[rows])))
+        if (at + 1) % multiple == 0:
+            yield from own
+            own = []

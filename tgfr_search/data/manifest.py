@@ -27,6 +27,7 @@ from tgfr_search.data.rows import (
     group_by_image,
     metadata_of,
     path_key,
+    split_of,
     subject_of,
 )
 from tgfr_search.data.tables import (
@@ -90,7 +91,7 @@ def read_records(
         NothingUsableError: There is no image at all.
     """
     if source.is_dir():
-        captions = captions or _captions_in(source)
+        captions = captions or captions_in(source)
         layout = find_layout(source) if captions is None else None
         if layout is not None:
             return _published(source, layout.entries(source, on_problem), split, need_subject, on_problem)
@@ -163,12 +164,17 @@ def _published(
             if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises where the name is too long
                 on_problem(Problem(entry.path, Reason.MISSING_IMAGE, "listed, yet no such file"))
             elif _usable(entry.path, entry.subject, names, need_subject, on_problem):
-                yield Record(entry.path, entry.subject, str(path), None, entry.captions, entry.metadata)
+                yield Record(entry.path, entry.subject, str(path), None, entry.captions, entry.metadata, entry.split)
 
     return Records(stream(), len(entries))
 
 
-def _captions_in(folder: Path) -> Path | None:
+def captions_in(folder: Path) -> Path | None:
+    """The captions table of a folder of images; None where there is none.
+
+    Raises:
+        InputError: There are several.
+    """
     there = [path for suffix in TABLE_SUFFIXES if (path := folder / f"captions{suffix}").is_file()]
     if len(there) > 1:
         raise InputError(
@@ -201,7 +207,7 @@ def _listed(folder: Path, images: dict[str, ImageRows], need_subject: bool, on_p
         if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises where the name is too long
             on_problem(Problem(image.name, Reason.MISSING_IMAGE, f"no such file: {image.path}"))
         elif _usable(image.name, image.subject, names, need_subject, on_problem):
-            yield Record(image.name, image.subject, str(path), None, tuple(image.captions), image.metadata)
+            yield Record(image.name, image.subject, str(path), None, tuple(image.captions), image.metadata, image.split)
 
 
 def _image_parquet(
@@ -228,7 +234,7 @@ def _image_parquet(
                 if data is None:
                     on_problem(Problem(name, Reason.MISSING_IMAGE, "the column 'image' is empty"))
                 elif _usable(name, subject_of(row), names, need_subject, on_problem):
-                    said = tuple(captions_of(row)), metadata_of(row, "file", "split")
+                    said = tuple(captions_of(row)), metadata_of(row, "file", "split"), split_of(row)
                     yield Record(name, subject_of(row), None, data, *said)
 
     return Records(stream(), sum(wanted))

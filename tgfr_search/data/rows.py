@@ -49,6 +49,7 @@ class ImageRows:
         subject: Whose image; None where no row says.
         captions: The lines of all rows, in order.
         metadata: Further columns; where rows differ, the first value that is not null.
+        split: The first part of the data set that a row names.
     """
 
     path: str
@@ -56,6 +57,13 @@ class ImageRows:
     subject: str | None = None
     captions: list[str] = field(default_factory=list)
     metadata: Row = field(default_factory=dict)
+    split: str | None = None
+
+
+def split_of(row: Row) -> str | None:
+    """The part of the data set that a row names; None where it names none."""
+    value = row.get("split")
+    return None if value is None else str(value)
 
 
 def subject_of(row: Row) -> str | None:
@@ -127,6 +135,7 @@ def group_by_image(
             image = images.setdefault(key, ImageRows(path, str(row.get("file") or path)))
             image.subject = image.subject or subject
             image.captions += captions_of(row)
+            image.split = image.split or split_of(row)
             for name, value in metadata_of(row, column, *used).items():
                 if image.metadata.get(name) is None:
                     image.metadata[name] = value

@@ -188,10 +188,11 @@ def add_face_encoder(
     return card
 
 
-def write_card(card: Card) -> None:
-    """Writes a card into `models_dir()`; with it the encoder is there."""
-    path = models_dir() / f"{card.name}.json"
+def write_card(card: Card, folder: Path | None = None) -> Path:
+    """Writes a card into `models_dir()`, or another folder; with it the encoder is there. Returns its path."""
+    path = (folder or models_dir()) / f"{card.name}.json"
     path.write_text(json.dumps(dataclasses.asdict(card), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
 
 
 def load_face_encoder(card_path: Path, device: torch.device, dtype: torch.dtype, *, flip: bool) -> FaceEncoder:

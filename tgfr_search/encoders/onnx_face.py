@@ -144,6 +144,6 @@ class OnnxFaceEncoder:
     def _run(self, x: Tensor) -> Tensor:
         # SFace's file has a batch of one written into it.
         step = self._input.shape[0] if isinstance(self._input.shape[0], int) else max(1, len(x))
-        parts = [self.session.run(None, {self._input.name: part.numpy()})[0] for part in x.split(step)]
+        parts = [self.session.run(None, {self._input.name: part.numpy()})[0] for part in x.split(step) if len(part)]
         rows = np.concatenate(parts) if parts else np.empty((0, self.recipe.dim), np.float32)
         return torch.from_numpy(np.ascontiguousarray(rows, np.float32))

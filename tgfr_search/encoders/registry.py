@@ -9,10 +9,12 @@ import torch
 from torch import nn
 
 from tgfr_search.encoders.adapted import AdaptedFaceEncoder, is_adapted
-from tgfr_search.encoders.added import added, find_card, load_face_encoder
+from tgfr_search.encoders.added import added, find_card, load_face_encoder, read_card
 from tgfr_search.encoders.base import FaceEncoder
 from tgfr_search.encoders.bilstm import BiLSTMTextEncoder, is_bilstm
 from tgfr_search.encoders.dlib_resnet import REGION_MAPS, DlibFaceEncoder
+from tgfr_search.encoders.iresnet import REGIONS
+from tgfr_search.encoders.onnx_face import RECIPES
 from tgfr_search.encoders.text import TransformerTextEncoder, find_text_model
 from tgfr_search.errors import InputError
 
@@ -69,6 +71,15 @@ def make_face_encoder(name: str, device: torch.device, dtype: torch.dtype, *, fl
     if regions != its:
         raise InputError(f"regions {regions!r}", expected=f"of {encoder.spec.name}: {its}")
     return encoder
+
+
+def default_regions(name: str) -> str:
+    """The regional map of a face encoder, the first where it has several."""
+    card = None if name == DLIB else find_card(name)
+    arch = read_card(card).arch if card else ""
+    if arch in RECIPES:
+        return f"{RECIPES[arch].dim}x1x1"
+    return "x".join(map(str, REGIONS)) if card else next(iter(REGION_MAPS))
 
 
 def make_text_encoder(name: str, captions: Iterable[str] | None = None) -> nn.Module:

