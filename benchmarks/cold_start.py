@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import shutil
 import statistics
@@ -69,6 +70,7 @@ def main() -> None:
     parser.add_argument("--rows-a-commit", type=int, default=2048)
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
+    load = os.getloadavg()[0]
     help_command = [sys.executable, "-m", "tgfr_search", "--help"]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "index"
@@ -83,7 +85,7 @@ def main() -> None:
     values = {
         "rows": arguments.rows,
         "dim": contract().dim,
-        "threads": "all",
+        "load_average_before": round(load, 1),
         "seconds": {name: median(own) for name, own in laps.items()},
     }
     print(write_result("cold_start", values))
