@@ -5,6 +5,7 @@ A generation never changes: later commits add files beside its own, so whoever h
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ import pyarrow.compute as pc
 
 from indexer import segments
 from indexer.errors import DamagedIndexError, UnknownRowError
-from indexer.manifest import DELETED, QUARANTINE, RESTORE, ROWS, UPDATED, FileEntry, Manifest
+from indexer.manifest import DELETED, QUARANTINE, RESTORE, ROWS, UPDATED, FileEntry, Manifest, canonical
 from indexer.rows import FloatArray, IdArray, QuarantineRecord, Row
 
 
@@ -58,6 +59,13 @@ class Generation:
                 expected="every file that manifest.json lists, whole",
                 do=RESTORE,
             )
+
+    @property
+    def rows_key(self) -> str:
+        """Digest of what determines `ids` and `vectors`: unchanged by updates, quarantine and purge proofs."""
+        files = [[entry.name, entry.sha256] for entry in self.manifest.files if entry.kind in (ROWS, DELETED)]
+        told = {"files": files, "contract": self.manifest.contract.as_dict(), "index_id": self.manifest.index_id}
+        return hashlib.sha256(canonical(told)).hexdigest()
 
     @cached_property
     def deleted(self) -> IdArray:

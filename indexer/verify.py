@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer import io, lock, segments
+from indexer.backends.cache import CACHE_DIRECTORY
 from indexer.errors import DamagedIndexError, FormatVersionError, IndexerError, NotAnIndexError
 from indexer.generation import Generation
 from indexer.manifest import DELETED, MANIFEST_NAME, ROWS, UPDATED, FileEntry, Manifest, is_leftover, read_manifest
@@ -131,6 +132,10 @@ class _Check:
                 continue
             if path.name == lock.LOCK_NAME and path.is_file():
                 self._lock(path, is_written)
+            elif path.name == CACHE_DIRECTORY and path.is_dir():
+                self.notes.append(
+                    f"{path.name}: search structures, checked whenever they are read; no part of the index"
+                )
             elif is_leftover(path, committed):
                 owner = (
                     "of the writer at work" if is_written else "of a writer that was killed; the next one removes it"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any
 
+from indexer.backends.base import Source
 from indexer.errors import MissingFaissError
 from indexer.rows import FloatArray, IdArray
 
@@ -24,13 +25,15 @@ class FaissFlatBackend:
     """
 
     name = "flat"
+    slack: float | None = 0.0
+    overfetch = 1
 
     def __init__(self) -> None:
         self._faiss = import_faiss()
 
-    def build(self, vectors: FloatArray, ids: IdArray) -> None:
+    def build(self, source: Source) -> None:
         """See `Backend.build`."""
-        self._vectors, self._ids = vectors, ids
+        self._vectors, self._ids = source.vectors, source.ids
 
     def search(self, queries: FloatArray, k: int) -> tuple[IdArray, FloatArray]:
         """See `Backend.search`."""

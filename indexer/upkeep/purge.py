@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from indexer import io, segments
+from indexer.backends.cache import cache_files
 from indexer.contract import Contract
 from indexer.errors import DamagedIndexError
 from indexer.manifest import PURGE, ROWS, FileEntry, canonical, data_name, utc_now
@@ -75,7 +76,8 @@ def purge(store: Store) -> PurgeReport:
             writer.rewrite(writer.committed.next([entry], writer.committed.next_row_id))
             proofs[entry.name] = proof
         here = [entry for entry in doomed if (store.path / entry.name).exists()]
-        io.remove_files([store.path / entry.name for entry in here])
+        # Search structures hold codes of the vectors; whoever needs one makes it again from what is left.
+        io.remove_files([*(store.path / entry.name for entry in here), *cache_files(store.path)])
         if doomed:
             writer.rewrite(writer.committed.without_retired(doomed))
         ours = {name: proof for name, proof in proofs.items() if _names(proof) & {entry.name for entry in doomed}}

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from index_helpers import CONTRACT, make_batch, plain_scores, plain_search, plain_subjects, random_blocks, unit
 
-from indexer import BadVectorError, IndexerError, Store
+from indexer import BadVectorError, Block, Contract, IndexerError, Store
 from indexer.backends import BACKENDS, make_backend
+from indexer.backends.base import Source
 
 
 @pytest.fixture(params=sorted(BACKENDS))
@@ -182,7 +183,7 @@ def test_what_a_backend_promises(backend: str) -> None:
     rng = np.random.default_rng(11)
     vectors, ids = unit(rng.standard_normal((3000, 64))), np.arange(3000) * 5 + 2
     search = make_backend(backend)
-    search.build(vectors, ids)
+    search.build(Source(vectors, ids, Contract((Block("face", 64),), {})))
     for count in (1, 3, 200):
         for k in (1, 150, 3000):
             queries = rng.standard_normal((count, 64)).astype(np.float32)
