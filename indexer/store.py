@@ -75,7 +75,7 @@ class Store:
         Args:
             path: The index directory.
             contract: What the caller's queries are made with; None to open without asking.
-            backend: What to search with, a name of `indexer.backends.BACKENDS` or what makes another package's; it is not
+            backend: What to search with, a name of `indexer.backends.BACKENDS` or what makes another package's; not
                 touched before it is needed.
 
         Raises:

@@ -133,9 +133,7 @@ class _Check:
             if path.name == lock.LOCK_NAME and path.is_file():
                 self._lock(path, is_written)
             elif path.name == CACHE_DIRECTORY and path.is_dir():
-                self.notes.append(
-                    f"{path.name}: search structures, checked whenever they are read; no part of the index"
-                )
+                self.notes.append(f"{path.name}: search structures, no part of the index, checked when they are read")
             elif is_leftover(path, committed):
                 owner = (
                     "of the writer at work" if is_written else "of a writer that was killed; the next one removes it"
