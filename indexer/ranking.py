@@ -20,6 +20,7 @@ Ranking = tuple[npt.NDArray[np.int64], FloatArray]
 """Positions of rows (in the order of ids) and their scores, best first."""
 
 _MORE_ROWS = 16  # fetched beyond k, so that near-ties at rank k rarely need a second search
+_LEAST_WANTED = 10  # rows that an approximate backend proposes for, as its recall was measured
 _ROWS_AT_ONCE = 4096
 _SCORES_AT_ONCE = 1 << 22
 
@@ -125,7 +126,7 @@ class Ranker:
     def _likely_rows(self, queries: FloatArray, k: int) -> list[Ranking]:
         """The k best of what the backend proposes; of all rows, where it would have to propose half of them."""
         count = len(self._ids)
-        fetch = k * self._backend.overfetch
+        fetch = max(k, _LEAST_WANTED) * self._backend.overfetch
         if 2 * fetch >= count or not len(queries):
             return [self._best(query, np.arange(count), k) for query in queries]
         ids, _ = self._backend.search(queries, fetch)

@@ -42,8 +42,8 @@ class Backend(Protocol):
         name: What it is chosen by.
         slack: The most by which a score it proposes, for a query of norm 1, differs from the row's own beyond float32
             arithmetic: 0 for a plain scan, a little for rounded vectors. The ranks are then proven exact. None where
-            there is no such bound: `overfetch` times as many rows are proposed as are wanted, and those are ranked.
-            Read after `build`.
+            there is no such bound: `overfetch` times as many rows are proposed as are wanted (as ten, where fewer
+            are), and those are ranked. Read after `build`.
         overfetch: Rows proposed for each one wanted where `slack` is None; 1 elsewhere. Read after `build`.
     """
 
