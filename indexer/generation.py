@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from indexer import segments
+from indexer.backends.cache import described
 from indexer.errors import DamagedIndexError, UnknownRowError
 from indexer.manifest import DELETED, QUARANTINE, RESTORE, ROWS, UPDATED, FileEntry, Manifest, canonical
 from indexer.rows import FloatArray, IdArray, QuarantineRecord, Row
@@ -148,6 +149,7 @@ class Generation:
             "bytes": sum(sizes) + len(committed.to_bytes()) + retired,
             "bytes_retired": retired,
             "blocks": {block.name: block.dim for block in committed.contract.blocks},
+            "search_structures": described(self.directory, self.rows_key),
             "metric": committed.contract.metric,
             "fields": dict(committed.contract.fields),
         }

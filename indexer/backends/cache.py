@@ -90,6 +90,20 @@ class Cache:
         return self.directory / f"{name}.bin", self.directory / f"{name}.json"
 
 
+def described(index: Path, rows_key: str) -> list[dict[str, Any]]:
+    """What is said of each structure kept at `index` over these rows: backend, recall, bytes, seconds to build."""
+    told = []
+    for path in cache_files(index):
+        if path.suffix == ".json":
+            try:
+                record = json.loads(io.read_file(path))
+                if record["head"]["rows_key"] == rows_key:
+                    told.append({"backend": record["head"]["backend"], **record["notes"]})
+            except (IndexerError, ValueError, KeyError, TypeError):
+                continue  # whoever needs it makes it again
+    return told
+
+
 def cache_files(index: Path) -> list[Path]:
     """Every file in the cache directory of the index at `index`."""
     directory = index / CACHE_DIRECTORY
