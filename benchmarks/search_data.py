@@ -129,13 +129,14 @@ def _encode(path: Path, model: FaceTextModel) -> dict[str, npt.NDArray[np.float3
             continue
         chips.append(face.pixels)
         keys.append(face.source_sha256)
-        lines.append(tuple(row["captions"] or ())[1:])  # the first line may contradict the photo
+        lines.append(tuple(row["captions"] or ()))
         owners.append(row["identity"])
     out: dict[str, npt.NDArray[np.float32]] = {}
     out["gallery"], _ = _embed(model, chips, lines)
     for view, level in VIEWS.items():
         seen = [degrade(chip, level, key=key, seed=0) if level else chip for chip, key in zip(chips, keys, strict=True)]
-        said: list[tuple[str, ...]] = [(rng.choice(own),) if own else () for own in lines]
+        # The first line may contradict the photo: no witness says it.
+        said: list[tuple[str, ...]] = [(rng.sample(own[1:], 1)[0],) if len(own) > 1 else () for own in lines]
         out[view], out[f"{view}_quality"] = _embed(model, seen, said)
     return {**out, "owners": np.array(owners, np.float32)}
 

@@ -37,20 +37,22 @@ TOP, BATCH = 10, 64
 SINGLE, BATCHES = 60, 5
 
 
-def median_ms(work: Search, queries: list[FloatArray]) -> float:
+def median_ms(work: Search, clock: Callable[[], float], queries: list[FloatArray]) -> float:
     """Median milliseconds of one call, after one that does not count."""
     work(queries[0])
     times = []
     for query in queries:
-        start = time.perf_counter()
+        start = clock()
         work(query)
-        times.append(time.perf_counter() - start)
+        times.append(clock() - start)
     return 1000 * statistics.median(times)
 
 
-def in_turn(ours: Search, raw: Search, queries: list[FloatArray]) -> Any:
+def in_turn(ours: Search, raw: Search, queries: list[FloatArray], threads: int) -> dict[str, float]:
     """Median milliseconds of both, measured by turns so that a busy machine slows both alike."""
-    laps = [(median_ms(ours, [query]), median_ms(raw, [query])) for query in queries]
+    # The time of the one thread itself does not count what others did on the machine meanwhile.
+    clock = time.thread_time if threads == 1 else time.perf_counter
+    laps = [(median_ms(ours, clock, [query]), median_ms(raw, clock, [query])) for query in queries]
     mine, theirs = (statistics.median(side) for side in zip(*laps, strict=True))
     ratio = statistics.median(other / own for own, other in laps)
     return {"ours_ms": round(mine, 3), "raw_ms": round(theirs, 3), "speed_over_raw": round(ratio, 3)}
@@ -79,7 +81,9 @@ def raw_search(backend: Backend, source: Source, k: int) -> Search:
     return refined
 
 
-def measure(name: str, source: Source, faces: Faces, owners: npt.NDArray[np.int64], exact: Any) -> dict[str, Any]:
+def measure(
+    name: str, source: Source, faces: Faces, owners: npt.NDArray[np.int64], exact: Any, threads: int
+) -> dict[str, Any]:
     """One backend over one gallery."""
     backend = make_backend(name)
     start = time.perf_counter()
@@ -106,8 +110,8 @@ def measure(name: str, source: Source, faces: Faces, owners: npt.NDArray[np.int6
     raw = raw_search(backend, source, TOP)
     single = [queries[i : i + 1] for i in range(min(SINGLE, len(queries)))]
     batches = [queries[i * BATCH : (i + 1) * BATCH] for i in range(BATCHES) if (i + 1) * BATCH <= len(queries)]
-    out["single"] = in_turn(lambda q: ranker.rows(q, TOP), raw, single)
-    out["batch_of_64"] = in_turn(lambda q: ranker.rows(q, TOP), raw, batches)
+    out["single"] = in_turn(lambda q: ranker.rows(q, TOP), raw, single, threads)
+    out["batch_of_64"] = in_turn(lambda q: ranker.rows(q, TOP), raw, batches, threads)
     return out
 
 
@@ -151,7 +155,7 @@ def main() -> None:
             exact = {key: [rows for rows, _ in flat.rows(queries, TOP)] for key, (queries, _) in faces.probes.items()}
             own: dict[str, Any] = {}
             for name in arguments.backends:
-                own[name] = measure(name, source, faces, owners, exact)
+                own[name] = measure(name, source, faces, owners, exact, arguments.threads)
                 print(count, name, own[name], flush=True)
                 results[str(count)] = {"backends": own, "structures": described(Path(folder), str(count))}
                 told = {"model_id": model_id, "dim": contract.dim, "threads": arguments.threads, "rows": results}

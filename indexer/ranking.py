@@ -22,6 +22,7 @@ Ranking = tuple[npt.NDArray[np.int64], FloatArray]
 _MORE_ROWS = 16  # fetched beyond k, so that near-ties at rank k rarely need a second search
 _LEAST_WANTED = 10  # rows that an approximate backend proposes for, as its recall was measured
 _ROWS_AT_ONCE = 4096
+_PAIRS_AT_ONCE = 512  # rows and queries side by side, in float64: what the second-level cache holds
 _SCORES_AT_ONCE = 1 << 22
 
 
@@ -64,17 +65,17 @@ class Ranker:
         error = self._errors(queries)
         open_queries, fetch = np.arange(len(queries)), k + _MORE_ROWS
         while len(open_queries) and fetch < count // 2:
-            ids, proposed = self._backend.search(queries[open_queries], fetch)
-            positions = np.sort(np.searchsorted(self._ids, ids), axis=1)
-            unsure = []
-            for number, places, lowest in zip(open_queries, positions, proposed[:, -1], strict=True):
-                answers[number] = self._best(queries[number], places, k)
-                # Rows that were not proposed score `lowest + error` at most.
-                if lowest + error[number] >= answers[number][1][-1]:
-                    unsure.append(number)
-            open_queries, fetch = np.array(unsure, np.int64), fetch * 4
+            asked, off = queries[open_queries], error[open_queries]
+            ids, proposed = self._backend.search(asked, fetch)
+            best = self._best_of(asked, np.searchsorted(self._ids, ids), proposed, k, off)
+            # Rows that were not proposed score `lowest + error` at most.
+            lowest = proposed[:, -1].tolist()
+            unsure = [i for i, (_, scores) in enumerate(best) if lowest[i] + off[i] >= scores[-1]]
+            for at, ranking in enumerate(best):
+                answers[open_queries[at]] = ranking
+            open_queries, fetch = open_queries[unsure], fetch * 4
         for number in open_queries:
-            answers[number] = self._best(queries[number], np.arange(count), k)
+            answers[number] = self._best_of_all(queries[number], k, error[number])
         return answers
 
     def subjects_by_best_row(self, queries: FloatArray, k: int, subjects: npt.NDArray[np.int64]) -> list[Ranking]:
@@ -125,17 +126,23 @@ class Ranker:
 
     def _likely_rows(self, queries: FloatArray, k: int) -> list[Ranking]:
         """The k best of what the backend proposes; of all rows, where it would have to propose half of them."""
-        count = len(self._ids)
+        error = self._errors(queries)
         fetch = max(k, _LEAST_WANTED) * self._backend.overfetch
-        if 2 * fetch >= count or not len(queries):
-            return [self._best(query, np.arange(count), k) for query in queries]
+        if 2 * fetch >= len(self._ids) or not len(queries):
+            return [self._best_of_all(query, k, off) for query, off in zip(queries, error, strict=True)]
+        answers: list[Ranking] = []
         ids, _ = self._backend.search(queries, fetch)
-        answers = []
-        for query, proposed in zip(queries, ids, strict=True):
-            positions = np.searchsorted(self._ids, np.sort(proposed[proposed >= 0]))
-            if len(positions) < k:  # a graph or a partition that ran dry: a short answer would pass for a small index
-                positions = np.arange(count)
-            answers.append(self._best(query, positions, k))
+        slab = max(1, _PAIRS_AT_ONCE // fetch)
+        for start in range(0, len(queries), slab):
+            asked, off = queries[start : start + slab], error[start : start + slab]
+            found = ids[start : start + slab]
+            positions = np.searchsorted(self._ids, np.maximum(found, self._ids[0]))
+            rough = np.matmul(self._vectors[positions], asked[:, :, None])[:, :, 0]
+            rough[found < 0] = -np.inf
+            # A graph or a partition may run dry: a short answer would pass for a small index.
+            short = np.count_nonzero(found >= 0, axis=1) < k
+            best = self._best_of(asked, positions, rough, k, off)
+            answers += [self._best_of_all(asked[i], k, off[i]) if short[i] else best[i] for i in range(len(asked))]
         return answers
 
     def _best_means(self, query: FloatArray, subjects: list[npt.NDArray[np.int64]], k: int) -> Ranking:
@@ -146,7 +153,34 @@ class Ranker:
             means.append(scores.mean())
         return _sorted(np.array(best), np.array(means).astype(np.float32), k)
 
-    def _best(self, query: FloatArray, positions: npt.NDArray[np.int64], k: int) -> Ranking:
+    def _best_of(
+        self,
+        queries: FloatArray,
+        positions: npt.NDArray[np.int64],
+        rough: FloatArray,
+        k: int,
+        error: npt.NDArray[np.float64],
+    ) -> list[Ranking]:
+        """The k best of the rows at `positions` [Q, F] with scores known within `error` [Q]; F ≥ k.
+
+        Only rows near the k-th best are scored in float64, those of all queries together.
+        """
+        lowest = np.partition(rough, rough.shape[1] - k, axis=1)[:, rough.shape[1] - k]
+        asked, places = np.nonzero(rough >= (lowest - 2.0 * error)[:, None])
+        rows = positions[asked, places]
+        scores = np.empty(len(rows), np.float32)
+        for start in range(0, len(rows), _PAIRS_AT_ONCE):
+            part = slice(start, start + _PAIRS_AT_ONCE)
+            scores[part] = np.multiply(self._vectors[rows[part]], queries[asked[part]], dtype=np.float64).sum(axis=1)
+        order = np.lexsort((rows, -scores, asked))
+        firsts = np.searchsorted(asked, np.arange(len(queries))).tolist()
+        rows, scores = rows[order], scores[order]
+        return [(rows[first : first + k], scores[first : first + k]) for first in firsts]
+
+    def _best_of_all(self, query: FloatArray, k: int, error: float) -> Ranking:
+        rough = self._vectors @ query
+        lowest = float(np.partition(rough, len(rough) - k)[len(rough) - k])
+        positions = np.flatnonzero(rough >= lowest - 2.0 * error)
         return _sorted(positions, self._scores(query, positions).astype(np.float32), k)
 
     def _scores(self, query: FloatArray, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
