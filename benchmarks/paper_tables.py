@@ -16,9 +16,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.results import RESULTS, write_result
+from benchmarks.carried import carried
+from benchmarks.results import RESULTS, read_result, write_result
 from pipelines.bench_data import BenchOptions
-from pipelines.evaluate import run_benchmark
+from pipelines.evaluate import DEGRADED, run_benchmark
 from pipelines.systems import load_systems, shipped_systems
 from tgfr_search.console import stages
 from tgfr_search.data.regimes import REGIMES
@@ -88,6 +89,7 @@ def markdown(report: Report, title: str, note: str, missing: Sequence[str]) -> s
     if missing:
         lines += [f"Not measured here, for want of a trained checkpoint: {', '.join(missing)}.", ""]
     lines += ["## Systems", "", *_table(report, report.headline)]
+    lines += ["", "## Mean of the degraded levels", "", *_table(report, report.headline, [DEGRADED])]
     by_regime = [(name, captions) for name, captions in report.measured if name == report.main[0]]
     if len(by_regime) > 1:
         lines += ["", f"## `{report.main[0]}` by what the witness says", "", *_table(report, by_regime)]
@@ -97,10 +99,10 @@ def markdown(report: Report, title: str, note: str, missing: Sequence[str]) -> s
     return "\n".join(lines) + "\n"
 
 
-def _table(report: Report, series: Sequence[Series]) -> Iterator[str]:
+def _table(report: Report, series: Sequence[Series], levels: Sequence[str] = ()) -> Iterator[str]:
     yield f"| level | system | captions | {' | '.join(metric.label for metric in COLUMNS)} |"
     yield "|---" * (3 + len(COLUMNS)) + "|"
-    for level in report.levels:
+    for level in levels or report.levels:
         for one in series:
             yield f"| {level} | {' | '.join(one)} | {' | '.join(_cell(report, one, level, m) for m in COLUMNS)} |"
 
@@ -116,7 +118,7 @@ def _cell(report: Report, series: Series, level: str, metric: Metric) -> str:
 def _differences(report: Report, series: Sequence[Series], baseline: str) -> Iterator[str]:
     yield f"| level | captions | {' | '.join(metric.label for metric in COLUMNS)} |"
     yield "|---" * (2 + len(COLUMNS)) + "|"
-    for level in report.levels:
+    for level in (*report.levels, DEGRADED):
         for one in series:
             cells = []
             for metric in COLUMNS:
@@ -126,6 +128,10 @@ def _differences(report: Report, series: Sequence[Series], baseline: str) -> Ite
                 else:
                     cells.append(f"{points(found['value'])} ({points(found['low'])} to {points(found['high'])})")
             yield f"| {level} | {one[1]} | {' | '.join(cells)} |"
+
+
+def _when(name: str, known: dict[str, Any]) -> str:
+    return f"`{name}` ({known['model_id']}) was measured earlier, {known['measured']['created'][:10]}."
 
 
 def kept(tree: dict[str, Any]) -> dict[str, Any]:
@@ -161,9 +167,18 @@ def main() -> None:
         systems = load_systems(names)
         with stages() as progress:
             tree = run_benchmark(options, systems, arguments.runs / f"bench-{name}", arguments.cache, progress=progress)
-        print(write_result(name, {"not_trained": missing, **kept(tree)}))
+        result = kept(tree)
+        older = carried(read_result(name), result, missing)
+        missing = [one for one in missing if one not in older.systems]
+        result["results"] += older.results
+        result["systems"] |= older.systems
+        print(write_result(name, {"not_trained": missing, **result}))
+        rows = {(r["system"], r["captions"]): r["level"] for r in older.results}
+        shown = [{"system": system, "captions": captions, "level": level} for (system, captions), level in rows.items()]
+        tree = {**tree, "results": result["results"], "curves": [*tree["curves"], *shown]}
         title = f"{name}: {Path(table.data).stem}, {arguments.split}"
-        page = markdown(Report(tree), title, table.note, missing)
+        notes = [table.note, *(_when(one, known) for one, known in older.systems.items())]
+        page = markdown(Report(tree), title, " ".join(filter(None, notes)), missing)
         (RESULTS / f"{name}.md").write_text(page, encoding="utf-8")
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import gc
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +24,6 @@ from benchmarks.results import RESULTS, write_result
 from benchmarks.search_data import Faces, distractors, encode
 from indexer.backends import make_backend
 from indexer.backends.base import Backend, Source
-from indexer.backends.cache import Cache, described
 from indexer.backends.faiss_build import import_faiss, matrix_products
 from indexer.errors import LowRecallError
 from indexer.ranking import Ranker
@@ -148,18 +146,16 @@ def main() -> None:
         del extra
         gc.collect()
         owners = np.concatenate([faces.owners, -1 - np.arange(count - len(faces.gallery))])
-        with tempfile.TemporaryDirectory() as folder:
-            cache = Cache(Path(folder) / "caches", str(count))
-            source = Source(vectors, np.arange(count), contract, cache=cache)
-            flat = Ranker(make_backend("flat"), source, float(np.sqrt(len(contract.blocks)) * 1.0001))
-            exact = {key: [rows for rows, _ in flat.rows(queries, TOP)] for key, (queries, _) in faces.probes.items()}
-            own: dict[str, Any] = {}
-            for name in arguments.backends:
-                own[name] = measure(name, source, faces, owners, exact, arguments.threads)
-                print(count, name, own[name], flush=True)
-                results[str(count)] = {"backends": own, "structures": described(Path(folder), str(count))}
-                told = {"model_id": model_id, "dim": contract.dim, "threads": arguments.threads, "rows": results}
-                write_result("search_speed", {**told, "probes": arguments.probes, "top": TOP}, arguments.out)
+        source = Source(vectors, np.arange(count), contract)
+        flat = Ranker(make_backend("flat"), source, float(np.sqrt(len(contract.blocks)) * 1.0001))
+        exact = {key: [rows for rows, _ in flat.rows(queries, TOP)] for key, (queries, _) in faces.probes.items()}
+        own: dict[str, Any] = {}
+        for name in arguments.backends:
+            own[name] = measure(name, source, faces, owners, exact, arguments.threads)
+            print(count, name, own[name], flush=True)
+            results[str(count)] = own
+            told = {"model_id": model_id, "dim": contract.dim, "threads": arguments.threads, "rows": results}
+            write_result("search_speed", {**told, "probes": arguments.probes, "top": TOP}, arguments.out)
 
 
 if __name__ == "__main__":

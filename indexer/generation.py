@@ -5,10 +5,10 @@ A generation never changes: later commits add files beside its own, so whoever h
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from indexer import segments
+from indexer import caches, segments
 from indexer.backends.cache import described
 from indexer.errors import DamagedIndexError, UnknownRowError
-from indexer.manifest import DELETED, QUARANTINE, RESTORE, ROWS, UPDATED, FileEntry, Manifest, canonical
+from indexer.manifest import DELETED, QUARANTINE, RESTORE, ROWS, UPDATED, FileEntry, Manifest
 from indexer.rows import FloatArray, IdArray, QuarantineRecord, Row
+
+MAPPED_FROM = 64 << 20
+"""Bytes of vectors from which on a mapped copy is kept; fewer are read from the segments in no time."""
+VECTORS_CACHE = "vectors.f32"
 
 
 class Generation:
@@ -61,13 +65,6 @@ class Generation:
                 do=RESTORE,
             )
 
-    @property
-    def rows_key(self) -> str:
-        """Digest of what determines `ids` and `vectors`: unchanged by updates, quarantine and purge proofs."""
-        files = [[entry.name, entry.sha256] for entry in self.manifest.files if entry.kind in (ROWS, DELETED)]
-        told = {"files": files, "contract": self.manifest.contract.as_dict(), "index_id": self.manifest.index_id}
-        return hashlib.sha256(canonical(told)).hexdigest()
-
     @cached_property
     def deleted(self) -> IdArray:
         """Ids of deleted rows: int64, ascending."""
@@ -84,16 +81,38 @@ class Generation:
 
     @cached_property
     def vectors(self) -> FloatArray:
-        """The concatenated blocks of the rows that are there, in the order of `ids`: float32 [N, D_total]."""
-        vectors = np.empty((len(self), self.manifest.contract.dim), np.float32)
-        read = kept = 0
+        """The concatenated blocks of the rows that are there, in the order of `ids`: float32 [N, D_total].
+
+        Of a large index a copy as one file is kept among its caches and mapped: it opens faster than the segments are
+        read, and the system shares and reclaims its memory. Where none can be kept they are read into memory.
+        """
+        dim = self.manifest.contract.dim
+        if 4 * dim * len(self) >= MAPPED_FROM:
+            path = caches.find(self.directory, self.manifest, VECTORS_CACHE) or caches.keep(
+                self.directory, self.manifest, VECTORS_CACHE, self.read_vectors()
+            )
+            if path is not None:
+                with suppress(OSError):  # a purge may have removed it since
+                    return caches.map_vectors(path, dim)
+        vectors = np.empty((len(self), dim), np.float32)
+        kept = 0
+        for part in self.read_vectors():
+            vectors[kept : kept + len(part)] = part
+            kept += len(part)
+        return vectors
+
+    def read_vectors(self) -> Iterator[FloatArray]:
+        """The vectors of the rows that are there, in the order of `ids`, some at a time: float32 [n, D_total].
+
+        Raises:
+            DamagedIndexError: A segment cannot be read.
+        """
+        read = 0
         for entry in self.manifest.of_kind(ROWS):
             for part in segments.read_vectors(self.directory, entry, self.manifest.contract):
                 alive = self._alive[read : read + len(part)]
-                count = int(np.count_nonzero(alive))
-                vectors[kept : kept + count] = part if count == len(part) else part[alive]
-                read, kept = read + len(part), kept + count
-        return vectors
+                read += len(part)
+                yield part if alive.all() else part[alive]
 
     @cached_property
     def subjects(self) -> tuple[npt.NDArray[np.int64], list[str]]:
@@ -148,8 +167,9 @@ class Generation:
             "segments": sum(1 for _ in committed.of_kind(ROWS)),
             "bytes": sum(sizes) + len(committed.to_bytes()) + retired,
             "bytes_retired": retired,
+            "bytes_cached": caches.size(self.directory),
             "blocks": {block.name: block.dim for block in committed.contract.blocks},
-            "search_structures": described(self.directory, self.rows_key),
+            "search_structures": described(self.directory, self.manifest),
             "metric": committed.contract.metric,
             "fields": dict(committed.contract.fields),
         }
@@ -212,6 +232,20 @@ class Generation:
                 table = segments.read_at(self.directory, entry, self._schema, columns, here)
                 found.update((values["row_id"], self._row(entry, values)) for values in table.to_pylist())
         return [found[row_id] for row_id in wanted.tolist()]
+
+    def living_rows(self, run: Sequence[FileEntry]) -> pa.Table:
+        """The rows of some neighbouring segments that are not deleted, up to date, as one table in one chunk a column.
+
+        Raises:
+            DamagedIndexError: A segment cannot be read.
+        """
+        contract = self.manifest.contract
+        table = pa.concat_tables([segments.read_table(self.directory, entry, contract) for entry in run])
+        alive = ~np.isin(segments.to_numpy(table["row_id"]), self.deleted)
+        if not alive.all():
+            table = segments.take(table, np.flatnonzero(alive))
+        ids = segments.to_numpy(table["row_id"])
+        return pa.table([self.amended(name, table[name], ids) for name in table.column_names], schema=table.schema)
 
     @cached_property
     def _written(self) -> IdArray:

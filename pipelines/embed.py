@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
-from pipelines.find import find_faces
+from pipelines.find import Found, find_faces, worker_count
 from tgfr_search.errors import FaceError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel
@@ -51,6 +53,38 @@ def embed_records(
     Yields:
         Batches of at most `BATCH` records, in order; the last may have no face at all (`templates` None).
     """
+    with net_threads(workers):
+        yield from embed_found(find_faces(records, finder, workers), model)
+
+
+@contextmanager
+def net_threads(workers: int | None) -> Iterator[None]:
+    """One thread for the net beside few processes that find faces, a third as many beside many.
+
+    Finding a face costs about twice what encoding it does; more threads than cores slow both down. Few threads are also
+    the same number on every small machine, and the last bits of a template depend on it.
+
+    Args:
+        workers: As `embed_records`.
+    """
+    former = torch.get_num_threads()
+    torch.set_num_threads(max(1, worker_count(workers) // 3))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(former)
+
+
+def embed_found(stream: Iterable[Found], model: FaceTextModel) -> Iterator[EmbeddedBatch]:
+    """The encoding half of `embed_records`; a template's last bits depend on the batch it was encoded in.
+
+    Args:
+        stream: Records with their face, or the reason why there is none.
+        model: What encodes.
+
+    Yields:
+        As `embed_records`.
+    """
     found: list[tuple[Record, AlignedFace]] = []
     failed: list[tuple[Record, FaceError]] = []
 
@@ -62,7 +96,7 @@ def embed_records(
         out = model.embed(np.stack([face.pixels for face in faces]), [record.captions for record in owners])
         return EmbeddedBatch(owners, faces, out.templates, out.quality, out.truncated, tuple(failed))
 
-    for record, face in find_faces(records, finder, workers):
+    for record, face in stream:
         if isinstance(face, AlignedFace):
             found.append((record, face))
         else:

@@ -10,29 +10,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from indexer import io
+from indexer import caches, io
 from indexer.errors import IndexerError
-from indexer.manifest import canonical
+from indexer.manifest import Manifest, canonical
 
-CACHE_DIRECTORY = "caches"
 _FORMAT = "tgfr-search-cache"
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Cache:
-    """The structures over one set of rows.
+    """The structures over the rows of one state, in the folder of caches of its index.
 
     A structure is two files: its bytes, and a JSON record with their SHA-256 that is written last. Whoever finds a
     record that does not agree with the bytes, or with the rows, has no cache.
 
     Attributes:
-        directory: Where they lie; made when the first is written.
-        rows_key: Digest of what determines the rows and their vectors; other rows have other files.
+        index: The index.
+        committed: The state.
     """
 
-    directory: Path
-    rows_key: str
+    index: Path
+    committed: Manifest
 
     def load(self, name: str, settings: Mapping[str, Any]) -> tuple[bytes, dict[str, Any]] | None:
         """The bytes kept under `name` and what was said of them; None where there are none that can be trusted.
@@ -76,35 +75,34 @@ class Cache:
             "size": len(data),
         }
         try:
-            io.make_directory(self.directory)
-            io.write_file(data_path, data)
-            digest = hashlib.sha256(canonical(record)).hexdigest()
-            io.write_file(record_path, canonical({**record, "digest": digest}))
+            with caches.writing(self.index, self.committed) as allowed:
+                if not allowed:
+                    _LOG.warning("the search structure is not kept: the index is being changed, or has been")
+                    return
+                io.write_file(data_path, data)
+                digest = hashlib.sha256(canonical(record)).hexdigest()
+                io.write_file(record_path, canonical({**record, "digest": digest}))
         except IndexerError as error:
             _LOG.warning("the search structure is not kept: %s", error)
 
     def _head(self, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-        return {"format": _FORMAT, "backend": name, "rows_key": self.rows_key, "settings": dict(settings)}
+        key = caches.key_of(self.committed)
+        return {"format": _FORMAT, "backend": name, "rows_key": key, "settings": dict(settings)}
 
     def _paths(self, name: str) -> tuple[Path, Path]:
-        return self.directory / f"{name}.bin", self.directory / f"{name}.json"
+        folder = self.index / caches.CACHE_NAME
+        return folder / f"{name}.bin", folder / f"{name}.json"
 
 
-def described(index: Path, rows_key: str) -> list[dict[str, Any]]:
+def described(index: Path, committed: Manifest) -> list[dict[str, Any]]:
     """What is said of each structure kept at `index` over these rows: backend, recall, bytes, seconds to build."""
     told = []
-    for path in cache_files(index):
+    for path in caches.files(index):
         if path.suffix == ".json":
             try:
                 record = json.loads(io.read_file(path))
-                if record["head"]["rows_key"] == rows_key:
+                if record["head"]["rows_key"] == caches.key_of(committed):
                     told.append({"backend": record["head"]["backend"], **record["notes"]})
             except (IndexerError, ValueError, KeyError, TypeError):
                 continue  # whoever needs it makes it again
     return told
-
-
-def cache_files(index: Path) -> list[Path]:
-    """Every file in the cache directory of the index at `index`."""
-    directory = index / CACHE_DIRECTORY
-    return sorted(path for path in directory.iterdir() if path.is_file()) if directory.is_dir() else []

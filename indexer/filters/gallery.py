@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from indexer.backends import make_backend
 from indexer.backends.base import BackendFactory, Source
-from indexer.backends.cache import CACHE_DIRECTORY, Cache
+from indexer.backends.cache import Cache
 from indexer.backends.exact import ExactBackend
 from indexer.filters.columns import Columns
 from indexer.filters.parse import parse
@@ -52,7 +52,7 @@ def everything(generation: Generation, backend: str | BackendFactory, max_norm: 
         committed.contract,
         committed.index_id,
         committed.generation,
-        Cache(generation.directory / CACHE_DIRECTORY, generation.rows_key),
+        Cache(generation.directory, committed),
     )
     return Searched(generation.ids, generation.subjects[0], Ranker(make_backend(backend), source, max_norm))
 

@@ -1,7 +1,7 @@
 """What keeps an index in order and changes no row that is there: compaction, purge and repair."""
 
 from indexer.upkeep.compact import CompactReport, compact
-from indexer.upkeep.purge import PurgeReport, purge, read_proof, row_digests
+from indexer.upkeep.purge import PurgeReport, purge, read_proof
 from indexer.upkeep.repair import RepairReport, repair
 
 __all__ = [
@@ -12,5 +12,4 @@ __all__ = [
     "purge",
     "read_proof",
     "repair",
-    "row_digests",
 ]

@@ -11,9 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from indexer import segments
+from indexer import io, segments
 from indexer.generation import Generation
 from indexer.manifest import DELETED, QUARANTINE, ROWS, UPDATED, FileEntry
 from indexer.rows import IdArray
@@ -86,18 +85,6 @@ def compact_with(writer: Writer) -> CompactReport:
     )
 
 
-def living_rows(generation: Generation, run: Sequence[FileEntry]) -> pa.Table:
-    """The rows of some neighbouring segments that are not deleted, up to date, as one table in one chunk a column."""
-    contract = generation.manifest.contract
-    table = pa.concat_tables([segments.read_table(generation.directory, entry, contract) for entry in run])
-    alive = ~np.isin(segments.to_numpy(table["row_id"]), generation.deleted)
-    if not alive.all():
-        table = segments.take(table, np.flatnonzero(alive))
-    ids = segments.to_numpy(table["row_id"])
-    columns = [generation.amended(name, table[name], ids) for name in table.column_names]
-    return pa.table(columns, schema=table.schema)
-
-
 def runs(entries: Sequence[FileEntry]) -> Iterator[tuple[FileEntry, ...]]:
     """Neighbouring segments of `RUN_BYTES` at most together, or one that is larger by itself."""
     run: list[FileEntry] = []
@@ -123,7 +110,8 @@ def _rewrite_run(
     other_updates = {row_id: update for row_id, update in updates.items() if row_id not in inside}
     if len(run) == 1 and len(other_deleted) == len(deleted) and len(other_updates) == len(updates):
         return deleted, updates
-    table = living_rows(generation, run)
+    io.need_space(directory, sum(entry.size for entry in run))
+    table = generation.living_rows(run)
     written = [segments.write_table(directory, ROWS, number, table)] if len(table) else []
     files = _in_place(committed.files, run, written)
     if len(other_deleted) < len(deleted):

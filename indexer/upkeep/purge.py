@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from indexer import io, segments
-from indexer.backends.cache import cache_files
-from indexer.contract import Contract
+from indexer import caches, io, segments
+from indexer.digest import row_digests
 from indexer.errors import DamagedIndexError
 from indexer.manifest import PURGE, ROWS, FileEntry, canonical, data_name, utc_now
 from indexer.store import Store
@@ -55,6 +52,8 @@ class PurgeReport:
 def purge(store: Store) -> PurgeReport:
     """Remove deleted rows, and values that updates replaced, from the disk; write a proof of it into the index.
 
+    All caches go too: they are made again from what is left when they are next needed.
+
     The index is compacted first. Files kept for readers of earlier generations go too: such a reader gets a
     `StaleReaderError` where it asks for one of them. A snapshot or an export made earlier is a copy of its own and is
     not touched.
@@ -75,9 +74,9 @@ def purge(store: Store) -> PurgeReport:
             entry, proof = _write_proof(writer, unproven, before)
             writer.rewrite(writer.committed.next([entry], writer.committed.next_row_id))
             proofs[entry.name] = proof
+        caches.forget(store.path)
         here = [entry for entry in doomed if (store.path / entry.name).exists()]
-        # Search structures hold codes of the vectors; whoever needs one makes it again from what is left.
-        io.remove_files([*(store.path / entry.name for entry in here), *cache_files(store.path)])
+        io.remove_files([store.path / entry.name for entry in here])
         if doomed:
             writer.rewrite(writer.committed.without_retired(doomed))
         ours = {name: proof for name, proof in proofs.items() if _names(proof) & {entry.name for entry in doomed}}
@@ -88,27 +87,6 @@ def purge(store: Store) -> PurgeReport:
             files_removed=len(here),
             bytes_removed=sum(entry.size for entry in here),
         )
-
-
-def row_digests(table: pa.Table, contract: Contract) -> Iterator[tuple[int, str, str]]:
-    """What a proof says of rows, for whoever holds a copy and wants to compare.
-
-    Args:
-        table: All columns of a rows file.
-        contract: Of the index.
-
-    Yields:
-        Row id, hex SHA-256 of the photo, and hex SHA-256 over the row: canonical JSON of every column but crop and
-        vectors, then the crop's bytes, then the blocks in order of the contract as little-endian float32.
-    """
-    texts = table.select(segments.METADATA_COLUMNS).to_pylist()
-    blocks = [table[segments.vector_column(block.name)].combine_chunks() for block in contract.blocks]
-    for number, (values, chip) in enumerate(zip(texts, table[segments.CHIP_COLUMN].to_pylist(), strict=True)):
-        digest = hashlib.sha256(canonical(values))
-        digest.update(chip or b"")
-        for block in blocks:
-            digest.update(segments.to_numpy(pa.chunked_array([block[number].values])).astype("<f4").tobytes())
-        yield values["row_id"], values["image_sha256"], digest.hexdigest()
 
 
 def _write_proof(writer: Writer, doomed: list[FileEntry], before: int) -> tuple[FileEntry, dict[str, Any]]:

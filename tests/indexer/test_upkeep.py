@@ -26,8 +26,9 @@ from indexer import (
     segments,
     verify,
 )
+from indexer.digest import row_digests
 from indexer.manifest import canonical, read_manifest
-from indexer.upkeep import read_proof, row_digests
+from indexer.upkeep import read_proof
 
 SECRET = "A man with a scar that nobody else has."
 
