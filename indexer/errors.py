@@ -79,6 +79,14 @@ class MissingFaissError(IndexerError):
     """No FAISS is installed, or faiss-cpu and faiss-gpu are installed over each other."""
 
 
+class LowRecallError(IndexerError):
+    """An approximate search structure finds less than was asked of it; measured when it was built."""
+
+
+class MissingDeviceError(IndexerError):
+    """A backend needs a GPU, and there is none that it can use; it never falls back to the CPU."""
+
+
 class StorageError(IndexerError):
     """The operating system refused to read or write a file of the index."""
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from indexer import caches, segments
+from indexer.backends.cache import described
 from indexer.errors import DamagedIndexError, UnknownRowError
 from indexer.manifest import DELETED, QUARANTINE, RESTORE, ROWS, UPDATED, FileEntry, Manifest
 from indexer.rows import FloatArray, IdArray, QuarantineRecord, Row
@@ -168,6 +169,7 @@ class Generation:
             "bytes_retired": retired,
             "bytes_cached": caches.size(self.directory),
             "blocks": {block.name: block.dim for block in committed.contract.blocks},
+            "search_structures": described(self.directory, self.manifest),
             "metric": committed.contract.metric,
             "fields": dict(committed.contract.fields),
         }

@@ -3,7 +3,8 @@
 A score is the float32 rounding of the float64 inner product, added up in one fixed order; candidates are ordered by
 score, equal ones by smaller row id. Float32 kernels add in an order that depends on batch size, threads and a row's
 place, so a backend only proposes: enough rows are fetched that none it left out can belong to the answer, and the
-proposals are scored here.
+proposals are scored here. Of a backend whose scores have no bound, a fixed multiple is fetched: what it proposes is
+ranked exactly, what it misses is missed, and its measured recall says how often that happens.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from indexer.backends.base import Backend
+from indexer.backends.base import Backend, Source
 from indexer.errors import BadVectorError, IndexerError
-from indexer.rows import FloatArray, IdArray
+from indexer.rows import FloatArray
 
 Ranking = tuple[npt.NDArray[np.int64], FloatArray]
 """Positions of rows (in the order of ids) and their scores, best first."""
 
 _MORE_ROWS = 16  # fetched beyond k, so that near-ties at rank k rarely need a second search
+_LEAST_WANTED = 10  # rows that an approximate backend proposes for, as its recall was measured
 _ROWS_AT_ONCE = 4096
+_PAIRS_AT_ONCE = 512  # rows and queries side by side, in float64: what the second-level cache holds
 _SCORES_AT_ONCE = 1 << 22
 
 
@@ -28,19 +31,22 @@ class Ranker:
 
     Args:
         backend: A fresh backend; it is built here. It is left empty for an index without rows.
-        vectors: float32 [N, D], C order.
-        ids: int64 [N], ascending.
-        max_norm: Upper bound of the norm of a row of `vectors`.
+        source: What is searched; may be without rows.
+        max_norm: Upper bound of the norm of a row.
     """
 
-    def __init__(self, backend: Backend, vectors: FloatArray, ids: IdArray, max_norm: float) -> None:
-        self._backend, self._vectors, self._ids = backend, vectors, ids
+    def __init__(self, backend: Backend, source: Source, max_norm: float) -> None:
+        self._backend, self._vectors, self._ids = backend, source.vectors, source.ids
         # The worst that a float32 inner product of D components, and the rounding of the score itself, can be off for a
         # query of norm 1 (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., eq. 3.5).
-        rounding = (vectors.shape[1] + 2) * 2.0**-24
+        rounding = (self._vectors.shape[1] + 2) * 2.0**-24
         self._error = max_norm * rounding / (1.0 - rounding) + float(np.finfo(np.float32).tiny)
-        if len(ids):
-            backend.build(vectors, ids)
+        self._is_proven = True
+        if len(self._ids):
+            backend.build(source)
+            self._is_proven = backend.slack is not None
+            # A rounded row may be longer than its own by the slack, so that the rounding above may grow by as much.
+            self._error += (backend.slack or 0.0) * 1.001
 
     def rows(self, queries: FloatArray, k: int) -> list[Ranking]:
         """The min(k, N) best rows for each query.
@@ -54,20 +60,22 @@ class Ranker:
         answers: list[Ranking] = [_none()] * len(queries)
         if k == 0:
             return answers
+        if not self._is_proven:
+            return self._likely_rows(queries, k)
         error = self._errors(queries)
         open_queries, fetch = np.arange(len(queries)), k + _MORE_ROWS
         while len(open_queries) and fetch < count // 2:
-            ids, proposed = self._backend.search(queries[open_queries], fetch)
-            positions = np.sort(np.searchsorted(self._ids, ids), axis=1)
-            unsure = []
-            for number, places, lowest in zip(open_queries, positions, proposed[:, -1], strict=True):
-                answers[number] = self._best(queries[number], places, k)
-                # Rows that were not proposed score `lowest + error` at most.
-                if lowest + error[number] >= answers[number][1][-1]:
-                    unsure.append(number)
-            open_queries, fetch = np.array(unsure, np.int64), fetch * 4
+            asked, off = queries[open_queries], error[open_queries]
+            ids, proposed = self._backend.search(asked, fetch)
+            best = self._best_of(asked, np.searchsorted(self._ids, ids), proposed, k, off)
+            # Rows that were not proposed score `lowest + error` at most.
+            lowest = proposed[:, -1].tolist()
+            unsure = [i for i, (_, scores) in enumerate(best) if lowest[i] + off[i] >= scores[-1]]
+            for at, ranking in enumerate(best):
+                answers[open_queries[at]] = ranking
+            open_queries, fetch = open_queries[unsure], fetch * 4
         for number in open_queries:
-            answers[number] = self._best(queries[number], np.arange(count), k)
+            answers[number] = self._best_of_all(queries[number], k, error[number])
         return answers
 
     def subjects_by_best_row(self, queries: FloatArray, k: int, subjects: npt.NDArray[np.int64]) -> list[Ranking]:
@@ -116,6 +124,27 @@ class Ranker:
                 answers.append(self._best_means(queries[number], rows, k))
         return answers
 
+    def _likely_rows(self, queries: FloatArray, k: int) -> list[Ranking]:
+        """The k best of what the backend proposes; of all rows, where it would have to propose half of them."""
+        error = self._errors(queries)
+        fetch = max(k, _LEAST_WANTED) * self._backend.overfetch
+        if 2 * fetch >= len(self._ids) or not len(queries):
+            return [self._best_of_all(query, k, off) for query, off in zip(queries, error, strict=True)]
+        answers: list[Ranking] = []
+        ids, _ = self._backend.search(queries, fetch)
+        slab = max(1, _PAIRS_AT_ONCE // fetch)
+        for start in range(0, len(queries), slab):
+            asked, off = queries[start : start + slab], error[start : start + slab]
+            found = ids[start : start + slab]
+            positions = np.searchsorted(self._ids, np.maximum(found, self._ids[0]))
+            rough = np.matmul(self._vectors[positions], asked[:, :, None])[:, :, 0]
+            rough[found < 0] = -np.inf
+            # A graph or a partition may run dry: a short answer would pass for a small index.
+            short = np.count_nonzero(found >= 0, axis=1) < k
+            best = self._best_of(asked, positions, rough, k, off)
+            answers += [self._best_of_all(asked[i], k, off[i]) if short[i] else best[i] for i in range(len(asked))]
+        return answers
+
     def _best_means(self, query: FloatArray, subjects: list[npt.NDArray[np.int64]], k: int) -> Ranking:
         best, means = [], []
         for positions in subjects:
@@ -124,7 +153,34 @@ class Ranker:
             means.append(scores.mean())
         return _sorted(np.array(best), np.array(means).astype(np.float32), k)
 
-    def _best(self, query: FloatArray, positions: npt.NDArray[np.int64], k: int) -> Ranking:
+    def _best_of(
+        self,
+        queries: FloatArray,
+        positions: npt.NDArray[np.int64],
+        rough: FloatArray,
+        k: int,
+        error: npt.NDArray[np.float64],
+    ) -> list[Ranking]:
+        """The k best of the rows at `positions` [Q, F] with scores known within `error` [Q]; F ≥ k.
+
+        Only rows near the k-th best are scored in float64, those of all queries together.
+        """
+        lowest = np.partition(rough, rough.shape[1] - k, axis=1)[:, rough.shape[1] - k]
+        asked, places = np.nonzero(rough >= (lowest - 2.0 * error)[:, None])
+        rows = positions[asked, places]
+        scores = np.empty(len(rows), np.float32)
+        for start in range(0, len(rows), _PAIRS_AT_ONCE):
+            part = slice(start, start + _PAIRS_AT_ONCE)
+            scores[part] = np.multiply(self._vectors[rows[part]], queries[asked[part]], dtype=np.float64).sum(axis=1)
+        order = np.lexsort((rows, -scores, asked))
+        firsts = np.searchsorted(asked, np.arange(len(queries))).tolist()
+        rows, scores = rows[order], scores[order]
+        return [(rows[first : first + k], scores[first : first + k]) for first in firsts]
+
+    def _best_of_all(self, query: FloatArray, k: int, error: float) -> Ranking:
+        rough = self._vectors @ query
+        lowest = float(np.partition(rough, len(rough) - k)[len(rough) - k])
+        positions = np.flatnonzero(rough >= lowest - 2.0 * error)
         return _sorted(positions, self._scores(query, positions).astype(np.float32), k)
 
     def _scores(self, query: FloatArray, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

@@ -17,16 +17,17 @@ from typing import Any, Literal
 import numpy as np
 
 from indexer import io, lock, manifest
-from indexer.backends import DEFAULT_BACKEND, make_backend
+from indexer.backends import DEFAULT_BACKEND
+from indexer.backends.base import BackendFactory
 from indexer.contract import Contract
 from indexer.digest import content_digest
 from indexer.duplicates import NearDuplicate, near_duplicates
 from indexer.errors import DamagedIndexError, IndexerError, IndexExistsError
 from indexer.filters.columns import Columns
-from indexer.filters.gallery import Searched, filtered
+from indexer.filters.gallery import Searched, everything, filtered
 from indexer.generation import Generation
 from indexer.manifest import MANIFEST_NAME, Manifest
-from indexer.ranking import Ranker, check_queries
+from indexer.ranking import check_queries
 from indexer.rows import UNIT_TOLERANCE, FloatArray, IdArray, QuarantineRecord, Row, SubjectHit
 from indexer.writer import Writer
 
@@ -37,13 +38,13 @@ class Store:
     Made by `Store.open` and `Store.create`. It holds no file open, so it needs no closing.
     """
 
-    def __init__(self, path: Path, committed: Manifest, backend: str) -> None:
+    def __init__(self, path: Path, committed: Manifest, backend: str | BackendFactory) -> None:
         self.path, self._backend = path, backend
         self._generation = Generation(path, committed)
         self._filtered: dict[str, Searched] = {}
 
     @classmethod
-    def create(cls, path: str | Path, contract: Contract, *, backend: str = DEFAULT_BACKEND) -> Store:
+    def create(cls, path: str | Path, contract: Contract, *, backend: str | BackendFactory = DEFAULT_BACKEND) -> Store:
         """Make a new, empty index.
 
         Args:
@@ -68,13 +69,16 @@ class Store:
         return cls(path, committed, backend)
 
     @classmethod
-    def open(cls, path: str | Path, contract: Contract | None = None, *, backend: str = DEFAULT_BACKEND) -> Store:
+    def open(
+        cls, path: str | Path, contract: Contract | None = None, *, backend: str | BackendFactory = DEFAULT_BACKEND
+    ) -> Store:
         """Open an index. Checks the manifest and every file's size; `verify` checks every byte.
 
         Args:
             path: The index directory.
             contract: What the caller's queries are made with; None to open without asking.
-            backend: What to search with: `flat` (FAISS) or `exact` (NumPy); it is not touched before it is needed.
+            backend: What to search with, a name of `indexer.backends.BACKENDS` or what makes another package's; not
+                touched before it is needed.
 
         Raises:
             NotAnIndexError, FormatVersionError, DamagedIndexError: `path` does not hold a whole index of this format.
@@ -277,9 +281,7 @@ class Store:
 
     @cached_property
     def _everything(self) -> Searched:
-        generation = self._generation
-        ranker = Ranker(make_backend(self._backend), generation.vectors, generation.ids, self._max_norm)
-        return Searched(generation.ids, generation.subjects[0], ranker)
+        return everything(self._generation, self._backend, self._max_norm)
 
     @cached_property
     def _columns(self) -> Columns:

@@ -13,6 +13,7 @@ import numpy as np
 from indexer import Store, SubjectHit
 from pipelines.auto_captions import describer_of
 from pipelines.index import IndexSummary, contract_of, index_gallery
+from pipelines.torch_search import backend_named
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder, Photo
 from tgfr_search.model.checkpoint import FaceTextModel, load_model
@@ -57,7 +58,7 @@ class Gallery:
         model: str | Path | FaceTextModel | None = None,
         device: str = "auto",
         finder: FaceFinder | None = None,
-        backend: str = "flat",
+        backend: str = "auto",
     ) -> Gallery:
         """Opens an index for searching.
 
@@ -66,14 +67,16 @@ class Gallery:
             model: A loaded model, a shipped name or a checkpoint folder; None is the default.
             device: Where probes are encoded.
             finder: How probe photos become faces.
-            backend: `flat` (FAISS) or `exact` (NumPy).
+            backend: A name of `indexer.backends.BACKENDS`, or `torch`, which searches on `device`.
 
         Raises:
             ContractMismatchError: The index was made with another model, encoder, alignment or preprocessing.
-            IndexerError: There is no index, or it is damaged.
+            IndexerError: There is no index, or it is damaged; or there is no such backend, or it cannot run here.
             CheckpointError: The model cannot be loaded.
         """
-        store = Store.open(path, backend=backend)  # before the model is loaded: a wrong path should be told at once
+        store = Store.open(
+            path, backend=backend_named(backend, device)
+        )  # before the model is loaded: a wrong path should be told at once
         loaded = model if isinstance(model, FaceTextModel) else load_model(model, device=device)
         store.contract.require(contract_of(loaded), str(path))
         return cls(store, loaded, finder)

@@ -19,7 +19,18 @@ from tgfr_search.cli_data import data_app
 from tgfr_search.cli_explain import show_explained
 from tgfr_search.cli_index import compact, delete, export, import_, purge, restore, snapshot, update, verify
 from tgfr_search.cli_model import model_app
-from tgfr_search.cli_options import DEFAULT_INDEX, PARTIAL, Aligned, Device, Index, Json, Multiple, Out, make_finder
+from tgfr_search.cli_options import (
+    DEFAULT_INDEX,
+    PARTIAL,
+    Aligned,
+    Backend,
+    Device,
+    Index,
+    Json,
+    Multiple,
+    Out,
+    make_finder,
+)
 from tgfr_search.errors import InputError, TgfrError
 from tgfr_search.terms import LEAD_NOTICE, QUERY_MODES
 
@@ -109,12 +120,16 @@ def query(
     ] = 0,
     model: Model = None,
     device: Device = "auto",
+    backend: Backend = "auto",
     as_json: Json = False,
 ) -> None:
     """Rank the gallery's subjects for a probe image, a description, or both."""
     from pipelines.query import Gallery
 
-    gallery = Gallery.open(index, model=model, device=device, finder=make_finder(on_multiple, aligned))
+    if not as_json:
+        console.tell_log("indexer")  # what `auto` chose and why, what was built and its recall
+    finder = make_finder(on_multiple, aligned)
+    gallery = Gallery.open(index, model=model, device=device, finder=finder, backend=backend)
     result = gallery.query(
         None if probe is None else str(probe),
         caption=caption or (),

@@ -18,6 +18,13 @@ DEFAULT_INDEX = Path("tgfr-index")
 Index = Annotated[Path, typer.Option("--index", help="Index directory.", envvar="TGFR_INDEX", show_envvar=True)]
 Out = Annotated[Path, typer.Option("--out", help="Index directory.", envvar="TGFR_INDEX", show_envvar=True)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, …")]
+Backend = Annotated[
+    str,
+    typer.Option(
+        help="What searches: auto, exact, flat, flat-fp16, flat-sq8, scan, scan-shards, ivf, hnsw, gpu, gpu-ivfpq, "
+        "torch; NAME@0.95 asks that recall@1 of one that may miss a row."
+    ),
+]
 Multiple = Annotated[
     str, typer.Option("--on-multiple", help="Several faces in a photo: take the `largest`, or `error`.")
 ]

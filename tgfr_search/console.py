@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,14 @@ def error(message: str, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"error": message}, ensure_ascii=False))
     typer.secho(f"error: {message}", fg="red", err=True)
+
+
+def tell_log(name: str) -> None:
+    """Shows what a package logs for a person, on standard error."""
+    logger = logging.getLogger(name)
+    if not logger.handlers:
+        logger.addHandler(logging.StreamHandler())
+        logger.setLevel(logging.INFO)
 
 
 def table(title: str, columns: list[str], rows: list[list[str]]) -> None:

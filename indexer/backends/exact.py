@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from indexer.backends.base import Source
 from indexer.rows import FloatArray, IdArray
 
 _SCORES_AT_ONCE = 1 << 22  # 16 MiB of float32 scores
@@ -13,10 +14,12 @@ class ExactBackend:
     """Multiplies the queries with every row, a slab of rows at a time, and keeps the best (see `Backend`)."""
 
     name = "exact"
+    slack: float | None = 0.0
+    overfetch = 1
 
-    def build(self, vectors: FloatArray, ids: IdArray) -> None:
+    def build(self, source: Source) -> None:
         """See `Backend.build`."""
-        self._vectors, self._ids = vectors, ids
+        self._vectors, self._ids = source.vectors, source.ids
 
     def search(self, queries: FloatArray, k: int) -> tuple[IdArray, FloatArray]:
         """See `Backend.search`."""

@@ -1,17 +1,16 @@
-"""Exact search by FAISS: every row, float32, SIMD and threads."""
+"""Every row scanned by FAISS: as it is, or rounded to 16 or 8 bits a component."""
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any
 
-from indexer.errors import MissingFaissError
+import numpy as np
+
+from indexer.backends.base import Source
+from indexer.backends.faiss_build import import_faiss, matrix_products
 from indexer.rows import FloatArray, IdArray
 
-_BUILDS = ("faiss-cpu", "faiss-gpu", "faiss-gpu-cuvs")
-# FAISS scans query by query below this many query components, and multiplies matrices above. Its own value, 128,000,
-# makes a batch of 128 queries of 512 components 17 times slower; one query is faster scanned.
-_BLAS_THRESHOLD = 1500
+_ROWS_AT_ONCE = 16_384
 
 
 class FaissFlatBackend:
@@ -24,55 +23,64 @@ class FaissFlatBackend:
     """
 
     name = "flat"
+    slack: float | None = 0.0
+    overfetch = 1
 
     def __init__(self) -> None:
         self._faiss = import_faiss()
 
-    def build(self, vectors: FloatArray, ids: IdArray) -> None:
+    def build(self, source: Source) -> None:
         """See `Backend.build`."""
-        self._vectors, self._ids = vectors, ids
+        self._vectors, self._ids = source.vectors, source.ids
 
     def search(self, queries: FloatArray, k: int) -> tuple[IdArray, FloatArray]:
         """See `Backend.search`."""
-        faiss = self._faiss
-        former = faiss.cvar.distance_compute_blas_threshold
-        faiss.cvar.distance_compute_blas_threshold = _BLAS_THRESHOLD
-        try:
-            scores, rows = faiss.knn(queries, self._vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
-        finally:
-            faiss.cvar.distance_compute_blas_threshold = former
+        with matrix_products(self._faiss):
+            scores, rows = self._faiss.knn(queries, self._vectors, k, metric=self._faiss.METRIC_INNER_PRODUCT)
         return self._ids[rows], scores
 
 
-def import_faiss() -> Any:
-    """The `faiss` module, whichever one build of it is installed.
+class RoundedFlatBackend:
+    """A scan of rows rounded to `bits` bits a component (see `Backend`).
+
+    How far rounding moves a row is measured for every row at build, so that the ranks are as exact as those of `flat`:
+    the scan reads a half or a quarter of the bytes, and the rows that it leaves in doubt are scored as they are stored.
+
+    Args:
+        bits: 16 (half precision) or 8 (each component's range cut into 256 steps).
 
     Raises:
-        MissingFaissError: None is installed, or two that own the same folder and have overwritten each other.
+        MissingFaissError: See `import_faiss`.
     """
-    installed = [name for name in _BUILDS if _is_installed(name)]
-    if len(installed) > 1:
-        raise MissingFaissError(
-            "FAISS is installed more than once",
-            found=" and ".join(installed),
-            expected="one build: they own the same folder and overwrite each other",
-            do=f"pip uninstall -y {' '.join(installed)}, then pip install 'tgfr-search[cpu]' or 'tgfr-search[gpu]'",
-        )
-    try:
-        import faiss
-    except ImportError as error:
-        raise MissingFaissError(
-            "the search backend 'flat' needs FAISS",
-            found=f"no usable faiss ({error})",
-            expected="faiss-cpu or faiss-gpu",
-            do="pip install 'tgfr-search[cpu]' (or 'tgfr-search[gpu]' on a CUDA machine), or choose backend 'exact'",
-        ) from error
-    return faiss
+
+    overfetch = 1
+
+    def __init__(self, bits: int) -> None:
+        self.name = {16: "flat-fp16", 8: "flat-sq8"}[bits]
+        self._bits, self._faiss = bits, import_faiss()
+        self.slack: float | None = None
+
+    def build(self, source: Source) -> None:
+        """See `Backend.build`."""
+        self._ids = source.ids
+        self._index, self.slack = rounded(self._faiss, source.vectors, self._bits)
+
+    def search(self, queries: FloatArray, k: int) -> tuple[IdArray, FloatArray]:
+        """See `Backend.search`."""
+        scores, rows = self._index.search(queries, k)
+        return self._ids[rows], scores
 
 
-def _is_installed(name: str) -> bool:
-    try:
-        distribution(name)
-    except PackageNotFoundError:
-        return False
-    return True
+def rounded(faiss: Any, vectors: FloatArray, bits: int) -> tuple[Any, float]:
+    """A FAISS index of the rounded rows, and the longest way that rounding moved one: max ‖v - v̂‖."""
+    kinds = faiss.ScalarQuantizer
+    kind = {16: kinds.QT_fp16, 8: kinds.QT_8bit}[bits]
+    index = faiss.IndexScalarQuantizer(vectors.shape[1], kind, faiss.METRIC_INNER_PRODUCT)
+    index.train(vectors)  # on every row: a component out of the trained range would be cut off
+    slack = 0.0
+    for start in range(0, len(vectors), _ROWS_AT_ONCE):
+        part = vectors[start : start + _ROWS_AT_ONCE]
+        index.add(part)
+        moved = part - index.sa_decode(index.sa_encode(part))
+        slack = max(slack, float(np.linalg.norm(moved.astype(np.float64), axis=1).max()))
+    return index, slack

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from indexer.backends import make_backend
+from indexer.backends.base import BackendFactory, Source
+from indexer.backends.cache import Cache
 from indexer.backends.exact import ExactBackend
 from indexer.filters.columns import Columns
 from indexer.filters.parse import parse
@@ -31,6 +34,29 @@ class Searched:
     ranker: Ranker
 
 
+def everything(generation: Generation, backend: str | BackendFactory, max_norm: float) -> Searched:
+    """All rows of a generation.
+
+    Args:
+        generation: Whose rows.
+        backend: Name, or what makes one.
+        max_norm: As `Ranker`.
+
+    Raises:
+        IndexerError: There is no such backend, or it cannot run here.
+    """
+    committed = generation.manifest
+    source = Source(
+        generation.vectors,
+        generation.ids,
+        committed.contract,
+        committed.index_id,
+        committed.generation,
+        Cache(generation.directory, committed),
+    )
+    return Searched(generation.ids, generation.subjects[0], Ranker(make_backend(backend), source, max_norm))
+
+
 def filtered(generation: Generation, columns: Columns, where: str, max_norm: float) -> Searched:
     """The rows that a filter lets through, ranked exactly whatever their share: their vectors are copied together.
 
@@ -45,6 +71,5 @@ def filtered(generation: Generation, columns: Columns, where: str, max_norm: flo
     """
     places = select(columns, parse(where))
     ids = generation.ids[places]
-    return Searched(
-        ids, generation.subjects[0][places], Ranker(ExactBackend(), generation.vectors[places], ids, max_norm)
-    )
+    source = Source(generation.vectors[places], ids, generation.manifest.contract)
+    return Searched(ids, generation.subjects[0][places], Ranker(ExactBackend(), source, max_norm))

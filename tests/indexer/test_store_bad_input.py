@@ -238,5 +238,5 @@ def test_two_builds_of_faiss_are_refused(store: Store, tmp_path: Path, monkeypat
 
 
 def test_unknown_backend(store: Store) -> None:
-    with pytest.raises(IndexerError, match="'gpux'; found: unknown; expected: exact or flat"):
+    with pytest.raises(IndexerError, match="'gpux'; found: unknown; expected: exact or flat or"):
         Store.open(store.path, backend="gpux").load()

@@ -129,10 +129,15 @@ def test_a_gallery_without_captions_is_searched_by_description(
     assert result.candidates[0].blocks["shared_face"] != 0
 
 
-def test_the_exact_backend_agrees(
-    enrolled: tuple[Path, IndexSummary], model: FaceTextModel, gallery: Gallery, probes: list[tuple[Path, str, str]]
+@pytest.mark.parametrize("backend", ["exact", "torch", "flat-sq8", "scan"])
+def test_every_backend_agrees(
+    enrolled: tuple[Path, IndexSummary],
+    model: FaceTextModel,
+    gallery: Gallery,
+    probes: list[tuple[Path, str, str]],
+    backend: str,
 ) -> None:
-    exact = Gallery.open(enrolled[0], model=model, backend="exact")
+    exact = Gallery.open(enrolled[0], model=model, backend=backend, device="cpu")
     assert (
         exact.query(probes[0][0], caption="a man").candidates == gallery.query(probes[0][0], caption="a man").candidates
     )

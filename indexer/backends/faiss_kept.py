@@ -1,0 +1,134 @@
+"""What the approximate FAISS backends share: build or take from the cache, measure the recall, search."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from indexer.backends.base import Source
+from indexer.backends.cache import Cache
+from indexer.backends.calibrate import DEFAULT_RECALL, Recall, calibrate
+from indexer.backends.faiss_build import import_faiss
+from indexer.rows import FloatArray, IdArray
+
+_FEWEST_ROWS = 1000  # below, there is nothing to train on and nothing to gain: every row is scored as it is stored
+_TRAINED_ON = 40_000
+ROWS_AT_ONCE = 16_384
+_LOG = logging.getLogger(__name__)
+
+Setting = tuple[int, int]
+"""Overfetch, and the backend's own effort (rows or partitions visited; 0 where it has none)."""
+
+
+class KeptBackend:
+    """A FAISS index that proposes rows without a bound on its scores; made by `_make`, tuned by `_try_harder`.
+
+    Args:
+        recall: Recall@1 asked, 0 to 1, on the sample that `calibrate` draws.
+
+    Raises:
+        MissingFaissError: See `import_faiss`.
+    """
+
+    name: str
+    slack: float | None = None
+    parts = 1
+
+    def __init__(self, recall: float = DEFAULT_RECALL) -> None:
+        self._asked, self._faiss = recall, import_faiss()
+        self.overfetch = 1
+        self._index: Any = None
+
+    def build(self, source: Source) -> None:
+        """See `Backend.build`.
+
+        Raises:
+            LowRecallError: No setting of the structure reaches the recall that is asked.
+        """
+        self._ids = source.ids
+        if len(source.ids) < _FEWEST_ROWS:
+            self.overfetch = len(source.ids)
+            return
+        if self._restore(source.cache):
+            return
+        began = time.perf_counter()
+        made = self._make(source)
+        self._index = self._joined(made)
+        built = time.perf_counter()
+        recall = calibrate(self.name, source, self._settings(len(source.ids)), self._use, self._propose, self._asked)
+        told = {
+            "rows": len(source.ids),
+            "setting": list(self._setting),
+            "recall": recall.as_dict(),
+            "seconds_to_build": round(built - began, 2),
+            "seconds_to_measure": round(time.perf_counter() - built, 2),
+        }
+        _LOG.info("search structure %r built: %s", self.name, told)
+        if source.cache is not None:
+            for number, part in enumerate(made):
+                data = self._faiss.serialize_index(part).tobytes()
+                source.cache.save(self._part_name(number), self._identity(), data, {**told, "bytes": len(data)})
+
+    def search(self, queries: FloatArray, k: int) -> tuple[IdArray, FloatArray]:
+        """See `Backend.search`."""
+        return self._propose(queries, k)
+
+    def _make(self, source: Source) -> list[Any]:
+        """The finished FAISS index, in `parts` parts of successive rows."""
+        raise NotImplementedError
+
+    def _settings(self, count: int) -> Sequence[Setting]:
+        """What to try, from the cheapest to the dearest, for `count` rows."""
+        raise NotImplementedError
+
+    def _try_harder(self, effort: int) -> None:
+        """Put the effort of a setting to use."""
+
+    def _joined(self, parts: list[Any]) -> Any:
+        return parts[0]
+
+    def _use(self, setting: Setting) -> int:
+        self._setting = setting
+        self.overfetch, effort = setting
+        self._try_harder(effort)
+        return self.overfetch
+
+    def _propose(self, queries: FloatArray, k: int) -> tuple[IdArray, FloatArray]:
+        scores, rows = self._index.search(queries, k)
+        found = self._ids[np.maximum(rows, 0)]
+        return np.where(rows >= 0, found, -1), scores
+
+    def _restore(self, cache: Cache | None) -> bool:
+        if cache is None:
+            return False
+        kept = [cache.load(self._part_name(number), self._identity()) for number in range(self.parts)]
+        whole = [part for part in kept if part is not None]
+        if len(whole) < self.parts or Recall(**whole[0][1]["recall"]).at_1 < self._asked:
+            return False
+        parts = [self._faiss.deserialize_index(np.frombuffer(data, np.uint8)) for data, _ in whole]
+        self._index = self._joined(parts)
+        overfetch, effort = whole[0][1]["setting"]
+        self._use((overfetch, effort))
+        return True
+
+    def _identity(self) -> dict[str, Any]:
+        return {"faiss": self._faiss.__version__, "parts": self.parts}
+
+    def _part_name(self, number: int) -> str:
+        return self.name if self.parts == 1 else f"{self.name}-{number}"
+
+
+def training_rows(source: Source, count: int = _TRAINED_ON) -> FloatArray:
+    """Rows drawn at random, the same each time: float32 [min(count, N), D]."""
+    rows = np.random.default_rng(0).permutation(len(source.ids))[:count]
+    return source.vectors[np.sort(rows)]
+
+
+def add_all(index: Any, vectors: FloatArray) -> None:
+    """Add rows a slab at a time, so that what is computed on the way takes little memory."""
+    for start in range(0, len(vectors), ROWS_AT_ONCE):
+        index.add(vectors[start : start + ROWS_AT_ONCE])
