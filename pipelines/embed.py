@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.find import find_faces
+from pipelines.find import Found, find_faces
 from tgfr_search.errors import FaceError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel
@@ -51,6 +51,19 @@ def embed_records(
     Yields:
         Batches of at most `BATCH` records, in order; the last may have no face at all (`templates` None).
     """
+    return embed_found(find_faces(records, finder, workers), model)
+
+
+def embed_found(stream: Iterable[Found], model: FaceTextModel) -> Iterator[EmbeddedBatch]:
+    """The encoding half of `embed_records`; a template's last bits depend on the batch it was encoded in.
+
+    Args:
+        stream: Records with their face, or the reason why there is none.
+        model: What encodes.
+
+    Yields:
+        As `embed_records`.
+    """
     found: list[tuple[Record, AlignedFace]] = []
     failed: list[tuple[Record, FaceError]] = []
 
@@ -62,7 +75,7 @@ def embed_records(
         out = model.embed(np.stack([face.pixels for face in faces]), [record.captions for record in owners])
         return EmbeddedBatch(owners, faces, out.templates, out.quality, out.truncated, tuple(failed))
 
-    for record, face in find_faces(records, finder, workers):
+    for record, face in stream:
         if isinstance(face, AlignedFace):
             found.append((record, face))
         else:

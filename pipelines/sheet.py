@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from pipelines.index import encode_crop
+from pipelines.enrol import encode_crop
 from pipelines.query import Gallery
 from tgfr_search.errors import InputError
 from tgfr_search.types import QueryResult, SearchHit

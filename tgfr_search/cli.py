@@ -44,16 +44,27 @@ def index(
     ] = None,
     on_multiple: Multiple = "largest",
     aligned: Aligned = False,
-    workers: Annotated[int | None, typer.Option(help="Processes that find faces; default one a core.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that find faces, default one a core; of Ray: encoders.")
+    ] = None,
     crops: Annotated[bool, typer.Option(help="Keep the aligned face with its row.")] = True,
+    engine: Annotated[str, typer.Option(help="`local`, or `ray`: a Ray cluster, see docs/scale.md.")] = "local",
+    ray_address: Annotated[
+        str | None, typer.Option(help="Cluster of --engine ray, as HOST:PORT; default Ray on this machine alone.")
+    ] = None,
+    shards: Annotated[
+        Path | None, typer.Option(help="Folder of --engine ray that every node sees; default OUT.shards.")
+    ] = None,
     model: Model = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Enrol a gallery. A second run adds only what is new; an interrupted one goes on where it was."""
+    from pipelines.engines import make_engine
     from pipelines.index import index_gallery
     from tgfr_search.model.checkpoint import load_model
 
+    chosen = make_engine(engine, out, workers=workers, model=model, device=device, address=ray_address, shards=shards)
     with console.progress("enrolling", quiet=as_json) as progress:
         summary = index_gallery(
             gallery,
@@ -62,8 +73,8 @@ def index(
             captions=captions,
             split=split,
             finder=make_finder(on_multiple, aligned),
-            workers=workers,
             crops=crops,
+            engine=chosen,
             progress=progress,
         )
     console.emit(summary.as_dict(), as_json, lambda: console.pairs(summary.as_dict()))
