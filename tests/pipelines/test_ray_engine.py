@@ -37,8 +37,11 @@ BATCH = 4
 def cluster() -> Iterator[None]:
     """One Ray for all tests: what starts it is what the engine starts, which leaves a running one alone."""
     import_ray().cloudpickle.register_pickle_by_value(ray_helpers)  # workers cannot import what lies beside a test
-    with ray_engine._cluster(None, 2):
+    with ray_engine._cluster(None, 2) as ray:
+        daemons = [each.process for kind in ray._private.worker._global_node.all_processes.values() for each in kind]
         yield
+    for daemon in daemons:
+        daemon.wait(60)  # Ray does not, and Python warns of it
 
 
 @pytest.fixture(autouse=True)
