@@ -16,7 +16,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.results import RESULTS, write_result
+from benchmarks.carried import carried
+from benchmarks.results import RESULTS, read_result, write_result
 from pipelines.bench_data import BenchOptions
 from pipelines.evaluate import run_benchmark
 from pipelines.systems import load_systems, shipped_systems
@@ -128,6 +129,10 @@ def _differences(report: Report, series: Sequence[Series], baseline: str) -> Ite
             yield f"| {level} | {one[1]} | {' | '.join(cells)} |"
 
 
+def _when(name: str, known: dict[str, Any]) -> str:
+    return f"`{name}` ({known['model_id']}) was measured earlier, {known['measured']['created'][:10]}."
+
+
 def kept(tree: dict[str, Any]) -> dict[str, Any]:
     """What a result file keeps: no curves, no examples, no breakdown by group."""
     return {
@@ -161,9 +166,18 @@ def main() -> None:
         systems = load_systems(names)
         with stages() as progress:
             tree = run_benchmark(options, systems, arguments.runs / f"bench-{name}", arguments.cache, progress=progress)
-        print(write_result(name, {"not_trained": missing, **kept(tree)}))
+        result = kept(tree)
+        older = carried(read_result(name), result, missing)
+        missing = [one for one in missing if one not in older.systems]
+        result["results"] += older.results
+        result["systems"] |= older.systems
+        print(write_result(name, {"not_trained": missing, **result}))
+        rows = {(r["system"], r["captions"]): r["level"] for r in older.results}
+        shown = [{"system": system, "captions": captions, "level": level} for (system, captions), level in rows.items()]
+        tree = {**tree, "results": result["results"], "curves": [*tree["curves"], *shown]}
         title = f"{name}: {Path(table.data).stem}, {arguments.split}"
-        page = markdown(Report(tree), title, table.note, missing)
+        notes = [table.note, *(_when(one, known) for one, known in older.systems.items())]
+        page = markdown(Report(tree), title, " ".join(filter(None, notes)), missing)
         (RESULTS / f"{name}.md").write_text(page, encoding="utf-8")
 
 

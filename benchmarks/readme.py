@@ -8,12 +8,10 @@ Nothing between the markers is written by hand. A measurement whose file is not 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from benchmarks.results import RESULTS
+from benchmarks.results import read_result
 from tgfr_search.evaluation.report.reading import EER, FTE, RANKS, TARS, Metric, Report, Series, percent
 from tgfr_search.model.checkpoint import DEFAULT_MODEL, WEIGHTS
 
@@ -28,15 +26,6 @@ ROWS: tuple[Series, ...] = (
 TITLES = {"mmceleba": "MM-CelebA-HQ", "face2text": "Face2Text"}
 
 
-def read(name: str) -> dict[str, Any] | None:
-    """A result file, or None where it was not measured."""
-    path = RESULTS / f"{name}.json"
-    if not path.is_file():
-        return None
-    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return values
-
-
 def section(path: Path) -> str:
     """All that stands between a page's markers; a model's card has the model's own figures only."""
     parts = [*_sets(), *_photographs()]
@@ -47,7 +36,7 @@ def section(path: Path) -> str:
 
 def _sets() -> Iterator[str]:
     for name, title in TITLES.items():
-        tree = read(name)
+        tree = read_result(name)
         if tree is None:
             continue
         report = Report({**tree, "curves": []})
@@ -84,7 +73,7 @@ def _value(report: Report, series: Series, level: str, metric: Metric) -> str:
 
 
 def _photographs() -> Iterator[str]:
-    lfw = read("lfw")
+    lfw = read_result("lfw")
     if lfw is not None:
         rank = lfw["rank_1"]
         yield (
@@ -95,7 +84,7 @@ def _photographs() -> Iterator[str]:
 
 
 def _speed() -> Iterator[str]:
-    speed = read("encode_speed")
+    speed = read_result("encode_speed")
     if speed is not None:
         rates, ratios = speed["images_per_second"], speed["ratios"]
         yield (
@@ -105,7 +94,7 @@ def _speed() -> Iterator[str]:
             f"{rates['detect_and_align']}; `index` end to end {rates['index_end_to_end']}, "
             f"{ratios['index_over_detect_plus_net']} of what detection and net alone would allow. `{speed['command']}`"
         )
-    latency = read("query_latency")
+    latency = read_result("query_latency")
     if latency is not None:
         lines = [
             f"**Latency of one query over {latency['rows']:,} rows**, median milliseconds. `{latency['command']}`",
@@ -120,7 +109,7 @@ def _speed() -> Iterator[str]:
 
 
 def _demo() -> Iterator[str]:
-    demo = read("demo_faces")
+    demo = read_result("demo_faces")
     if demo is not None:
         yield (
             f"**The people of `tgfr-search demo`**: a face is found in {percent(demo['found'])} % of their pictures; "

@@ -34,3 +34,12 @@ def write_result(name: str, values: dict[str, Any], path: Path | None = None) ->
     }
     path.write_text(json.dumps({**head, **values}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
+
+
+def read_result(name: str) -> dict[str, Any] | None:
+    """A result file, or None where it was not measured."""
+    path = RESULTS / f"{name}.json"
+    if not path.is_file():
+        return None
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return values

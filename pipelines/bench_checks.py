@@ -73,8 +73,9 @@ def suspects(data: BenchData) -> dict[str, Any]:
 
 
 def _faces(side: Side) -> FloatArray:
-    """The frozen encoder's unit vectors of the undegraded faces, float32 [N, D]."""
-    parts = [side.features.batch(side.order[at : at + BATCH], 0).global_ for at in range(0, len(side), BATCH)]
+    """Unit vectors of the undegraded faces by the first system's face encoder, float32 [N, D]."""
+    features = next(iter(side.features.values()))
+    parts = [features.batch(side.order[at : at + BATCH], 0).global_ for at in range(0, len(side), BATCH)]
     return np.concatenate([F.normalize(part, dim=1).numpy() for part in parts])
 
 

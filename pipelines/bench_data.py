@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ class Side:
     Attributes:
         chips: As cached, in the data's own order.
         order: Row of `chips` of each image.
-        features: At every level, in the order of `chips`.
+        features: At every level, in the order of `chips`; by the `weights_key` of the face encoder that made them.
         names: N names, rising.
         subjects: N subject ids.
         captions: N tuples of lines.
@@ -97,7 +98,7 @@ class Side:
 
     chips: Chips
     order: npt.NDArray[np.int64]
-    features: FeatureSet
+    features: Mapping[str, FeatureSet]
     names: list[str]
     subjects: list[str]
     captions: list[tuple[str, ...]]
@@ -107,12 +108,12 @@ class Side:
         return len(self.names)
 
     @staticmethod
-    def of(chips: Chips, features: FeatureSet) -> Side:
+    def of(chips: Chips, features: Mapping[str, FeatureSet]) -> Side:
         """All images of a data set."""
         return Side._ordered(chips, features, sorted(range(len(chips)), key=chips.names.__getitem__))
 
     @staticmethod
-    def _ordered(chips: Chips, features: FeatureSet, rows: list[int]) -> Side:
+    def _ordered(chips: Chips, features: Mapping[str, FeatureSet], rows: list[int]) -> Side:
         return Side(
             chips,
             np.array(rows, dtype=np.int64),
@@ -126,6 +127,10 @@ class Side:
     def take(self, images: list[int]) -> Side:
         """Some of the images, in the order given."""
         return Side._ordered(self.chips, self.features, self.order[images].tolist())
+
+    def view(self, level: str) -> int:
+        """Which view of the features is that of a level."""
+        return next(iter(self.features.values())).views.index(VIEW_OF_LEVEL.get(level, level))
 
     def sha256(self, at: int) -> str:
         """Digest of an image's photo."""

@@ -16,9 +16,11 @@ from pipelines.chips import Chips, Progress, chips_of, load_chips
 from pipelines.features import load_features
 from pipelines.index import contract_of
 from pipelines.systems import System
+from tgfr_search.encoders.base import FaceEncoder
 from tgfr_search.encoders.registry import make_face_encoder
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder, FaceOptions
+from tgfr_search.model.checkpoint import face_source
 from tgfr_search.types import Record
 
 READ_ROWS = 256
@@ -42,15 +44,22 @@ def load_data(
         NothingUsableError: A side has not one face.
         ContractMismatchError: The gallery is an index of another model.
     """
-    model = systems[0].model
-    o = model.config["model"]
     # Both orientations are cached apart, so that models with and without flip averaging share one cache; in float32, so
     # that it is the same on every machine.
-    face = make_face_encoder(o["face_encoder"], model.tgfr.device, torch.float32, flip=False, regions=o["regions"])
+    encoders: dict[str, FaceEncoder] = {}
+    for system in systems:
+        model, options_of = system.model, system.model.config["model"]
+        key = model.face_encoder.spec.weights_key
+        if key not in encoders:
+            source = face_source(model.folder, model.config)
+            encoders[key] = make_face_encoder(
+                source, model.tgfr.device, torch.float32, flip=False, regions=options_of["regions"]
+            )
 
     def side(chips: Chips, levels: tuple[str, ...]) -> Side:
         views = [VIEW_OF_LEVEL.get(level, level) for level in dict.fromkeys(("normal", *levels))]
-        return Side.of(chips, load_features(chips, views, face, cache, options.seed, progress))
+        made = {key: load_features(chips, views, face, cache, options.seed, progress) for key, face in encoders.items()}
+        return Side.of(chips, made)
 
     gallery: Chips | None = None
     if options.gallery is not None and (options.gallery / MANIFEST_NAME).is_file():

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.bench_data import VIEW_OF_LEVEL, BenchData, BenchOptions, Side
+from pipelines.bench_data import BenchData, BenchOptions
 from pipelines.systems import System
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.data.regimes import CONSTANT, Captions, assign
@@ -128,8 +128,8 @@ class Cells:
         key = repr((cell.system.name, level, hash(tuple(enrolled))))
         probes, templates = self.data.probes, self.data.templates
         if self._templates[0] != key:
-            self._templates = (key, cell.system.templates(templates, _view(templates, level), enrolled))
-        queries, quality = cell.system.probes(probes, _view(probes, cell.level), said.probe)
+            self._templates = (key, cell.system.templates(templates, templates.view(level), enrolled))
+        queries, quality = cell.system.probes(probes, probes.view(cell.level), said.probe)
         return queries, self._templates[1], quality
 
     def _prepare(self, system: System) -> None:
@@ -152,10 +152,6 @@ class Cells:
             d.probes.chips.folder.name, d.templates.chips.folder.name, repr(LADDER[cell.level]),
         )  # fmt: skip
         return hashlib.sha256(repr(identity).encode()).hexdigest()[:24]
-
-
-def _view(side: Side, level: str) -> int:
-    return int(side.features.views.index(VIEW_OF_LEVEL.get(level, level)))
 
 
 def entry(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from pipelines.chips import BLOCK, Chips, Progress, silent
 from tgfr_search.data.datasets import FeatureSet
@@ -53,6 +54,8 @@ def load_features(
     cache: Path,
     seed: int,
     progress: Progress = silent,
+    *,
+    precision: torch.dtype = torch.float32,
 ) -> FeatureSet:
     """Features of all chips in all views and both orientations, from the cache or made now.
 
@@ -65,6 +68,7 @@ def load_features(
         cache: Folder of caches.
         seed: Of the degradations.
         progress: Called as the work goes on.
+        precision: The encoder's arithmetic; in float32 a cache is the same on every machine.
 
     Raises:
         TgfrError: There is not enough room on the disk; the message has the estimate.
@@ -72,7 +76,8 @@ def load_features(
     spec = encoder.spec
     count, width = len(chips), len(views)
     how = [repr(LADDER.get(name, RANDOM_VIEWS)) for name in views if name != "original"]
-    key = hashlib.sha256(repr((chips.folder.name, tuple(views), how, spec, seed)).encode()).hexdigest()[:16]
+    identity = (chips.folder.name, tuple(views), how, spec, seed, str(precision))
+    key = hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
     folder = cache / f"features-{key}"
     folder.mkdir(parents=True, exist_ok=True)
     shapes: dict[str, tuple[tuple[int, ...], npt.DTypeLike]] = {

@@ -23,6 +23,9 @@ from tgfr_search.types import FloatArray, Templates
 CENTRE_FACES = 4096
 QUALITY_STEPS = 1200
 SCORE_STEPS = 60
+FACE_TERMS = ("face", "adapted")
+"""Blocks that the face encoder gives; no caption had a part in them."""
+
 VERIFICATION_WEIGHT = 0.5
 """Of the verification loss beside the ranking loss when score weights are fitted."""
 
@@ -72,7 +75,7 @@ def fit_centres(model: TGFR, train: TrainSet, seed: int, constant: bool) -> None
 
 
 def fit_quality(model: TGFR, train: TrainSet, seed: int) -> float:
-    """Trains the quality head on cos(degraded, original) of train faces, both less the mean face.
+    """Trains the quality head on cos(degraded, original) of the frozen vectors of train faces, both less the mean face.
 
     The encoder's vectors share a large common part: uncentred, even a ruined face has a cosine above 0.9.
 
@@ -85,13 +88,14 @@ def fit_quality(model: TGFR, train: TrainSet, seed: int) -> float:
     model.quality.train()
     errors = []
     some = rng.choice(len(train.subjects), size=min(CENTRE_FACES, len(train.subjects)), replace=False)
-    mean = torch.from_numpy(train.features.vectors[some, 0].mean(axis=(0, 1))).to(model.device)
+    frozen = model.parts[0][1]
+    mean = torch.from_numpy(train.features.vectors[some, 0, :, :frozen].mean(axis=(0, 1))).to(model.device)
     for step in range(QUALITY_STEPS):
         rows = rng.integers(len(train.subjects), size=256)
         view = rng.integers(views, size=256)
         faces = FaceFeatures(*(x.to(model.device) for x in train.features.batch(rows, view)))
-        original = torch.from_numpy(train.features.vectors[rows, 0].mean(axis=1)).to(model.device)
-        target = F.cosine_similarity(faces.global_ - mean, original - mean, dim=1).clamp(0, 1)
+        original = torch.from_numpy(train.features.vectors[rows, 0, :, :frozen].mean(axis=1)).to(model.device)
+        target = F.cosine_similarity(faces.global_[:, :frozen] - mean, original - mean, dim=1).clamp(0, 1)
         predicted = model.quality(faces)
         loss = F.smooth_l1_loss(predicted, target, beta=0.05)
         optimiser.zero_grad(set_to_none=True)
@@ -159,10 +163,12 @@ def make_trial(model: TGFR, valid: ValidSet, seed: int, *, lines: int | None = N
     probes_of = FeatureSet(valid.features.views, valid.features.vectors[probe_rows], valid.features.regions[probe_rows])
     column = {int(subject): at for at, subject in enumerate(valid.subjects[gallery_rows])}
     mate = np.array([column[int(s)] for s in valid.subjects[probe_rows]])
+    blocks = dict(model.layout)
+    terms = {name: pair for name, pair in TERMS.items() if blocks.keys() >= set(pair)}
     scores, quality = [], []
     for view in range(len(valid.features.views)):
         probes, predicted = embed_set(model, probes_of, view, [text.probe[i] for i in probe_rows])
-        scores.append(np.stack([probes.blocks[p] @ gallery.blocks[g].T for p, g in TERMS.values()], axis=2))
+        scores.append(np.stack([probes.blocks[p] @ gallery.blocks[g].T for p, g in terms.values()], axis=2))
         quality.append(predicted)
     views = len(valid.features.views)
     return Trial(
@@ -170,7 +176,7 @@ def make_trial(model: TGFR, valid: ValidSet, seed: int, *, lines: int | None = N
         torch.from_numpy(np.concatenate(quality)),
         torch.from_numpy(np.tile(mate, views)),
         np.repeat(np.arange(views), len(probe_rows)),
-        tuple(TERMS),
+        tuple(terms),
     )
 
 
@@ -181,8 +187,8 @@ def fit_mode(
 
     Minimises −log softmax of the mate among the gallery (ranking) plus a balanced logistic loss (one threshold for all
     probes). Scores are brought to unit spread first: raw cosines of the face encoder and of the trained blocks differ
-    twentyfold. With `fade` every term but the frozen face's has w1 = 0: a perfect picture is left to the frozen
-    encoder, and neither text nor training can hurt it.
+    twentyfold. With `fade` every term but the face encoder's own has w1 = 0: a perfect picture is left to the face
+    encoder, and no text can hurt it.
 
     Returns:
         Term → (a, b), and the (a, b) of c(q), as `ScoreModel` has them.
@@ -197,7 +203,7 @@ def fit_mode(
     optimiser = torch.optim.LBFGS([raw, offset], max_iter=SCORE_STEPS, line_search_fn="strong_wolfe")
     same = F.one_hot(trial.mate, x.shape[1]).bool()
 
-    free = torch.tensor([[1.0] * len(terms), [float(not fade or term == "face") for term in terms]])
+    free = torch.tensor([[1.0] * len(terms), [float(not fade or term in FACE_TERMS) for term in terms]])
 
     def loss() -> Tensor:
         optimiser.zero_grad()
@@ -218,13 +224,17 @@ def fit_mode(
 
 def fit_scores(trial: Trial, modes: Mapping[str, Sequence[str]] = MODE_TERMS) -> ScoreModel:
     """Score weights of some modes."""
-    # The mean impostor cosine of the frozen block, over searches of all qualities.
+    # The mean impostor cosine of the blocks that are not centred, over searches of all qualities.
     impostors = ~F.one_hot(trial.mate, trial.scores.shape[1]).bool()
-    centres = {"face": float(trial.scores[:, :, trial.terms.index("face")][impostors].mean())}
-    fitted = {
-        mode: fit_mode(trial, terms, centres, mode != "caption", mode == "fused" and "face" in terms)
-        for mode, terms in modes.items()
+    centres = {
+        term: float(trial.scores[:, :, trial.terms.index(term)][impostors].mean())
+        for term in FACE_TERMS
+        if term in trial.terms
     }
+    fitted = {}
+    for mode, wanted in modes.items():
+        terms = [term for term in wanted if term in trial.terms]
+        fitted[mode] = fit_mode(trial, terms, centres, mode != "caption", mode == "fused" and "face" in terms)
     return ScoreModel({m: w for m, (w, _) in fitted.items()}, centres, {m: c for m, (_, c) in fitted.items()})
 
 

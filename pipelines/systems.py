@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch.nn.functional as F
@@ -41,7 +40,7 @@ class System:
     @property
     def model_id(self) -> str:
         """What identifies its vectors."""
-        return self.model.face_encoder.spec.name if self.name == "frozen" else self.model.model_id
+        return self.model.face_encoder.spec.frozen if self.name == "frozen" else self.model.model_id
 
     def regimes(self, asked: Sequence[str]) -> tuple[str, ...]:
         """The caption regimes in which this system means something."""
@@ -91,12 +90,15 @@ class System:
 
     def _embed(self, side: Side, view: int, captions: Sequence[tuple[str, ...]]) -> tuple[Templates, FloatArray]:
         parts, qualities = [], []
-        flip = self.model.config["model"]["flip"]
+        flip, spec = self.model.config["model"]["flip"], self.model.face_encoder.spec
         for start in range(0, len(side), BATCH):
             rows = side.order[start : start + BATCH]
-            features = side.features.batch(rows, view, None if flip else np.zeros(len(rows), np.int64))
+            features = side.features[spec.weights_key].batch(
+                rows, view, None if flip else np.zeros(len(rows), np.int64)
+            )
             if self.name == "frozen":
-                parts.append(Templates({"face": F.normalize(features.global_, dim=1).numpy()}))
+                frozen = features.global_[:, : spec.parts[0][1]]
+                parts.append(Templates({"face": F.normalize(frozen, dim=1).numpy()}))
                 qualities.append(np.full(len(rows), np.nan, np.float32))
                 continue
             assert self.lines is not None, "prepare() comes first"
@@ -149,8 +151,8 @@ def load_systems(names: Sequence[str], device: str = "auto") -> list[System]:
         if folder not in loaded:
             loaded[folder] = load_model(folder, device=device)
         systems.append(System(name, loaded[folder]))
-    encoders: dict[str, Any] = {repr(s.model.face_encoder.spec): s for s in systems}
-    if len({s.model.face_encoder.spec.sha256 for s in encoders.values()}) > 1:
+    frozen = {(s.model.face_encoder.spec.frozen, s.model.face_encoder.spec.alignment) for s in systems}
+    if len(frozen) > 1:
         raise InputError("systems", found="different face encoders", expected="one: run the others apart")
     return systems
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 
 import tgfr_search
+from pipelines.adapt import adapt_step
 from pipelines.chips import Chips, Progress, load_chips, silent
 from pipelines.features import load_features
 from pipelines.fit import (
@@ -23,9 +25,12 @@ from pipelines.fit import (
     make_trial,
     rank1_by_level,
 )
-from pipelines.train_steps import TrainSet, align_step, fuse_step, trains_text
+from pipelines.train_steps import Log, TrainSet, align_step, fuse_step, trains_text
 from tgfr_search.data.degrade import LADDER
+from tgfr_search.encoders.adapted import BASE as ADAPTABLE
+from tgfr_search.encoders.adapted import is_adapted
 from tgfr_search.encoders.base import FaceEncoder, pick_device
+from tgfr_search.encoders.dlib_resnet import ALIGNMENT
 from tgfr_search.encoders.registry import fast_dtype, make_face_encoder, make_text_encoder
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder
@@ -44,6 +49,9 @@ FUSED_ALONE = ScoreModel(
     {"fused": (0.0, 0.0), "image": (0.0, 0.0), "caption": (0.0, 0.0)},
 )
 """How the paper's systems compare two face-caption pairs: the cosine of their fused vectors."""
+
+ALIGNED = ("shared_face", "caption", "caption_to_face", "face_to_caption")
+"""The terms that step 1 trains."""
 
 LEVELS = ("original", *tuple(LADDER)[1:])
 
@@ -67,7 +75,7 @@ class _Rows:
 
 
 def load_sets(
-    options: TrainOptions, encoder: FaceEncoder, workers: int | None, progress: Progress
+    options: TrainOptions, encoder: FaceEncoder, precision: torch.dtype, workers: int | None, progress: Progress
 ) -> tuple[TrainSet, ValidSet, dict[str, Any]]:
     """Train and valid with cached features, and what is known of their origin."""
     data, cache = options.data, Path(options.data.cache)
@@ -79,8 +87,8 @@ def load_sets(
         raise InputError(
             f"{data.path}", found=f"{len(shared)} subjects in train and valid", expected="disjoint subjects"
         )
-    features = load_features(train, data.views, encoder, cache, options.seed, progress)
-    valid_features = load_features(valid, LEVELS, encoder, cache, options.seed, progress)
+    features = load_features(train, data.views, encoder, cache, options.seed, progress, precision=precision)
+    valid_features = load_features(valid, LEVELS, encoder, cache, options.seed, progress, precision=precision)
     rows, captions = _trainable(train)
     numbers = np.unique([train.subjects[i] for i in rows], return_inverse=True)[1].astype(np.int64)
     usable = type(features)(features.views, _Rows(features.vectors, rows), _Rows(features.regions, rows))  # type: ignore[arg-type]
@@ -116,19 +124,22 @@ def train(
     device = pick_device(options.device)
     dtype = fast_dtype(device) if options.precision == "auto" else getattr(torch, options.precision)
     o = options.model
-    # Cached features are float32 everywhere, so that a cache is the same on every machine.
-    encoder = make_face_encoder(o.face_encoder, device, torch.float32, flip=False, regions=o.regions)
-    train_set, valid_set, origin = load_sets(options, encoder, workers, progress)
+    # In the arithmetic of inference: on a CPU with AMX three times as fast as float32.
+    face = o.face_encoder
+    log = _logger(folder, progress)
+    if options.adapt.epochs:
+        face = str(_adapted(options, folder, device, dtype, workers, log, progress))
+    encoder = make_face_encoder(face, device, dtype, flip=False, regions=o.regions)
+    train_set, valid_set, origin = load_sets(options, encoder, dtype, workers, progress)
     torch.manual_seed(options.seed)
     text = make_text_encoder(o.text_encoder, (line for own in train_set.captions for line in own))
-    model = TGFR(text, o, face_dim=encoder.spec.dim, region_channels=encoder.spec.regions[0]).to(device)
+    model = TGFR(text, o, parts=encoder.spec.parts, region_channels=encoder.spec.regions[0]).to(device)
     model.fcam.text_dtype = dtype
     transformer: Any = getattr(text, "model", None)
     if device.type == "cpu" and transformer is not None:
         # torch's fused attention has a slow backward on CPUs: a quarter of a step.
         transformer.set_attn_implementation("eager")
     constant = options.align.captions == "constant"
-    log = _logger(folder, progress)
 
     def validate(terms: tuple[str, ...]) -> Callable[[TGFR], float]:
         def judge(candidate: TGFR) -> float:
@@ -143,8 +154,8 @@ def train(
 
     fit_quality(model, train_set, options.seed)
     every = options.score == "blocks"
-    aligned = ("face", "shared_face", "caption", "caption_to_face", "face_to_caption")
-    align_step(model, train_set, options, folder / "align", validate(aligned if every else aligned[1:3]), log)
+    aligned = (*(name for name, _ in encoder.spec.parts), *ALIGNED)
+    align_step(model, train_set, options, folder / "align", validate(aligned if every else ALIGNED[:2]), log)
     fuse_step(model, train_set, options, folder / "fuse", validate((*aligned, "fused") if every else ("fused",)), log)
     fit_centres(model, train_set, options.seed, constant)
     quality_error = fit_quality(model, train_set, options.seed)
@@ -166,9 +177,31 @@ def train(
     untrained = Path(o.text_encoder).is_dir() and not trains_text(options)
     target = folder / "model"
     place = os.path.relpath(o.text_encoder, target) if untrained else "text"
-    model_id = save_model(target, model, o, scoring, name=options.name, text=place, provenance=provenance)
+    faces = None
+    if is_adapted(Path(face)):
+        faces = os.path.relpath(face, target)
+        if options.adapt.epochs:
+            faces = "face"
+            shutil.copytree(face, target / faces, dirs_exist_ok=True)
+    model_id = save_model(target, model, o, scoring, name=options.name, text=place, face=faces, provenance=provenance)
     (target / "CARD.md").write_text(card(read_config(target)), encoding="utf-8")
     return {"model_id": model_id, "folder": str(folder / "model"), **provenance}
+
+
+def _adapted(
+    options: TrainOptions, folder: Path, device: torch.device, dtype: torch.dtype, workers: int | None, log: Log,
+    progress: Progress,
+) -> Path:  # fmt: skip
+    """Step 0; the folder of the adapted face encoder."""
+    data, cache = options.data, Path(options.data.cache)
+    if options.model.face_encoder != ADAPTABLE:
+        found, expected = options.model.face_encoder, f"{ADAPTABLE}: no other net can be fine-tuned here"
+        raise InputError("adapt: face_encoder", found=found, expected=expected)
+    finder = FaceFinder().for_alignment(ALIGNMENT)
+    train = load_chips(Path(data.path), data.train, cache, finder, workers=workers, progress=progress)
+    valid = load_chips(Path(data.path), data.valid, cache, finder, workers=workers, progress=progress)
+    helpers = 0 if workers == 0 else 1
+    return adapt_step(train, valid, options.adapt, options.seed, folder / "adapt", device, dtype, log, helpers)
 
 
 def _logger(folder: Path, progress: Progress) -> Callable[[str, int, dict[str, float]], None]:

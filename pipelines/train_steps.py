@@ -31,7 +31,7 @@ from tgfr_search.model.fcam import SharedFeatures
 from tgfr_search.model.tgfr import TGFR
 from tgfr_search.options import TrainOptions
 
-LENGTH_GROUP = 32
+LENGTH_GROUP = 64
 """Lines that are padded to one length in step 1."""
 
 Log = Callable[[str, int, dict[str, float]], None]
@@ -78,7 +78,9 @@ class RunState:
         for index, slots in self.optimiser.state_dict()["state"].items():
             for name, value in slots.items():
                 if value is not None:
-                    tensors[f"optimiser/{index}/{name}"] = torch.as_tensor(value).clone()
+                    tensors[f"optimiser/{index}/{name}"] = torch.as_tensor(value).clone(
+                        memory_format=torch.contiguous_format
+                    )
         temporary = self.path.with_suffix(".tmp")
         save_file(tensors, temporary, {"epoch": str(epoch), "extra": json.dumps(extra)})
         temporary.replace(self.path)
@@ -141,7 +143,7 @@ def align_step(
     else:
         for parameter in text:
             parameter.requires_grad_(False)
-    optimiser = torch.optim.AdamW(groups)
+    optimiser = torch.optim.AdamW(groups, fused=True)
     peaks = [group["lr"] for group in optimiser.param_groups]
     state = RunState(folder, nn.ModuleList([model, loss]), optimiser)
     done, extra = state.load()
@@ -185,7 +187,7 @@ def fuse_step(
     if o.optimiser == "sgd":
         optimiser = torch.optim.SGD(parameters, o.lr, momentum=o.momentum, weight_decay=o.weight_decay)
     else:
-        optimiser = torch.optim.AdamW(parameters, o.lr, weight_decay=o.weight_decay)
+        optimiser = torch.optim.AdamW(parameters, o.lr, weight_decay=o.weight_decay, fused=True)
     state = RunState(folder, nn.ModuleList([model.fusion, classifier]), optimiser)
     done, extra = state.load()
     best = extra.get("best", -math.inf)
@@ -232,8 +234,11 @@ def encode_lines(model: TGFR, lines: list[str]) -> tuple[Tensor, Tensor, Tensor]
     """
     distinct = sorted(set(lines), key=lambda line: (len(line), line))
     parts = []
-    for start in range(0, len(distinct), LENGTH_GROUP):
-        parts.append(model.fcam.caption(model.tokenize(distinct[start : start + LENGTH_GROUP])))
+    dtype = model.fcam.text_dtype
+    # One context for all groups: the reduced copies of the weights are made once, not once a group.
+    with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
+        for start in range(0, len(distinct), LENGTH_GROUP):
+            parts.append(model.fcam.caption(model.tokenize(distinct[start : start + LENGTH_GROUP])))
     longest = max(mask.shape[1] for _, _, mask in parts)
     at = {line: row for row, line in enumerate(distinct)}
     back = torch.tensor([at[line] for line in lines], device=model.device)

@@ -1,8 +1,13 @@
 """What the README and the model card say was measured is what the result files say."""
 
+import copy
+from typing import Any
+
 import pytest
 
-from benchmarks.readme import CARD, README, filled, read
+from benchmarks.carried import carried
+from benchmarks.readme import CARD, README, filled
+from benchmarks.results import read_result
 
 
 @pytest.mark.parametrize("path", [README, CARD], ids=lambda path: path.name)
@@ -14,8 +19,37 @@ def test_numbers_come_from_the_result_files(path) -> None:
 def test_the_shipped_model_is_the_one_that_was_measured(name: str) -> None:
     from tgfr_search.model.checkpoint import find_model, read_config
 
-    result = read(name)
+    result = read_result(name)
     assert result is not None
     shipped = read_config(find_model())["model_id"]
     measured = result["systems"]["default"]["model_id"] if name == "mmceleba" else result["model_id"]
     assert measured == shipped
+
+
+def test_an_earlier_row_is_kept_only_where_nothing_it_rests_on_has_changed() -> None:
+    earlier = read_result("mmceleba")
+    assert earlier is not None
+    assert "cgfr" in earlier["systems"]
+    now = copy.deepcopy(earlier)
+    now["results"] = [record for record in now["results"] if record["system"] != "cgfr"]
+    older = carried(earlier, now, ["cgfr", "never-measured"])
+    assert set(older.systems) == {"cgfr"}
+    assert older.systems["cgfr"]["model_id"] == earlier["systems"]["cgfr"]["model_id"]
+    assert older.results
+    assert {record["minus"] for record in older.results} == {None, "frozen"}
+    assert carried(None, now, ["cgfr"]).results == []
+
+    def changed(change: Any) -> dict[str, Any]:
+        other = copy.deepcopy(now)
+        change(other)
+        return other
+
+    frozen = next(r for r in now["results"] if r["system"] == "frozen" and r["metric"] == "rank")
+    at = now["results"].index(frozen)
+    for change in (
+        lambda tree: tree["data"].update(data_sha256="another"),
+        lambda tree: tree["options"].update(seed=1),
+        lambda tree: tree["ladder"]["bad"].update(side=21),
+        lambda tree: tree["results"][at].update(value=frozen["value"] + 0.01),
+    ):
+        assert carried(earlier, changed(change), ["cgfr"]).results == []

@@ -102,6 +102,41 @@ class LossOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class AdaptOptions:
+    """Step 0: a copy of the frozen face encoder, fine-tuned on degraded faces (not in the paper).
+
+    Attributes:
+        epochs: Passes over the training images; 0 leaves the step out.
+        batch: Subjects a batch; each gives two pictures.
+        lr: Adam learning rate of the net.
+        class_lr: Of the classifier's weights.
+        warmup: Fraction of the steps over which the learning rates rise linearly.
+        clip: Gradient norm limit.
+        scale: ArcFace s.
+        margin: ArcFace m, radians.
+        distil: Weight of 1 − cos(degraded picture, the frozen encoder's vector of the clean one).
+        contrastive: Weight of an InfoNCE between two pictures of a subject.
+        tau: Its temperature.
+        average: Decay of the running average of the weights, which is what is kept.
+        clean: Share of pictures that are not degraded.
+    """
+
+    epochs: int = 0
+    batch: int = 64
+    lr: float = 2e-4
+    class_lr: float = 1e-3
+    warmup: float = 0.05
+    clip: float = 5.0
+    scale: float = 32.0
+    margin: float = 0.3
+    distil: float = 10.0
+    contrastive: float = 1.0
+    tau: float = 0.07
+    average: float = 0.998
+    clean: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
 class AlignOptions:
     """Step 1: text encoder and FCAM (paper §4.2).
 
@@ -169,6 +204,7 @@ class TrainOptions:
         data: See `DataOptions`.
         model: See `ModelOptions`.
         loss: See `LossOptions`.
+        adapt: See `AdaptOptions`.
         align: See `AlignOptions`.
         fuse: See `FuseOptions`.
     """
@@ -181,6 +217,7 @@ class TrainOptions:
     data: DataOptions
     model: ModelOptions = field(default_factory=ModelOptions)
     loss: LossOptions = field(default_factory=LossOptions)
+    adapt: AdaptOptions = field(default_factory=AdaptOptions)
     align: AlignOptions = field(default_factory=AlignOptions)
     fuse: FuseOptions = field(default_factory=FuseOptions)
 

@@ -74,7 +74,7 @@ def test_bilstm_reads_words_and_not_padding(tmp_path) -> None:  # type: ignore[n
 def test_refinement_is_trained_and_ignores_padding() -> None:
     torch.manual_seed(0)
     options = ModelOptions(text_refinement=True, fusion="cgfr", dropout=0.0)
-    model = TGFR(BiLSTMTextEncoder.for_captions(LINES), options, face_dim=16, region_channels=12).eval()
+    model = TGFR(BiLSTMTextEncoder.for_captions(LINES), options, parts=(("face", 16),), region_channels=12).eval()
     together = model.fcam.caption(model.tokenize(LINES))[0]
     alone = torch.cat([model.fcam.caption(model.tokenize([line]))[0] for line in LINES])
     assert torch.allclose(together, alone, atol=1e-5)

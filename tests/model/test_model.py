@@ -46,7 +46,7 @@ def faces(count: int, seed: int = 0) -> FaceFeatures:
 @pytest.fixture
 def model() -> TGFR:
     torch.manual_seed(0)
-    made = TGFR(WordTable(), ModelOptions(dropout=0.0), face_dim=16, region_channels=12)
+    made = TGFR(WordTable(), ModelOptions(dropout=0.0), parts=(("face", 16),), region_channels=12)
     # Non-zero centres, as after training, so that a forgotten one shows.
     for name in ("shared_face", "caption", "fused"):
         getattr(made, f"centre_{name}").copy_(0.05 * torch.randn(256))

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,13 +12,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import pipelines.adapt
 import pipelines.train_steps
 from pipelines.train import load_sets, train
+from tgfr_search.encoders.dlib_resnet import DlibFaceEncoder
 from tgfr_search.encoders.registry import make_face_encoder
 from tgfr_search.errors import InputError
 from tgfr_search.model.checkpoint import FaceTextModel, load_model, save_model
 from tgfr_search.model.scoring import ScoreModel
 from tgfr_search.options import (
+    AdaptOptions,
     AlignOptions,
     DataOptions,
     FuseOptions,
@@ -123,6 +127,59 @@ def test_the_checkpoint_loads_and_embeds(options: TrainOptions, tmp_path: Path) 
     assert any(value != 0 for value in model.tgfr.centre_caption.tolist())
 
 
+def test_an_adapted_face_encoder_joins_the_model_and_resumes(
+    options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = dataclasses.replace(options, adapt=AdaptOptions(epochs=2, batch=4))
+    whole = train(options, tmp_path / "whole", workers=0)
+    real = pipelines.adapt.judge
+    looks = 0
+
+    class KilledError(BaseException):
+        pass
+
+    def judge_and_die(*args: Any) -> dict[str, float]:
+        nonlocal looks
+        looks += 1
+        if looks == 2:  # in the second epoch
+            raise KilledError
+        return real(*args)
+
+    monkeypatch.setattr(pipelines.adapt, "judge", judge_and_die)
+    with pytest.raises(KilledError):
+        train(options, tmp_path / "resumed", workers=0)
+    resumed = train(options, tmp_path / "resumed", workers=0)
+    assert looks == 3
+    assert resumed["model_id"] == whole["model_id"]
+    one, other = (load_file(tmp_path / run / "model/face/model.safetensors") for run in ("whole", "resumed"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    start = DlibFaceEncoder().net.state_dict()
+    assert not torch.equal(one["stem.weight"].float(), start["stem.weight"])  # it was trained
+
+    model = load_model(tmp_path / "whole/model", device="cpu")
+    assert [name for name, _ in model.tgfr.layout] == ["face", "adapted", "shared_face", "caption", "fused"]
+    assert "adapted" in model.scoring.weights["image"]
+    assert "adapted" not in model.scoring.weights["caption"]
+
+    # The control shares both encoders by name.
+    shared = dataclasses.replace(
+        options,
+        model=dataclasses.replace(options.model, face_encoder=str(tmp_path / "whole/model/face")),
+        adapt=AdaptOptions(),
+        align=dataclasses.replace(options.align, captions="constant"),
+    )
+    train(shared, tmp_path / "control", workers=0)
+    control = load_model(tmp_path / "control/model", device="cpu")
+    assert control.face_encoder.spec == model.face_encoder.spec
+    assert not (tmp_path / "control/model/face").exists()
+
+
+def test_only_the_net_that_can_be_adapted_is(options: TrainOptions, tmp_path: Path) -> None:
+    other = dataclasses.replace(options.model, face_encoder="somebody-elses")
+    with pytest.raises(InputError, match=r"somebody-elses.*dlib-resnet"):
+        train(dataclasses.replace(options, model=other, adapt=AdaptOptions(epochs=1)), tmp_path / "run", workers=0)
+
+
 @pytest.mark.parametrize("system", ["control", "flf", "cgfr"])
 def test_the_other_systems_train_with_the_same_code(options: TrainOptions, tmp_path: Path, system: str) -> None:
     changed = {
@@ -153,7 +210,7 @@ def test_a_caption_belongs_to_its_image(options: TrainOptions, captions: dict[st
     from tgfr_search.data.datasets import training_batches
 
     encoder = make_face_encoder("dlib-resnet", torch.device("cpu"), torch.float32, flip=False, regions="256x4x4")
-    train_set, valid_set, _ = load_sets(options, encoder, 0, lambda *a: None)
+    train_set, valid_set, _ = load_sets(options, encoder, torch.float32, 0, lambda *a: None)
     assert len(valid_set.names) > 4
     seen = set()
     for batch in training_batches(train_set.features, train_set.subjects, train_set.captions, 4, epoch_rng(0, "t", 0)):

@@ -65,6 +65,7 @@ class FaceSpec:
         regions: (C, h, w) of the regional map.
         preprocessing: Channel order, means, scale, flip: everything between chip and net.
         sha256: Of the weights.
+        parts: (block, dimension) of what the global vector is made of; each becomes a template block of its own.
     """
 
     name: str
@@ -74,6 +75,21 @@ class FaceSpec:
     regions: tuple[int, int, int]
     preprocessing: str
     sha256: str
+    parts: tuple[tuple[str, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.parts:
+            object.__setattr__(self, "parts", (("face", self.dim),))
+
+    @property
+    def frozen(self) -> str:
+        """Name of the frozen encoder, which an adapted one names before its own."""
+        return self.name.partition("+")[0]
+
+    @property
+    def weights_key(self) -> str:
+        """What its features depend on, whatever is averaged over the mirrored face."""
+        return repr((self.name, self.sha256, self.alignment, self.regions))
 
 
 class FaceEncoder(Protocol):

@@ -26,6 +26,7 @@ from tgfr_search.errors import CheckpointError, MissingPartError
 from tgfr_search.types import ByteArray
 
 INPUT_SIZE = 150
+ALIGNMENT = "dlib-150"
 DIM = 128
 STAGES = (
     (32, 3),
@@ -59,9 +60,13 @@ class _Block(nn.Module):
 
 
 class DlibResNet(nn.Module):
-    """The network alone: normalised pixels in, global vector and one regional map out."""
+    """The network alone: normalised pixels in, global vector and one regional map out.
 
-    def __init__(self) -> None:
+    Args:
+        head_bias: The last layer adds a bias; dlib's own has none.
+    """
+
+    def __init__(self, head_bias: bool = False) -> None:
         super().__init__()
         self.stem = nn.Conv2d(3, 32, 7, stride=2)
         stages, inputs = [], 32
@@ -70,7 +75,7 @@ class DlibResNet(nn.Module):
             stages.append(nn.Sequential(*blocks))
             inputs = channels
         self.stages = nn.ModuleList(stages)
-        self.head = nn.Linear(256, DIM, bias=False)
+        self.head = nn.Linear(256, DIM, bias=head_bias)
 
     def forward(self, x: Tensor, region_stage: int = 3) -> tuple[Tensor, Tensor]:
         """Args: x: [B, 3, 150, 150]. Returns: ([B, 128], the map after `region_stage`)."""
@@ -185,23 +190,20 @@ class DlibFaceEncoder:
         state, digest = load_weights()
         self.net = DlibResNet()
         self.net.load_state_dict(state)
-        self.net.eval().requires_grad_(False)
-        self.net.to(device=device, dtype=dtype)
-        self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device, self.dtype, self.flip = torch.device(device), dtype, flip
+        prepare(self.net, self.device, dtype)
         self.region_stage = REGION_MAPS[regions]
         channels, side = (int(part) for part in regions.split("x")[:2])
         mirror = "+mirror" if flip else ""
         self._spec = FaceSpec(
             name="dlib-resnet",
-            alignment="dlib-150",
+            alignment=ALIGNMENT,
             input_size=INPUT_SIZE,
             dim=DIM,
             regions=(channels, side, side),
             preprocessing=f"rgb;minus(122.782,117.001,104.298);div256{mirror}",
             sha256=digest,
         )
-        self._means = torch.tensor(RGB_MEANS, dtype=torch.float32, device=self.device).view(1, 3, 1, 1)
 
     @property
     def spec(self) -> FaceSpec:
@@ -218,12 +220,41 @@ class DlibFaceEncoder:
         Raises:
             ValueError: The chips have another shape or type.
         """
-        if chips.dtype != np.uint8 or chips.ndim != 4 or chips.shape[1:] != (INPUT_SIZE, INPUT_SIZE, 3):
-            raise ValueError(f"chips: found {chips.dtype} {chips.shape}, expected uint8 [B, 150, 150, 3]")
-        pixels = torch.from_numpy(np.ascontiguousarray(chips)).to(self.device).permute(0, 3, 1, 2)
-        x = ((pixels.float() - self._means) / 256.0).to(self.dtype)  # permuted NHWC is channels_last already
-        vector, regions = self.net(x, self.region_stage)
-        if self.flip:
-            mirrored, mirrored_regions = self.net(x.flip(3), self.region_stage)
-            vector, regions = (vector + mirrored) / 2, (regions + mirrored_regions.flip(3)) / 2
-        return FaceFeatures(vector.float(), regions.float().contiguous())
+        return run(self.net, pixels(chips, self.device, self.dtype), self.region_stage, self.flip)
+
+
+def prepare(net: DlibResNet, device: torch.device, dtype: torch.dtype) -> None:
+    """Makes a net ready for inference."""
+    net.eval().requires_grad_(False)
+    net.to(device=device, dtype=dtype)
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def pixels(chips: ByteArray, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Chips as the net reads them.
+
+    Args:
+        chips: uint8 [B, 150, 150, 3], RGB.
+        device: Where the net is.
+        dtype: Of its arithmetic.
+
+    Returns:
+        [B, 3, 150, 150] in channels_last, (x − mean) / 256.
+
+    Raises:
+        ValueError: The chips have another shape or type.
+    """
+    if chips.dtype != np.uint8 or chips.ndim != 4 or chips.shape[1:] != (INPUT_SIZE, INPUT_SIZE, 3):
+        raise ValueError(f"chips: found {chips.dtype} {chips.shape}, expected uint8 [B, 150, 150, 3]")
+    x = torch.from_numpy(np.ascontiguousarray(chips)).to(device).permute(0, 3, 1, 2)
+    means = torch.tensor(RGB_MEANS, dtype=torch.float32, device=device).view(1, 3, 1, 1)
+    return ((x.float() - means) / 256.0).to(dtype)  # permuted NHWC is channels_last already
+
+
+def run(net: DlibResNet, x: Tensor, region_stage: int, flip: bool) -> FaceFeatures:
+    """One pass, or the average over the picture and its mirror image; the mirrored map is turned back."""
+    vector, regions = net(x, region_stage)
+    if flip:
+        mirrored, mirrored_regions = net(x.flip(3), region_stage)
+        vector, regions = (vector + mirrored) / 2, (regions + mirrored_regions.flip(3)) / 2
+    return FaceFeatures(vector.float(), regions.float().contiguous())

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from tgfr_search.encoders.adapted import AdaptedFaceEncoder, is_adapted
 from tgfr_search.encoders.added import added, find_card, load_face_encoder
 from tgfr_search.encoders.base import FaceEncoder
 from tgfr_search.encoders.bilstm import BiLSTMTextEncoder, is_bilstm
@@ -34,7 +35,8 @@ def make_face_encoder(name: str, device: torch.device, dtype: torch.dtype, *, fl
     """A frozen face encoder.
 
     Args:
-        name: `dlib-resnet`, the name of an added encoder, or the path of its card or weights.
+        name: `dlib-resnet`, the folder of an adapted encoder, the name of an added one, or the path of its card or
+            weights.
         device: Where it runs.
         dtype: Of its arithmetic.
         flip: Average over the mirrored face.
@@ -45,9 +47,12 @@ def make_face_encoder(name: str, device: torch.device, dtype: torch.dtype, *, fl
         MissingPartError: Its weights, or what runs them, are not installed.
         CheckpointError: Its weights are damaged.
     """
-    if name == DLIB:
+    adapted = is_adapted(Path(name))
+    if name == DLIB or adapted:
         if regions not in REGION_MAPS:
             raise InputError(f"regions {regions!r}", expected=f"of {DLIB}: {' or '.join(REGION_MAPS)}")
+        if adapted:
+            return AdaptedFaceEncoder(Path(name), device, dtype, flip=flip, regions=regions)
         return DlibFaceEncoder(device, dtype, flip=flip, regions=regions)
     card = find_card(name)
     if card is None:

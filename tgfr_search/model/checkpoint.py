@@ -4,8 +4,9 @@
       config.json          architecture, score weights, provenance, digest of the tensors
       model.safetensors    everything trained but the text encoder
       CARD.md              data, protocol, numbers, licence, limits
+      text/, face/         the fine-tuned text encoder; the adapted half of the face encoder, where there is one
 
-Several models that share a fine-tuned text encoder name one folder (`text` in config.json, relative).
+Several models that share fine-tuned encoders name one folder (`text` and `face` in config.json, relative).
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class FaceTextModel:
         face_encoder: Chips in, features out.
         tgfr: The trained part, in eval mode.
         scoring: Weights of the terms.
+        folder: Where it was loaded from.
     """
 
     model_id: str
@@ -56,6 +58,7 @@ class FaceTextModel:
     face_encoder: FaceEncoder
     tgfr: TGFR
     scoring: ScoreModel
+    folder: Path
 
     @property
     def contract(self) -> dict[str, str]:
@@ -90,6 +93,7 @@ def save_model(
     *,
     name: str,
     text: str,
+    face: str | None = None,
     provenance: dict[str, Any],
 ) -> str:
     """Writes a checkpoint folder, without its card.
@@ -101,6 +105,7 @@ def save_model(
         scoring: Its score weights.
         name: Of the model.
         text: Folder of the fine-tuned text encoder, relative to `folder`; written here if it is not there yet.
+        face: Folder of an adapted face encoder, relative to `folder`; None where the options name the encoder.
         provenance: Data hash, seed, versions, device, validation numbers: JSON values.
 
     Returns:
@@ -121,6 +126,7 @@ def save_model(
         "model_id": model_id,
         "tensors_sha256": digest,
         "text": text,
+        "face": face,
         "model": to_dict(options),
         "scoring": scoring.as_dict(),
         "provenance": provenance,
@@ -197,9 +203,9 @@ def load_model(
     options = from_dict(config["model"], ModelOptions, f"{folder / 'config.json'}: model")
     where = pick_device(device)
     dtype = fast_dtype(where) if precision == "auto" else getattr(torch, precision)
-    face = make_face_encoder(options.face_encoder, where, dtype, flip=options.flip, regions=options.regions)
+    face = make_face_encoder(face_source(folder, config), where, dtype, flip=options.flip, regions=options.regions)
     text = make_text_encoder(str(folder / config["text"]))
-    model = TGFR(text, options, face_dim=face.spec.dim, region_channels=face.spec.regions[0])
+    model = TGFR(text, options, parts=face.spec.parts, region_channels=face.spec.regions[0])
     try:
         heads = load_file(folder / "model.safetensors")
         missing, unexpected = model.load_state_dict({k: _full(v) for k, v in heads.items()}, strict=False)
@@ -215,7 +221,13 @@ def load_model(
         raise CheckpointError(f"{folder}", found="tensors of another digest", expected=config["tensors_sha256"])
     model.eval().requires_grad_(False).to(where)
     model.fcam.text_dtype = dtype
-    return FaceTextModel(config["model_id"], config, face, model, ScoreModel.from_dict(config["scoring"]))
+    return FaceTextModel(config["model_id"], config, face, model, ScoreModel.from_dict(config["scoring"]), folder)
+
+
+def face_source(folder: Path, config: Mapping[str, Any]) -> str:
+    """The face encoder of a checkpoint, as `make_face_encoder` takes it: a folder beside it, or a registry name."""
+    adapted = config.get("face")
+    return str(folder / adapted) if adapted else str(config["model"]["face_encoder"])
 
 
 def _full(tensor: Tensor) -> Tensor:

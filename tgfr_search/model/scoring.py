@@ -20,6 +20,7 @@ from tgfr_search.types import FloatArray, Templates
 
 TERMS: dict[str, tuple[str, str]] = {
     "face": ("face", "face"),
+    "adapted": ("adapted", "adapted"),
     "shared_face": ("shared_face", "shared_face"),
     "caption": ("caption", "caption"),
     "fused": ("fused", "fused"),
@@ -30,9 +31,9 @@ TERMS: dict[str, tuple[str, str]] = {
 """Term → (probe block, gallery block)."""
 
 MODE_TERMS: dict[str, tuple[str, ...]] = {
-    "image": ("face", "shared_face", "face_to_caption"),
+    "image": ("face", "adapted", "shared_face", "face_to_caption"),
     "caption": ("caption", "caption_to_face"),
-    "fused": ("face", "shared_face", "caption", "fused", "caption_to_face", "face_to_caption"),
+    "fused": ("face", "adapted", "shared_face", "caption", "fused", "caption_to_face", "face_to_caption"),
 }
 
 

@@ -30,7 +30,7 @@ class Embedded(NamedTuple):
     """What the model makes of N face-caption pairs.
 
     Attributes:
-        templates: Blocks `face`, `shared_face`, `caption`, `fused`; zero where absent.
+        templates: Blocks `face` (and `adapted`), `shared_face`, `caption`, `fused`; zero where absent.
         quality: float32 [N], predicted quality of each face; NaN where there is no face.
         truncated: How many caption lines were longer than the text encoder reads.
     """
@@ -80,13 +80,16 @@ class TGFR(nn.Module):
     Args:
         text: The text encoder, a module that is a `TextEncoder`.
         options: The architecture.
-        face_dim: D of the face encoder.
+        parts: (block, dimension) of the face encoder's global vector; they add up to its D.
         region_channels: C of its regional map.
     """
 
-    def __init__(self, text: nn.Module, options: ModelOptions, *, face_dim: int, region_channels: int) -> None:
+    def __init__(
+        self, text: nn.Module, options: ModelOptions, *, parts: Sequence[tuple[str, int]], region_channels: int
+    ) -> None:
         super().__init__()
-        self.face_dim = face_dim
+        self.parts = tuple(parts)
+        face_dim = sum(dim for _, dim in parts)
         text_dim: Any = text.dim
         refined = TextRefinement(int(text_dim), options.heads, options.dropout) if options.text_refinement else None
         self.fcam = FCAM(
@@ -108,7 +111,7 @@ class TGFR(nn.Module):
     def layout(self) -> tuple[tuple[str, int], ...]:
         """(block, dimension) in index order."""
         centres = ("shared_face", "caption", "fused")
-        return (("face", self.face_dim), *((name, len(getattr(self, f"centre_{name}"))) for name in centres))
+        return (*self.parts, *((name, len(getattr(self, f"centre_{name}"))) for name in centres))
 
     @property
     def device(self) -> torch.device:
@@ -162,8 +165,8 @@ class TGFR(nn.Module):
             Blocks [N, dim] by name, predicted quality [N], number of truncated lines.
         """
         count, device = len(captions), self.device
-        sizes = dict(self.layout)
-        blocks = {name: torch.zeros(count, dim, device=device) for name, dim in sizes.items() if name != "face"}
+        trained = self.layout[len(self.parts) :]
+        blocks = {name: torch.zeros(count, dim, device=device) for name, dim in trained}
         quality = torch.full((count,), torch.nan, device=device)
         regions = None
         if faces is not None:
@@ -191,10 +194,11 @@ class TGFR(nn.Module):
             read: Stands in for `read_lines` where lines are encoded already.
         """
         blocks, quality, truncated = self.raw_blocks(faces, captions, read)
-        out = {"face": torch.zeros(len(captions), self.face_dim, device=self.device)}
+        out = {name: torch.zeros(len(captions), dim, device=self.device) for name, dim in self.parts}
         if faces is not None:
-            out["face"] = F.normalize(faces.global_, dim=1)
-        for name, _ in self.layout[1:]:
-            out[name] = self._centred(name, blocks[name])
+            halves = faces.global_.split([dim for _, dim in self.parts], dim=1)
+            out = {name: F.normalize(half, dim=1) for (name, _), half in zip(self.parts, halves, strict=True)}
+        for name, block in blocks.items():
+            out[name] = self._centred(name, block)
         arrays = {name: block.float().cpu().numpy() for name, block in out.items()}
         return Embedded(Templates(arrays), quality.float().cpu().numpy(), truncated)

@@ -1,0 +1,81 @@
+"""The face encoder in two halves: the frozen one as it was, the adapted one beside it, and what is refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tgfr_search.encoders.adapted import AdaptedFaceEncoder, save_adapted
+from tgfr_search.encoders.dlib_resnet import DlibFaceEncoder, DlibResNet, load_weights
+from tgfr_search.encoders.registry import make_face_encoder
+from tgfr_search.errors import CheckpointError, InputError
+
+SHIFT = 0.25
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An adapted half that differs from the frozen one by a known shift."""
+    state, digest = load_weights()
+    net = DlibResNet(head_bias=True)
+    net.load_state_dict({**state, "head.bias": torch.full((128,), SHIFT)})
+    save_adapted(tmp_path / "face", net, digest, {"epoch": 1})
+    return tmp_path / "face"
+
+
+@pytest.fixture(scope="module")
+def chips() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, (3, 150, 150, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_both_halves_stand_side_by_side(folder: Path, chips: np.ndarray, flip: bool) -> None:
+    encoder = make_face_encoder(str(folder), CPU, torch.float32, flip=flip, regions="256x4x4")
+    frozen = DlibFaceEncoder(flip=flip).encode(chips)
+    vector, regions = encoder.encode(chips)
+    assert vector.shape == (3, 256)
+    assert torch.equal(vector[:, :128], frozen.global_)
+    # Weights are kept in float16: a thousandth of the vectors' size is what that may cost.
+    assert torch.allclose(vector[:, 128:], frozen.global_ + SHIFT, atol=5e-3)
+    assert torch.allclose(regions, frozen.regions, atol=5e-2)
+
+
+def test_the_contract_names_both(folder: Path) -> None:
+    encoder, frozen = (
+        AdaptedFaceEncoder(folder, CPU, torch.float32, flip=True, regions="256x4x4").spec,
+        DlibFaceEncoder(),
+    )
+    assert (encoder.name, encoder.frozen) == ("dlib-resnet+adapted", "dlib-resnet")
+    assert encoder.parts == (("face", 128), ("adapted", 128))
+    assert encoder.dim == 256
+    assert encoder.sha256.startswith(frozen.spec.sha256)
+    assert encoder.sha256 != frozen.spec.sha256
+    assert frozen.spec.parts == (("face", 128),)
+
+
+def test_a_damaged_tensor_is_found(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1000] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match=r"face\.json"):
+        AdaptedFaceEncoder(folder, CPU, torch.float32, flip=False, regions="256x4x4")
+
+
+@pytest.mark.parametrize("field", ["format", "base", "base_sha256"])
+def test_another_origin_is_refused(folder: Path, field: str) -> None:
+    card = json.loads((folder / "face.json").read_text())
+    (folder / "face.json").write_text(json.dumps({**card, field: "other"}))
+    with pytest.raises(CheckpointError, match="other"):
+        AdaptedFaceEncoder(folder, CPU, torch.float32, flip=False, regions="256x4x4")
+
+
+def test_a_truncated_file_and_an_unknown_map(folder: Path) -> None:
+    with pytest.raises(InputError, match="3x3"):
+        make_face_encoder(str(folder), CPU, torch.float32, flip=False, regions="3x3")
+    (folder / "model.safetensors").write_bytes(b"short")
+    with pytest.raises(CheckpointError, match="an adapted face encoder"):
+        AdaptedFaceEncoder(folder, CPU, torch.float32, flip=False, regions="256x4x4")

@@ -1,0 +1,116 @@
+"""A face encoder in two halves: the frozen net, and a copy of it that was fine-tuned on degraded faces.
+
+The frozen half keeps what the net knows of good pictures; the adapted half, distilled from it, finds the same vector
+in poor ones. Both vectors stand side by side in the template (blocks `face` and `adapted`) and the probe's quality
+weighs them. A folder holds the adapted half:
+
+    face.json            base encoder and its digest, digest of the tensors, how it was trained
+    model.safetensors    float16
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from tgfr_search.encoders.base import FaceFeatures, FaceSpec, tensors_sha256
+from tgfr_search.encoders.dlib_resnet import DIM, DlibFaceEncoder, DlibResNet, pixels, prepare, run
+from tgfr_search.errors import CheckpointError
+from tgfr_search.types import ByteArray
+
+CARD_NAME, WEIGHTS_NAME = "face.json", "model.safetensors"
+FORMAT = 1
+BASE = "dlib-resnet"
+"""The net that can be adapted."""
+
+
+def is_adapted(folder: Path) -> bool:
+    """Whether a folder holds an adapted half."""
+    return (folder / CARD_NAME).is_file()
+
+
+def save_adapted(folder: Path, net: DlibResNet, base_sha256: str, provenance: dict[str, Any]) -> None:
+    """Writes the adapted half.
+
+    Args:
+        folder: Made if it is not there.
+        net: Fine-tuned, with a head bias.
+        base_sha256: Of the weights that it was fine-tuned from, and that stand beside it.
+        provenance: How it was trained: JSON values.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: tensor.detach().cpu().half().contiguous() for name, tensor in net.state_dict().items()}
+    save_file(state, folder / WEIGHTS_NAME, {"format": "pt"})
+    card = {
+        "format": FORMAT,
+        "base": BASE,
+        "base_sha256": base_sha256,
+        "tensors_sha256": tensors_sha256(state),
+        "provenance": provenance,
+    }
+    (folder / CARD_NAME).write_text(json.dumps(card, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+class AdaptedFaceEncoder:
+    """Both halves as one `FaceEncoder`: global vector [B, 256] = frozen 128 and adapted 128; the adapted half's map.
+
+    Args:
+        folder: Of the adapted half.
+        device: Where it runs.
+        dtype: Of its arithmetic.
+        flip: Average over the mirrored face.
+        regions: Which map to give, as `DlibFaceEncoder`.
+
+    Raises:
+        CheckpointError: The files are damaged, of another format, or adapted from other weights.
+    """
+
+    def __init__(
+        self, folder: Path, device: torch.device | str, dtype: torch.dtype, *, flip: bool, regions: str
+    ) -> None:
+        self.frozen = DlibFaceEncoder(device, dtype, flip=flip, regions=regions)
+        try:
+            card = json.loads((folder / CARD_NAME).read_text(encoding="utf-8"))
+            state = load_file(folder / WEIGHTS_NAME)
+            self.net = DlibResNet(head_bias=True)
+            self.net.load_state_dict({name: tensor.float() for name, tensor in state.items()})
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            found = str(error).splitlines()[0]
+            raise CheckpointError(f"{folder}", found=found, expected="an adapted face encoder") from error
+        digest, base = tensors_sha256(state), self.frozen.spec
+        told = (card.get("format"), card.get("base"), card.get("base_sha256"), card.get("tensors_sha256"))
+        expected = (FORMAT, BASE, base.sha256, digest)
+        if told != expected:
+            raise CheckpointError(f"{folder / CARD_NAME}", found=f"{told}", expected=f"{expected}")
+        prepare(self.net, self.frozen.device, dtype)
+        self._spec = dataclasses.replace(
+            base,
+            name=f"{base.name}+adapted",
+            dim=2 * DIM,
+            sha256=f"{base.sha256}+{digest}",
+            parts=(("face", DIM), ("adapted", DIM)),
+        )
+
+    @property
+    def spec(self) -> FaceSpec:
+        """What identifies this encoder in a contract."""
+        return self._spec
+
+    @torch.inference_mode()
+    def encode(self, chips: ByteArray) -> FaceFeatures:
+        """Encodes uint8 [B, 150, 150, 3] RGB chips.
+
+        Raises:
+            ValueError: The chips have another shape or type.
+        """
+        half = self.frozen
+        x = pixels(chips, half.device, half.dtype)
+        frozen = run(half.net, x, half.region_stage, half.flip)
+        adapted = run(self.net, x, half.region_stage, half.flip)
+        return FaceFeatures(torch.cat([frozen.global_, adapted.global_], dim=1), adapted.regions)
