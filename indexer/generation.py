@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from indexer import segments
+from indexer import caches, segments
 from indexer.errors import DamagedIndexError, UnknownRowError
 from indexer.manifest import DELETED, QUARANTINE, RESTORE, ROWS, UPDATED, FileEntry, Manifest
 from indexer.rows import FloatArray, IdArray, QuarantineRecord, Row
+
+MAPPED_FROM = 64 << 20
+"""Bytes of vectors from which on a mapped copy is kept; fewer are read from the segments in no time."""
+VECTORS_CACHE = "vectors.f32"
 
 
 class Generation:
@@ -75,16 +80,38 @@ class Generation:
 
     @cached_property
     def vectors(self) -> FloatArray:
-        """The concatenated blocks of the rows that are there, in the order of `ids`: float32 [N, D_total]."""
-        vectors = np.empty((len(self), self.manifest.contract.dim), np.float32)
-        read = kept = 0
+        """The concatenated blocks of the rows that are there, in the order of `ids`: float32 [N, D_total].
+
+        Of a large index a copy as one file is kept among its caches and mapped: it opens faster than the segments are
+        read, and the system shares and reclaims its memory. Where none can be kept they are read into memory.
+        """
+        dim = self.manifest.contract.dim
+        if 4 * dim * len(self) >= MAPPED_FROM:
+            path = caches.find(self.directory, self.manifest, VECTORS_CACHE) or caches.keep(
+                self.directory, self.manifest, VECTORS_CACHE, self.read_vectors()
+            )
+            if path is not None:
+                with suppress(OSError):  # a purge may have removed it since
+                    return caches.map_vectors(path, dim)
+        vectors = np.empty((len(self), dim), np.float32)
+        kept = 0
+        for part in self.read_vectors():
+            vectors[kept : kept + len(part)] = part
+            kept += len(part)
+        return vectors
+
+    def read_vectors(self) -> Iterator[FloatArray]:
+        """The vectors of the rows that are there, in the order of `ids`, some at a time: float32 [n, D_total].
+
+        Raises:
+            DamagedIndexError: A segment cannot be read.
+        """
+        read = 0
         for entry in self.manifest.of_kind(ROWS):
             for part in segments.read_vectors(self.directory, entry, self.manifest.contract):
                 alive = self._alive[read : read + len(part)]
-                count = int(np.count_nonzero(alive))
-                vectors[kept : kept + count] = part if count == len(part) else part[alive]
-                read, kept = read + len(part), kept + count
-        return vectors
+                read += len(part)
+                yield part if alive.all() else part[alive]
 
     @cached_property
     def subjects(self) -> tuple[npt.NDArray[np.int64], list[str]]:
@@ -139,6 +166,7 @@ class Generation:
             "segments": sum(1 for _ in committed.of_kind(ROWS)),
             "bytes": sum(sizes) + len(committed.to_bytes()) + retired,
             "bytes_retired": retired,
+            "bytes_cached": caches.size(self.directory),
             "blocks": {block.name: block.dim for block in committed.contract.blocks},
             "metric": committed.contract.metric,
             "fields": dict(committed.contract.fields),

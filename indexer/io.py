@@ -7,7 +7,9 @@ itself to `on_step` first, so that a test can fail it, or kill the process, at e
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,9 @@ from pathlib import Path
 from indexer.errors import DamagedIndexError, DiskFullError, StorageError
 
 TMP_PREFIX = ".tmp-"
+SPARE_BYTES = 16 << 20
+"""Left free beside what a job needs: the manifest and the tombstones of whoever must still be able to delete."""
+_CHUNK = 1 << 20
 
 
 def _pass(step: str, path: Path) -> None:
@@ -25,8 +30,13 @@ on_step: Callable[[str, Path], None] = _pass
 """Called with (action, path) first: `mkdir`, `write`, `fsync`, `replace`, `sync-directory`, `remove`, `lock`."""
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Put `data` at `path` durably; an older file of that name is replaced in one step.
+def write_file(path: Path, data: bytes | Iterable[bytes | memoryview], *, durable: bool = True) -> None:
+    """Put `data` at `path`; an older file of that name is replaced in one step.
+
+    Args:
+        path: Where.
+        data: The content, or its parts one after another.
+        durable: Synced to the disk before it gets its name; False for what can be made again.
 
     Raises:
         DiskFullError: No space left; what was at `path` is still there.
@@ -37,16 +47,19 @@ def write_file(path: Path, data: bytes) -> None:
         try:
             with tmp.open("wb") as file:
                 on_step("write", tmp)
-                file.write(data)
+                for part in (data,) if isinstance(data, bytes) else data:
+                    file.write(part)
                 file.flush()
-                on_step("fsync", tmp)
-                os.fsync(file.fileno())
+                if durable:
+                    on_step("fsync", tmp)
+                    os.fsync(file.fileno())
             on_step("replace", path)
             tmp.replace(path)
-        except OSError:
+        except BaseException:
             tmp.unlink(missing_ok=True)  # a full disk should not stay fuller than it must
             raise
-        _sync_directory(path.parent)
+        if durable:
+            _sync_directory(path.parent)
 
 
 def make_directory(path: Path) -> None:
@@ -132,12 +145,44 @@ def read_file(path: Path) -> bytes:
         DamagedIndexError: The file is not there.
         StorageError: The system refused.
     """
-    try:
+    with _clear_read_errors(path):
         return path.read_bytes()
-    except FileNotFoundError:
-        raise DamagedIndexError(str(path), found="no such file", expected="a file of the index") from None
-    except OSError as error:
-        raise StorageError(f"{path} cannot be read", found=str(error.strerror or error)) from error
+
+
+def digest_file(path: Path) -> tuple[int, str]:
+    """Bytes and hex SHA-256 of a file of the index, without holding it in memory.
+
+    Raises:
+        DamagedIndexError, StorageError: As `read_file`.
+    """
+    digest, size = hashlib.sha256(), 0
+    with _clear_read_errors(path), path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+    return size, digest.hexdigest()
+
+
+def need_space(path: Path, needed: int) -> None:
+    """Refuse to start what the disk cannot hold.
+
+    Args:
+        path: Where it is to be written; it need not be there yet.
+        needed: Bytes.
+
+    Raises:
+        DiskFullError: Says how much is free and how much is needed.
+    """
+    there = next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
+    with _clear_errors(path):
+        free = shutil.disk_usage(there).free
+    if free < needed + SPARE_BYTES:
+        raise DiskFullError(
+            f"{path}: there is not enough space on the disk to begin",
+            found=f"{free / 1e6:,.0f} MB free",
+            expected=f"{(needed + SPARE_BYTES) / 1e6:,.0f} MB",
+            do="free some space, or choose a path on another disk; nothing was written",
+        )
 
 
 def _sync_directory(path: Path) -> None:
@@ -147,6 +192,16 @@ def _sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _clear_read_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise DamagedIndexError(str(path), found="no such file", expected="a file of the index") from None
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read", found=str(error.strerror or error)) from error
 
 
 @contextmanager

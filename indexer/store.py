@@ -20,6 +20,7 @@ from indexer import io, lock, manifest
 from indexer.backends import DEFAULT_BACKEND, make_backend
 from indexer.contract import Contract
 from indexer.digest import content_digest
+from indexer.duplicates import NearDuplicate, near_duplicates
 from indexer.errors import DamagedIndexError, IndexerError, IndexExistsError
 from indexer.filters.columns import Columns
 from indexer.filters.gallery import Searched, filtered
@@ -137,6 +138,21 @@ class Store:
         """Row name → (row id, content key) of every row; of several rows of one name the newest."""
         names, keys = (self._generation.column(name).to_pylist() for name in ("image", "source_key"))
         return {name: (row, key) for name, row, key in zip(names, self._generation.ids.tolist(), keys, strict=True)}
+
+    def photos(self) -> dict[tuple[str, str], str]:
+        """(SHA-256 of a photo, subject) → row name, of every row; of several the newest."""
+        names = ("image_sha256", "subject_id", "image")
+        photos, subjects, images = (self._generation.column(name).to_pylist() for name in names)
+        return {(photo, subject): image for photo, subject, image in zip(photos, subjects, images, strict=True)}
+
+    def near_duplicates(self, block: str, threshold: float, first: int = 0) -> tuple[list[NearDuplicate], int]:
+        """Rows whose block is very like an older row's: see `indexer.duplicates.near_duplicates`."""
+        return near_duplicates(self._generation, block, threshold, first)
+
+    def count_from(self, first: int) -> int:
+        """How many rows have an id of `first` or more."""
+        ids = self._generation.ids
+        return len(ids) - int(np.searchsorted(ids, first))
 
     def quarantined(self) -> list[QuarantineRecord]:
         """The photos that could not be enrolled and have not been since, one record each."""

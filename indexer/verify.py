@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from indexer import io, lock, segments
+from indexer import caches, io, lock, segments
 from indexer.errors import DamagedIndexError, FormatVersionError, IndexerError, NotAnIndexError
 from indexer.generation import Generation
 from indexer.manifest import DELETED, MANIFEST_NAME, ROWS, UPDATED, FileEntry, Manifest, is_leftover, read_manifest
 from indexer.rows import check_unit
+
+ROWS_AT_ONCE = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +102,14 @@ class _Check:
 
     def file(self, entry: FileEntry) -> None:
         try:
-            data = io.read_file(self.directory / entry.name)
+            size, sha256 = io.digest_file(self.directory / entry.name)
         except IndexerError as error:
             self.problems.append(str(error))
             return
-        self.count(len(data))
-        if len(data) != entry.size:
-            self.problems.append(f"{entry.name}: {len(data)} bytes, {entry.size} were written")
-        elif hashlib.sha256(data).hexdigest() != entry.sha256:
+        self.count(size)
+        if size != entry.size:
+            self.problems.append(f"{entry.name}: {size} bytes, {entry.size} were written")
+        elif sha256 != entry.sha256:
             self.problems.append(f"{entry.name}: SHA-256 differs from the one committed")
 
     def retired(self, committed: Manifest) -> None:
@@ -130,7 +131,9 @@ class _Check:
             if path.name in known:
                 continue
             if path.name == lock.LOCK_NAME and path.is_file():
-                self._lock(path, is_written)
+                self._lock(path, is_written, "the index is being written; checked at its newest commit")
+            elif path.name == caches.CACHE_NAME and path.is_dir():
+                self._caches()
             elif is_leftover(path, committed):
                 owner = (
                     "of the writer at work" if is_written else "of a writer that was killed; the next one removes it"
@@ -139,15 +142,15 @@ class _Check:
             else:
                 self.problems.append(f"{path.name}: does not belong to the index")
 
-    def _lock(self, path: Path, is_written: bool) -> None:
-        data = io.read_file(path)
+    def _lock(self, path: Path, is_held: bool, work: str) -> None:
+        data, name = io.read_file(path), path.relative_to(self.directory)
         self.count(len(data))
-        if is_written:
-            self.notes.append(f"{path.name}: the index is being written; checked at its newest commit")
+        if is_held:
+            self.notes.append(f"{name}: {work}")
         elif data and lock.read_owner(data) is None:
-            self.problems.append(f"{path.name}: neither empty nor the record of an owner")
+            self.problems.append(f"{name}: neither empty nor the record of an owner")
         elif data:
-            self.notes.append(f"{path.name}: names a writer that was killed; the next one overwrites it")
+            self.notes.append(f"{name}: names a writer that was killed; the next one overwrites it")
 
     def content(self, generation: Generation) -> None:
         committed = generation.manifest
@@ -164,9 +167,31 @@ class _Check:
                 self.problems.append(f"{DELETED}: refers to rows that are not there, or twice to one")
             if not np.isin(list(generation.updates), ids).all():
                 self.problems.append(f"{UPDATED}: refers to rows that are not there")
-            for name, block in committed.contract.split(generation.vectors).items():
-                check_unit(name, block, generation.ids.tolist())
-            generation.rows(generation.ids, chips=True)
+            self._living(generation)
             _ = generation.quarantine
         except IndexerError as error:
             self.problems.append(str(error))
+
+    def _living(self, generation: Generation) -> None:
+        """Every row that is there can be read, and its blocks are unit vectors; a few thousand in memory at once."""
+        kept = 0
+        for part in generation.read_vectors():
+            names = [f"id {row_id}" for row_id in generation.ids[kept : kept + len(part)].tolist()]
+            kept += len(part)
+            for name, block in generation.manifest.contract.split(part).items():
+                check_unit(name, block, names)
+        for start in range(0, len(generation), ROWS_AT_ONCE):
+            generation.rows(generation.ids[start : start + ROWS_AT_ONCE], chips=True)
+
+    def _caches(self) -> None:
+        """No part of the state; but a damaged one should be known, though nothing uses it."""
+        paths = caches.files(self.directory)
+        self.files += len(paths)
+        self.bytes += caches.size(self.directory)
+        for path in caches.damaged(self.directory):
+            self.problems.append(f"{path.relative_to(self.directory)}: a damaged cache; it is not used")
+        if paths:
+            self.notes.append(f"{caches.CACHE_NAME}: {len(paths)} files that can be made again; purge removes them")
+        record = self.directory / caches.CACHE_NAME / lock.LOCK_NAME
+        if record.is_file():
+            self._lock(record, lock.is_held(record.parent), "a cache is being written")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
-from pipelines.find import Found, find_faces
+from pipelines.find import Found, find_faces, worker_count
 from tgfr_search.errors import FaceError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel
@@ -51,7 +53,26 @@ def embed_records(
     Yields:
         Batches of at most `BATCH` records, in order; the last may have no face at all (`templates` None).
     """
-    return embed_found(find_faces(records, finder, workers), model)
+    with net_threads(workers):
+        yield from embed_found(find_faces(records, finder, workers), model)
+
+
+@contextmanager
+def net_threads(workers: int | None) -> Iterator[None]:
+    """One thread for the net beside few processes that find faces, a third as many beside many.
+
+    Finding a face costs about twice what encoding it does; more threads than cores slow both down. Few threads are also
+    the same number on every small machine, and the last bits of a template depend on it.
+
+    Args:
+        workers: As `embed_records`.
+    """
+    former = torch.get_num_threads()
+    torch.set_num_threads(max(1, worker_count(workers) // 3))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(former)
 
 
 def embed_found(stream: Iterable[Found], model: FaceTextModel) -> Iterator[EmbeddedBatch]:

@@ -26,6 +26,9 @@ INLINE_BELOW = 24
 CHUNK = 4
 """Photos a task: enough to make the queue's cost small, few enough that the first batch comes soon."""
 
+CHUNKS_AHEAD = 16
+"""Tasks of each worker that are queued or done: enough to keep it busy while a batch is encoded or committed."""
+
 _finder: FaceFinder
 
 
@@ -53,18 +56,23 @@ def _find_chunk(records: list[Record]) -> list[AlignedFace | FaceError]:
     return [_find(_finder, record) for record in records]
 
 
+def worker_count(workers: int | None) -> int:
+    """How many processes that is: None is one for each core that this process may use."""
+    return len(os.sched_getaffinity(0)) if workers is None else workers
+
+
 def find_faces(records: Iterable[Record], finder: FaceFinder, workers: int | None = None) -> Iterator[Found]:
     """Finds the face of every record, in the order given; a photo that gives none yields its error.
 
     Args:
-        records: May be a stream; at most a few dozen photos are held at once.
+        records: May be a stream; at most `CHUNK * CHUNKS_AHEAD` photos a worker are held at once.
         finder: How photos become faces.
         workers: Processes; None is one a core, 0 works in this process.
 
     Raises:
         MissingPartError: The detector is not installed.
     """
-    count = (os.cpu_count() or 1) if workers is None else workers
+    count = worker_count(workers)
     stream = iter(records)
     head = list(islice(stream, INLINE_BELOW))
     if count == 0 or len(head) < INLINE_BELOW:
@@ -78,7 +86,7 @@ def find_faces(records: Iterable[Record], finder: FaceFinder, workers: int | Non
     waiting: deque[tuple[list[Record], Future[list[AlignedFace | FaceError]]]] = deque()
     try:
         while True:
-            while len(waiting) < 4 * count and (chunk := list(islice(stream, CHUNK))):
+            while len(waiting) < CHUNKS_AHEAD * count and (chunk := list(islice(stream, CHUNK))):
                 waiting.append((chunk, pool.submit(_find_chunk, chunk)))
             if not waiting:
                 return

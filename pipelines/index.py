@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from indexer import Block, Contract, NotAnIndexError, QuarantineRecord, Store, Writer
+from indexer.io import need_space
+from pipelines.alike import SHOWN, find_alike
 from pipelines.enrol import Engine, EnrolBatch, LocalEngine
 from tgfr_search.data.manifest import read_records
 from tgfr_search.data.rows import Problem
@@ -23,6 +25,8 @@ from tgfr_search.types import LEAD_NOTICE, Record
 
 COMMIT_ROWS = 512
 COMMIT_SECONDS = 30.0
+CROP_BYTES, OTHER_BYTES = 12_000, 1_000
+"""Of a row: a generous crop of 150 × 150 pixels; names, captions, metadata and Parquet's own."""
 
 Progress = Callable[[int, int], None]
 """(images done, images expected)."""
@@ -40,7 +44,11 @@ class IndexSummary:
         enrolled: Rows added by this run.
         unchanged: Images that were enrolled already, with the same bytes, subject and captions.
         replaced: Of the added rows, those that took the place of an older row of the same name.
-        duplicates: Images whose very bytes, subject and captions were already enrolled under another name.
+        duplicates: Images whose very bytes are enrolled for this subject under another name; they are kept once.
+        duplicate_images: The first of them, each with the name that is kept.
+        near_duplicates: Rows of this run that are so like an older row that they may be the same photo, saved again;
+            all are kept. None where there are too many rows to look for them in every run.
+        near_duplicate_rows: The most similar of them, each with the older row's name and their cosine.
         quarantined: Reason code → images that could not be enrolled (this run and earlier ones).
         ignored: Files of the gallery folder that are no images.
         without_caption: Rows of this run without a caption.
@@ -59,6 +67,9 @@ class IndexSummary:
     unchanged: int = 0
     replaced: int = 0
     duplicates: int = 0
+    duplicate_images: list[tuple[str, str]] = field(default_factory=list)
+    near_duplicates: int | None = 0
+    near_duplicate_rows: list[dict[str, Any]] = field(default_factory=list)
     quarantined: dict[str, int] = field(default_factory=dict)
     ignored: int = 0
     without_caption: int = 0
@@ -90,6 +101,11 @@ def open_or_create(path: Path, model: FaceTextModel) -> Store:
         return Store.open(path, contract)
     except NotAnIndexError:
         return Store.create(path, contract)
+
+
+def bytes_a_row(contract: Contract, crops: bool) -> int:
+    """About what a row takes on the disk: vectors, crop, and the rest."""
+    return 4 * contract.dim + (CROP_BYTES if crops else 0) + OTHER_BYTES
 
 
 def source_key(sha256: str, record: Record) -> str:
@@ -136,6 +152,8 @@ def index_gallery(
     problems: list[Problem] = []
     records = read_records(gallery, captions=captions, split=split, on_problem=problems.append)
     store = open_or_create(out, model)
+    need_space(out, max(0, records.estimate - len(store)) * bytes_a_row(store.contract, crops))
+    first_new = store.manifest.next_row_id
     summary = IndexSummary(str(out), model_id=model.model_id, ignored=records.ignored)
     with store.writer() as writer:
         run = _Run(store, writer, summary, finder)
@@ -150,6 +168,9 @@ def index_gallery(
         writer.quarantine(QuarantineRecord(p.name or "?", p.reason.value, p.detail, "") for p in problems)
         run.commit()
     engine.committed()
+    if summary.enrolled:
+        alike = find_alike(store, first_new)
+        summary.near_duplicates, summary.near_duplicate_rows = alike.count, alike.rows
     info = store.info()
     summary.index_id, summary.generation = store.index_id, store.generation
     summary.quarantined = dict(Counter(record.reason for record in store.quarantined()))
@@ -166,6 +187,7 @@ class _Run:
         self.options = repr(finder.options)
         self.row_of = store.rows_by_image()
         self.keys = {key for _, key in self.row_of.values()}
+        self.name_of_photo = store.photos()
         self.refused = {record.image: record.source_key for record in store.quarantined()}
         self.key_of: dict[str, str] = {}
         self.done = self.pending = 0
@@ -181,10 +203,13 @@ class _Run:
                 continue
             digest = hashlib.sha256(data).hexdigest()
             key = source_key(digest, record)
+            kept = self.name_of_photo.setdefault((digest, str(record.subject_id)), record.name)
             if self.row_of.get(record.name, (0, ""))[1] == key:
                 self.summary.unchanged += 1
-            elif key in self.keys:
+            elif key in self.keys or (kept != record.name and record.name not in self.row_of):
                 self.summary.duplicates += 1
+                if len(self.summary.duplicate_images) < SHOWN:
+                    self.summary.duplicate_images.append((record.name, kept))
             elif self.refused.get(record.name) == _sha256(key, self.options):
                 pass  # refused before with the same bytes and options: it still stands in quarantine
             else:

@@ -19,7 +19,7 @@ from typing import Any
 
 from indexer import Contract, ContractMismatchError
 from pipelines import shards
-from pipelines.embed import BATCH, embed_found
+from pipelines.embed import BATCH, embed_found, net_threads
 from pipelines.enrol import EnrolBatch, enrol_batch
 from pipelines.find import find_faces
 from pipelines.wire import faces_from_bytes, faces_to_bytes
@@ -33,6 +33,9 @@ SHARD_RECORDS = 4 * BATCH
 
 TRIES = 5
 """How often a partition is tried whose workers die: Ray itself would try for ever a photo that kills every one."""
+
+STARTS = 3
+"""How often Ray is started on this machine: its parts wait for one another, and not for long."""
 
 ENCODER_CPUS = 0.5
 """What an encoder asks of Ray. With 1 each, two encoders on two CPUs would leave none for what feeds them, and hang."""
@@ -166,7 +169,8 @@ class _Encoder:
                 records, keys = shards.read_partition(folder, name)
                 found = zip(records, faces_from_bytes(row["faces"]), strict=True)
                 batches = (enrol_batch(batch, keys, crops=self.work.crops) for batch in embed_found(found, self.model))
-                shards.write_shard(folder, name, self.contract, batches)
+                with net_threads(1):  # as beside few finders in a single process: last bits depend on it
+                    shards.write_shard(folder, name, self.contract, batches)
             except TgfrError as error:
                 problem = str(error)
         return {"name": name, "problem": problem}
@@ -199,20 +203,25 @@ def _cluster(address: str | None, workers: int | None) -> Iterator[Any]:
         yield ray
         return
     quiet: dict[str, Any] = {"logging_level": "error", "log_to_driver": False}
-    try:
-        if address is None:
-            need = math.ceil((workers or 1) * ENCODER_CPUS + FINDER_CPUS)
-            cpus = max(os.cpu_count() or 1, need)
-            ray.init(num_cpus=cpus, include_dashboard=False, **quiet)
-        else:
-            ray.init(address=address, **quiet)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise InputError(
-            f"Ray cluster {address or 'on this machine'}",
-            found=str(error).splitlines()[0],
-            expected="a running cluster of the same Ray and Python version",
-            do="`ray start --head` on its first node; see docs/scale.md",
-        ) from error
+    if address is None:
+        need = math.ceil((workers or 1) * ENCODER_CPUS + FINDER_CPUS)
+        where = {"num_cpus": max(os.cpu_count() or 1, need), "include_dashboard": False}
+    else:
+        where = {"address": address}
+    for left in reversed(range(STARTS)):
+        try:
+            ray.init(**where, **quiet)
+            break
+        except Exception as error:  # Ray raises plain ones: a start that took too long on a busy machine, for instance
+            ray.shutdown()
+            if address is None and left:
+                continue
+            raise InputError(
+                f"Ray cluster {address or 'on this machine'}",
+                found=str(error).strip().splitlines()[0],
+                expected="a running cluster of the same Ray and Python version",
+                do="`ray start --head` on its first node; see docs/scale.md",
+            ) from error
     try:
         # Ray prints what its daemon reports to stdout, where a command's JSON belongs.
         with redirect_stdout(sys.stderr):

@@ -13,14 +13,13 @@ from typing import Annotated
 import typer
 
 import tgfr_search
-from indexer.errors import IndexerError
 from tgfr_search import console
 from tgfr_search.cli_benchmark import benchmark, degrade
 from tgfr_search.cli_index import compact, delete, export, import_, purge, restore, snapshot, update, verify
 from tgfr_search.cli_model import model_app
 from tgfr_search.cli_options import DEFAULT_INDEX, PARTIAL, Aligned, Device, Index, Json, Multiple, Out, make_finder
 from tgfr_search.errors import TgfrError
-from tgfr_search.types import LEAD_NOTICE, QUERY_MODES
+from tgfr_search.terms import LEAD_NOTICE, QUERY_MODES
 
 app = typer.Typer(
     name="tgfr-search",
@@ -143,11 +142,27 @@ def query(
 
 
 @app.command()
-def info(index: Annotated[Path, typer.Argument(envvar="TGFR_INDEX")] = DEFAULT_INDEX, as_json: Json = False) -> None:
+def info(
+    index: Annotated[Path, typer.Argument(envvar="TGFR_INDEX")] = DEFAULT_INDEX,
+    digest: Annotated[
+        bool, typer.Option("--digest", help="Also the content digest: equal for equal rows, whatever their history.")
+    ] = False,
+    near_duplicates: Annotated[
+        bool, typer.Option("--near-duplicates", help="Also rows that may be one photo saved twice; compares all rows.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """What an index holds: rows, subjects, contract, quarantine."""
     from indexer import Store
 
-    values = Store.open(index).info()
+    store = Store.open(index)
+    values = store.info()
+    if digest:
+        values["digest"] = store.digest()
+    if near_duplicates:
+        from pipelines.alike import find_alike
+
+        values["near_duplicates"] = find_alike(store, at_most=len(store) ** 2).as_dict()
     console.emit(values, as_json, lambda: console.pairs(values))
 
 
@@ -243,6 +258,10 @@ def main() -> None:
 
     try:
         app()
-    except (TgfrError, IndexerError) as error:
+    except Exception as error:
+        from indexer.errors import IndexerError  # brings NumPy and PyArrow, which `--help` should not wait for
+
+        if not isinstance(error, TgfrError | IndexerError):
+            raise
         console.error(str(error), "--json" in sys.argv)
         sys.exit(error.exit_code)

@@ -7,23 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tgfr_search.terms import LEAD_NOTICE as LEAD_NOTICE
+from tgfr_search.terms import QUERY_MODES as QUERY_MODES
+from tgfr_search.terms import QueryMode as QueryMode
+
 FloatArray = npt.NDArray[np.float32]
 ByteArray = npt.NDArray[np.uint8]
 
-QueryMode = Literal["auto", "fused", "image", "caption"]
-QUERY_MODES: tuple[str, ...] = get_args(QueryMode)
-
 UNIT_TOLERANCE = 1e-4
 """How far from 1 the norm of a block may be. Blocks are normalised once, by the model; nobody rescales later."""
-
-LEAD_NOTICE = (
-    "Scores rank candidates; they are not probabilities. Output is an investigative lead, never an identification."
-)
 
 
 def _need(ok: bool, name: str, found: object, expected: str) -> None:

@@ -12,10 +12,14 @@ from indexer.manifest import MANIFEST_NAME
 
 
 @contextmanager
-def new_directory(target: Path) -> Iterator[Path]:
+def new_directory(target: Path, needed: int) -> Iterator[Path]:
     """Build a directory of files: yields where to write them; when the block ends well they appear at `target`.
 
     What a killed run left is removed by the next one to the same target.
+
+    Args:
+        target: Where there is nothing yet.
+        needed: Bytes that will be written; the disk must have them free.
 
     Raises:
         IndexExistsError: There is something at `target` already.
@@ -28,6 +32,7 @@ def new_directory(target: Path) -> Iterator[Path]:
         raise IndexExistsError(
             str(target), found="a path inside an index", expected="one outside it", do="choose another path"
         )
+    io.need_space(target, needed)
     building = target.with_name(io.TMP_PREFIX + target.name)
     io.make_directory(building)
     with lock.hold(building):

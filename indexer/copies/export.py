@@ -60,7 +60,7 @@ def export_index(store: Store, target: str | Path) -> ExportReport:
     target, committed = Path(target), store.manifest
     generation = Generation(store.path, committed)
     files: list[FileEntry] = []
-    with new_directory(target) as building:
+    with new_directory(target, sum(entry.size for entry in committed.files)) as building:
         for run in runs(list(committed.of_kind(ROWS))):
             table = generation.living_rows(run)
             if len(table):
@@ -105,7 +105,7 @@ def import_index(source: str | Path, path: str | Path, contract: Contract | None
     fresh = _manifest_of(source, values)
     if contract is not None:
         fresh.contract.require(contract, str(source))
-    with new_directory(path) as building:
+    with new_directory(path, sum(entry.size for entry in fresh.files)) as building:
         for entry in fresh.files:
             data = io.read_file(source / entry.name)
             if not entry.holds(data):

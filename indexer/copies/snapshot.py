@@ -76,7 +76,7 @@ def restore(source: str | Path, path: str | Path) -> CopyReport:
 
 def _copy(source: Path, committed: Manifest, target: Path) -> CopyReport:
     copied = replace(committed, retired=())
-    with new_directory(target) as building:
+    with new_directory(target, sum(entry.size for entry in copied.files)) as building:
         for entry in copied.files:
             data = io.read_file(source / entry.name)
             if not entry.holds(data):

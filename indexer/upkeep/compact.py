@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer import segments
+from indexer import io, segments
 from indexer.generation import Generation
 from indexer.manifest import DELETED, QUARANTINE, ROWS, UPDATED, FileEntry
 from indexer.rows import IdArray
@@ -110,6 +110,7 @@ def _rewrite_run(
     other_updates = {row_id: update for row_id, update in updates.items() if row_id not in inside}
     if len(run) == 1 and len(other_deleted) == len(deleted) and len(other_updates) == len(updates):
         return deleted, updates
+    io.need_space(directory, sum(entry.size for entry in run))
     table = generation.living_rows(run)
     written = [segments.write_table(directory, ROWS, number, table)] if len(table) else []
     files = _in_place(committed.files, run, written)

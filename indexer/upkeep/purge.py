@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer import io, segments
+from indexer import caches, io, segments
 from indexer.digest import row_digests
 from indexer.errors import DamagedIndexError
 from indexer.manifest import PURGE, ROWS, FileEntry, canonical, data_name, utc_now
@@ -52,6 +52,8 @@ class PurgeReport:
 def purge(store: Store) -> PurgeReport:
     """Remove deleted rows, and values that updates replaced, from the disk; write a proof of it into the index.
 
+    All caches go too: they are made again from what is left when they are next needed.
+
     The index is compacted first. Files kept for readers of earlier generations go too: such a reader gets a
     `StaleReaderError` where it asks for one of them. A snapshot or an export made earlier is a copy of its own and is
     not touched.
@@ -72,6 +74,7 @@ def purge(store: Store) -> PurgeReport:
             entry, proof = _write_proof(writer, unproven, before)
             writer.rewrite(writer.committed.next([entry], writer.committed.next_row_id))
             proofs[entry.name] = proof
+        caches.forget(store.path)
         here = [entry for entry in doomed if (store.path / entry.name).exists()]
         io.remove_files([store.path / entry.name for entry in here])
         if doomed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer import io, lock
+from indexer import caches, io, lock
 from indexer.errors import IndexerError
 from indexer.manifest import FileEntry, Manifest, is_leftover, read_manifest, write_manifest
 from indexer.verify import VerifyReport, verify
@@ -27,9 +27,9 @@ class RepairReport:
 def repair(path: str | Path) -> RepairReport:
     """Put right what can be without data loss, then verify.
 
-    Removed are temporary files and segments that no commit refers to, as a killed writer leaves them, and damaged files
-    that a compaction has replaced; a record of a writer that was killed is cleared from LOCK. Never touched are the
-    files of the committed state, whole or damaged, and files that this program cannot account for.
+    Removed are temporary files and segments that no commit refers to, as a killed writer leaves them, damaged files
+    that a compaction has replaced, and damaged caches; a record of a writer that was killed is cleared from LOCK. Never
+    touched are the files of the committed state, whole or damaged, and files that this program cannot account for.
 
     Raises:
         NotAnIndexError: There is no index at `path`.
@@ -52,6 +52,8 @@ def repair(path: str | Path) -> RepairReport:
                 repaired.append(f"{leftover.name}: removed, no commit refers to it")
         if damaged := {entry for entry in committed.retired if not _is_whole(path, entry)}:
             repaired += _forget(path, committed, damaged)
+        for cache in caches.mend(path):
+            repaired.append(f"{cache.relative_to(path)}: damaged cache, removed; it is made again when it is needed")
     if stale:
         repaired.append(f"{lock.LOCK_NAME}: cleared, it named a writer that was killed")
     return RepairReport(tuple(repaired), verify(path))

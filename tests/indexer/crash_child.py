@@ -11,7 +11,18 @@ from pathlib import Path
 import numpy as np
 from index_helpers import CONTRACT, make_batch, random_blocks
 
-from indexer import QuarantineRecord, Store, compact, export_index, import_index, io, purge, restore, snapshot
+from indexer import (
+    QuarantineRecord,
+    Store,
+    compact,
+    export_index,
+    generation,
+    import_index,
+    io,
+    purge,
+    restore,
+    snapshot,
+)
 
 
 def change(path: Path) -> None:
@@ -64,8 +75,16 @@ def export_origin(path: Path) -> None:
     export_index(Store.open(path.parent / "origin"), path)
 
 
+def load_mapped(path: Path) -> None:
+    """Search, keeping a cache of the vectors however few they are."""
+    generation.MAPPED_FROM = 1
+    Store.open(path, backend="exact").load()
+
+
 COPIES = {each.__name__: each for each in (restore_index, import_export, snapshot_index, export_origin)}
 CHANGES = {each.__name__: each for each in (change, delete_and_update, compact_index, purge_index)} | COPIES
+
+READS = {load_mapped.__name__: load_mapped}
 
 
 def kill_at(number: int) -> None:
@@ -89,6 +108,6 @@ if __name__ == "__main__":
     for number, path in enumerate(sys.argv[2:]):
         if (child := os.fork()) == 0:
             kill_at(number)
-            CHANGES[sys.argv[1]](Path(path))
+            (CHANGES | READS)[sys.argv[1]](Path(path))
             os._exit(0)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))

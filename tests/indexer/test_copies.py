@@ -27,6 +27,7 @@ from indexer import (
     IndexExistsError,
     NotAnIndexError,
     Store,
+    compact,
     export_index,
     import_index,
     io,
@@ -252,3 +253,24 @@ def test_the_disk_is_full_at_every_step_of_a_copy(store: Store, tmp_path: Path, 
             assert not path.exists()
             COPIES[name](path)
     assert verify(store.path).ok
+
+
+def test_too_little_space_is_seen_before_anything_is_written(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(store, tmp_path)
+    usage = io.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(io.shutil, "disk_usage", lambda path: usage._replace(free=io.SPARE_BYTES + 100))
+    before = sorted(path.name for path in tmp_path.iterdir())
+    for name in sorted(COPIES):
+        with pytest.raises(DiskFullError, match=r"target: .*found: 17 MB free; expected: 17 MB; what to do: free"):
+            COPIES[name](tmp_path / "target")
+    generation = store.generation
+    with pytest.raises(DiskFullError, match="nothing was written"):
+        compact(store)
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert Store.open(store.path).generation == generation
+    monkeypatch.setattr(io.shutil, "disk_usage", lambda path: usage._replace(free=io.SPARE_BYTES + 100_000))
+    compact(store)
+    for name in sorted(COPIES):
+        COPIES[name](tmp_path / f"of-{name}")

@@ -80,7 +80,7 @@ def test_a_flipped_bit_never_gives_a_wrong_answer(index: Path) -> None:
         return ids.tolist(), scores.tolist(), state(store), store.search_subjects(queries, 3), store.info()
 
     truth, refused = answer(), 0
-    for path, byte, bit in flips(index, seed=2, count=FLIPS // 2):
+    for path, byte, bit in flips(index, seed=2):
         data = path.read_bytes()
         path.write_bytes(data[:byte] + bytes([data[byte] ^ 1 << bit]) + data[byte + 1 :])
         try:
@@ -88,7 +88,7 @@ def test_a_flipped_bit_never_gives_a_wrong_answer(index: Path) -> None:
         except IndexerError:
             refused += 1
         path.write_bytes(data)
-    assert refused > FLIPS / 6
+    assert refused > FLIPS / 3
 
 
 @pytest.mark.parametrize("change", ["cut", "empty", "zero tail", "longer", "missing"])
@@ -175,13 +175,13 @@ def rows_by_hand(ids: list[int], blocks: dict[str, np.ndarray]) -> pa.Table:
         (
             ROWS,
             rows_by_hand([8], {name: 2 * block for name, block in random_blocks(np.random.default_rng(0), 1).items()}),
-            "'face', row 8 .*norm 2.0000",
+            r"'face', row 0 \(id 9\).*norm 2.0000",
         ),
     ],
 )
 def test_content_that_does_not_agree_with_itself(tmp_path: Path, kind: str, table: pa.Table, message: str) -> None:
     index = small_index(tmp_path / "index").path
-    if "row 8" in message:  # leave room for one more id
+    if "id 9" in message:  # leave room for one more id
         committed = read_manifest(index)
         write_manifest(index, committed.next([], committed.next_row_id + 5))
         table = rows_by_hand(

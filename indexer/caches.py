@@ -1,0 +1,190 @@
+"""The folder `cache/` of an index: what can be made again from its files, kept because making it takes time.
+
+Nothing in it is ever the truth. A file counts only for the state whose key is in its name, and only while it agrees
+with the checksum at its end; otherwise it is made anew. It can be removed at any time, and `purge` removes all of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from indexer import io, lock
+from indexer.errors import IndexLockedError, StorageError
+from indexer.manifest import DELETED, ROWS, Manifest, canonical, read_manifest
+from indexer.rows import FloatArray
+
+CACHE_NAME = "cache"
+WAIT_SECONDS = 60.0
+"""How long a purge waits for a cache that is being written."""
+_MARK = b"TGFRCRC1"
+_TRAILER = len(_MARK) + 4
+_CHUNK = 1 << 20
+
+
+def key_of(committed: Manifest) -> str:
+    """What the caches of a state are named by: equal only where rows and tombstones are the same."""
+    files = [entry.sha256 for kind in (ROWS, DELETED) for entry in committed.of_kind(kind)]
+    blocks = [[block.name, block.dim] for block in committed.contract.blocks]
+    return hashlib.sha256(canonical({"files": files, "blocks": blocks})).hexdigest()[:32]
+
+
+def keep(directory: Path, committed: Manifest, name: str, parts: Iterable[Any]) -> Path | None:
+    """Write a cache file of the state `committed`; what an earlier state had under that name goes.
+
+    It is not synced to the disk: what a loss of power leaves of it does not agree with its checksum.
+
+    Args:
+        directory: The index.
+        committed: The state it was made from.
+        name: What it is, for instance `vectors.f32`.
+        parts: Its content, bytes or C-ordered arrays, one after another.
+
+    Returns:
+        The file; None where it cannot be kept: no right to write, no space, the state is not the newest any more, or
+        somebody is changing the index or its caches.
+
+    Raises:
+        DamagedIndexError: The content comes from files that cannot be read.
+    """
+    path = _path(directory, committed, name)
+    try:
+        io.make_directory(path.parent)
+        with lock.hold(path.parent):
+            # Asked with the lock held: a purge waits for this lock, and must not find its work undone behind it.
+            if lock.is_held(directory) or key_of(read_manifest(directory)) != key_of(committed):
+                return None
+            io.remove_files(sorted(path.parent.glob(f"*{name.split('.')[0]}-*")))
+            io.write_file(path, _summed(parts), durable=False)
+    except (StorageError, IndexLockedError):
+        return None
+    return path
+
+
+def find(directory: Path, committed: Manifest, name: str) -> Path | None:
+    """The whole cache file of a state; None where there is none, or a damaged one. Reads all of it."""
+    path = _path(directory, committed, name)
+    return path if path.is_file() and is_whole(path) else None
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a cache file agrees with its checksum."""
+    try:
+        left, crc = path.stat().st_size - _TRAILER, 0
+        with path.open("rb") as file:
+            while left > 0:
+                chunk = file.read(min(_CHUNK, left))
+                if not chunk:
+                    return False
+                crc, left = zlib.crc32(chunk, crc), left - len(chunk)
+            return file.read() == _trailer(crc)
+    except OSError:
+        return False
+
+
+def map_vectors(path: Path, dim: int) -> FloatArray:
+    """A cache file of vectors as an array that the system reads where it is looked at: float32 [N, dim]."""
+    rows = (path.stat().st_size - _TRAILER) // (4 * dim)
+    # Copy on write: nobody writes to it, but libraries warn of arrays that could not be written to.
+    mapped: FloatArray = np.asarray(np.memmap(path, np.dtype("<f4"), "c", shape=(rows, dim)))
+    return mapped
+
+
+def forget(directory: Path) -> int:
+    """Remove everything in the folder of caches; waits for whoever is writing one. Returns how many files there were.
+
+    Raises:
+        IndexLockedError: A cache was being written all the while.
+        StorageError: The system refused.
+    """
+    folder = directory / CACHE_NAME
+    if not folder.is_dir():
+        return 0
+    with _hold_patiently(folder):
+        paths = files(directory)
+        io.remove_files(paths)
+        for inner in folder.iterdir():
+            if inner.is_dir():
+                io.on_step("remove", inner)
+                shutil.rmtree(inner)
+    return len(paths)
+
+
+def mend(directory: Path) -> list[Path]:
+    """Remove damaged caches, what killed writers of caches left, and the record of such a one; returns the files.
+
+    Raises:
+        IndexLockedError: A cache was being written all the while.
+        StorageError: The system refused.
+    """
+    folder = directory / CACHE_NAME
+    if not folder.is_dir():
+        return []
+    with _hold_patiently(folder):
+        wrong = [path for path in files(directory) if path.name.startswith(io.TMP_PREFIX) or not is_whole(path)]
+        io.remove_files(wrong)
+    return wrong
+
+
+def files(directory: Path) -> list[Path]:
+    """Every file in the folder of caches, at any depth, but for its lock."""
+    folder = directory / CACHE_NAME
+    found = folder.rglob("*") if folder.is_dir() else ()
+    return sorted(path for path in found if not path.is_dir() and path != folder / lock.LOCK_NAME)
+
+
+def size(directory: Path) -> int:
+    """Bytes of all caches."""
+    total = 0
+    for path in files(directory):
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total
+
+
+def damaged(directory: Path) -> list[Path]:
+    """Cache files that do not agree with their checksum, or have none; nothing that is just being written."""
+    finished = [path for path in files(directory) if not path.name.startswith(io.TMP_PREFIX)]
+    return [path for path in finished if not is_whole(path) and path.exists()]
+
+
+@contextmanager
+def _hold_patiently(folder: Path) -> Iterator[None]:
+    until = time.monotonic() + WAIT_SECONDS
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(lock.hold(folder))
+                break
+            except IndexLockedError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
+        yield
+
+
+def _path(directory: Path, committed: Manifest, name: str) -> Path:
+    stem, suffix = name.split(".")
+    return directory / CACHE_NAME / f"{stem}-{key_of(committed)}.{suffix}"
+
+
+def _summed(parts: Iterable[Any]) -> Iterator[memoryview]:
+    """The parts, and the checksum over them at the end."""
+    crc = 0
+    for part in parts:
+        view = memoryview(part).cast("B") if len(part) else memoryview(b"")
+        crc = zlib.crc32(view, crc)
+        yield view
+    yield memoryview(_trailer(crc))
+
+
+def _trailer(crc: int) -> bytes:
+    return _MARK + crc.to_bytes(4, "little")
