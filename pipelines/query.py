@@ -11,7 +11,9 @@ from typing import Any, Literal
 import numpy as np
 
 from indexer import Store, SubjectHit
+from indexer.milvus import MilvusStore
 from pipelines.index import IndexSummary, contract_of, index_gallery
+from pipelines.serve import open_searched
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder, Photo
 from tgfr_search.model.checkpoint import FaceTextModel, load_model
@@ -44,7 +46,7 @@ class Gallery:
         finder: How probe photos become faces.
     """
 
-    def __init__(self, store: Store, model: FaceTextModel, finder: FaceFinder | None = None) -> None:
+    def __init__(self, store: Store | MilvusStore, model: FaceTextModel, finder: FaceFinder | None = None) -> None:
         self.store, self.model = store, model
         self.finder = (finder or FaceFinder()).for_alignment(model.face_encoder.spec.alignment)
 
@@ -57,6 +59,8 @@ class Gallery:
         device: str = "auto",
         finder: FaceFinder | None = None,
         backend: str = "flat",
+        milvus_uri: str | None = None,
+        milvus_collection: str | None = None,
     ) -> Gallery:
         """Opens an index for searching.
 
@@ -65,14 +69,17 @@ class Gallery:
             model: A loaded model, a shipped name or a checkpoint folder; None is the default.
             device: Where probes are encoded.
             finder: How probe photos become faces.
-            backend: `flat` (FAISS) or `exact` (NumPy).
+            backend: `flat` (FAISS), `exact` (NumPy), or `milvus`: the collection that the index was published into.
+            milvus_uri: Of `milvus`; see `pipelines.serve.open_searched`.
+            milvus_collection: Of `milvus`.
 
         Raises:
             ContractMismatchError: The index was made with another model, encoder, alignment or preprocessing.
             IndexerError: There is no index, or it is damaged.
             CheckpointError: The model cannot be loaded.
         """
-        store = Store.open(path, backend=backend)  # before the model is loaded: a wrong path should be told at once
+        store = open_searched(path, backend, milvus_uri=milvus_uri, collection=milvus_collection)
+        # before the model is loaded: a wrong path should be told at once
         loaded = model if isinstance(model, FaceTextModel) else load_model(model, device=device)
         store.contract.require(contract_of(loaded), str(path))
         return cls(store, loaded, finder)

@@ -205,7 +205,7 @@ def _cluster(address: str | None, workers: int | None) -> Iterator[Any]:
     quiet: dict[str, Any] = {"logging_level": "error", "log_to_driver": False}
     if address is None:
         need = math.ceil((workers or 1) * ENCODER_CPUS + FINDER_CPUS)
-        where = {"num_cpus": max(os.cpu_count() or 1, need), "include_dashboard": False}
+        where: dict[str, Any] = {"num_cpus": max(os.cpu_count() or 1, need), "include_dashboard": False}
     else:
         where = {"address": address}
     for left in reversed(range(STARTS)):

@@ -15,9 +15,21 @@ import typer
 import tgfr_search
 from tgfr_search import console
 from tgfr_search.cli_benchmark import benchmark, degrade
-from tgfr_search.cli_index import compact, delete, export, import_, purge, restore, snapshot, update, verify
+from tgfr_search.cli_index import compact, delete, export, import_, publish, purge, restore, snapshot, update, verify
 from tgfr_search.cli_model import model_app
-from tgfr_search.cli_options import DEFAULT_INDEX, PARTIAL, Aligned, Device, Index, Json, Multiple, Out, make_finder
+from tgfr_search.cli_options import (
+    DEFAULT_INDEX,
+    PARTIAL,
+    Aligned,
+    Device,
+    Index,
+    Json,
+    MilvusCollection,
+    MilvusUri,
+    Multiple,
+    Out,
+    make_finder,
+)
 from tgfr_search.errors import TgfrError
 from tgfr_search.terms import LEAD_NOTICE, QUERY_MODES
 
@@ -96,6 +108,9 @@ def query(
     ] = None,
     on_multiple: Multiple = "largest",
     aligned: Aligned = False,
+    backend: Annotated[str, typer.Option(help="flat, exact, or milvus (milvus:URI); see docs/scale.md.")] = "flat",
+    milvus_uri: MilvusUri = None,
+    milvus_collection: MilvusCollection = None,
     sheet: Annotated[
         list[Path] | None, typer.Option(help="Also write a contact sheet: probe, candidates, scores (.html or .png).")
     ] = None,
@@ -106,7 +121,15 @@ def query(
     """Rank the gallery's subjects for a probe image, a description, or both."""
     from pipelines.query import Gallery
 
-    gallery = Gallery.open(index, model=model, device=device, finder=make_finder(on_multiple, aligned))
+    gallery = Gallery.open(
+        index,
+        model=model,
+        device=device,
+        finder=make_finder(on_multiple, aligned),
+        backend=backend,
+        milvus_uri=milvus_uri if backend == "milvus" else None,
+        milvus_collection=milvus_collection,
+    )
     result = gallery.query(
         None if probe is None else str(probe),
         caption=caption or (),
@@ -213,6 +236,7 @@ app.command()(snapshot)
 app.command()(restore)
 app.command()(export)
 app.command("import")(import_)
+app.command()(publish)
 app.command()(benchmark)
 app.command()(degrade)
 

@@ -55,6 +55,7 @@ def through_ray(folder: Path, out: Path, model: FaceTextModel, **options: object
     return index_gallery(folder, out, model, engine=engine, **options)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_workers_killed_in_the_middle(demo: Path, model: FaceTextModel, tmp_path: Path) -> None:
     """One process dies over a photo, and an encoder once the first shard is there; a photo is no picture at all."""
     folder = Path(shutil.copytree(demo / "gallery", tmp_path / "gallery"))
@@ -104,6 +105,7 @@ def _is_ours(entry: Path) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_a_photo_that_kills_every_worker_ends_the_run(
     gallery_folder: Path, model: FaceTextModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
