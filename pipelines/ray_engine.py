@@ -240,6 +240,7 @@ def _run(ray: Any, work: _Work, names: list[str], workers: int | None) -> Iterat
         most = int((cpus - FINDER_CPUS) / ENCODER_CPUS)
         room = f"at most {min(most, gpus) if gpus else most}: the cluster has {cpus:g} CPUs and {gpus} GPUs to use"
         raise InputError("--workers of --engine ray", found=str(pool), expected=room)
+    pool = min(pool, len(names))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # its own default options
         context = ray.data.DataContext.get_current().copy()
