@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from benchmarks.carried import carried
 from benchmarks.results import RESULTS, read_result, write_result
 from pipelines.bench_data import BenchOptions
-from pipelines.evaluate import run_benchmark
+from pipelines.evaluate import DEGRADED, run_benchmark
 from pipelines.systems import load_systems, shipped_systems
 from tgfr_search.console import stages
 from tgfr_search.data.regimes import REGIMES
@@ -89,6 +89,7 @@ def markdown(report: Report, title: str, note: str, missing: Sequence[str]) -> s
     if missing:
         lines += [f"Not measured here, for want of a trained checkpoint: {', '.join(missing)}.", ""]
     lines += ["## Systems", "", *_table(report, report.headline)]
+    lines += ["", "## Mean of the degraded levels", "", *_table(report, report.headline, [DEGRADED])]
     by_regime = [(name, captions) for name, captions in report.measured if name == report.main[0]]
     if len(by_regime) > 1:
         lines += ["", f"## `{report.main[0]}` by what the witness says", "", *_table(report, by_regime)]
@@ -98,10 +99,10 @@ def markdown(report: Report, title: str, note: str, missing: Sequence[str]) -> s
     return "\n".join(lines) + "\n"
 
 
-def _table(report: Report, series: Sequence[Series]) -> Iterator[str]:
+def _table(report: Report, series: Sequence[Series], levels: Sequence[str] = ()) -> Iterator[str]:
     yield f"| level | system | captions | {' | '.join(metric.label for metric in COLUMNS)} |"
     yield "|---" * (3 + len(COLUMNS)) + "|"
-    for level in report.levels:
+    for level in levels or report.levels:
         for one in series:
             yield f"| {level} | {' | '.join(one)} | {' | '.join(_cell(report, one, level, m) for m in COLUMNS)} |"
 
@@ -117,7 +118,7 @@ def _cell(report: Report, series: Series, level: str, metric: Metric) -> str:
 def _differences(report: Report, series: Sequence[Series], baseline: str) -> Iterator[str]:
     yield f"| level | captions | {' | '.join(metric.label for metric in COLUMNS)} |"
     yield "|---" * (2 + len(COLUMNS)) + "|"
-    for level in report.levels:
+    for level in (*report.levels, DEGRADED):
         for one in series:
             cells = []
             for metric in COLUMNS:

@@ -20,8 +20,8 @@ README, CARD = ROOT / "README.md", WEIGHTS / DEFAULT_MODEL / "CARD.md"
 START, END = "<!-- results -->\n", "<!-- /results -->"
 ROWS: tuple[Series, ...] = (
     ("frozen", "none"), ("control", "constant"), ("caption", "own"), ("bilstm-flf", "own"), ("bert-flf", "own"),
-    ("cgfr", "own"), ("tgfr", "own"), ("default", "own"), ("default", "cross"), ("default", "wrong"),
-    ("default", "none"),
+    ("cgfr", "own"), ("tgfr", "own"), ("default", "own"), ("default", "own3"), ("default", "cross"),
+    ("default", "wrong"), ("default", "none"),
 )  # fmt: skip
 TITLES = {"mmceleba": "MM-CelebA-HQ", "face2text": "Face2Text"}
 

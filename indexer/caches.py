@@ -23,6 +23,7 @@ from indexer.manifest import DELETED, ROWS, Manifest, canonical, read_manifest
 from indexer.rows import FloatArray
 
 CACHE_NAME = "cache"
+MAPPED_SUFFIX = ".f32"
 WAIT_SECONDS = 60.0
 """How long a purge waits for a cache that is being written."""
 _MARK = b"TGFRCRC1"
@@ -57,16 +58,35 @@ def keep(directory: Path, committed: Manifest, name: str, parts: Iterable[Any]) 
     """
     path = _path(directory, committed, name)
     try:
-        io.make_directory(path.parent)
-        with lock.hold(path.parent):
-            # Asked with the lock held: a purge waits for this lock, and must not find its work undone behind it.
-            if lock.is_held(directory) or key_of(read_manifest(directory)) != key_of(committed):
+        with writing(directory, committed) as allowed:
+            if not allowed:
                 return None
             io.remove_files(sorted(path.parent.glob(f"*{name.split('.')[0]}-*")))
             io.write_file(path, _summed(parts), durable=False)
-    except (StorageError, IndexLockedError):
+    except StorageError:
         return None
     return path
+
+
+@contextmanager
+def writing(directory: Path, committed: Manifest) -> Iterator[bool]:
+    """Hold the lock of the caches; yields whether a cache of the state `committed` may be written now.
+
+    It may not where that state is not the newest any more, or somebody is changing the index or writing a cache: a
+    purge waits for this lock, and must not find its work undone behind it by a reader of an earlier state.
+
+    Raises:
+        StorageError: The system refused, as on a disk that may only be read.
+    """
+    folder = directory / CACHE_NAME
+    io.make_directory(folder)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(lock.hold(folder))
+        except IndexLockedError:
+            yield False
+            return
+        yield not lock.is_held(directory) and key_of(read_manifest(directory)) == key_of(committed)
 
 
 def find(directory: Path, committed: Manifest, name: str) -> Path | None:
@@ -129,7 +149,8 @@ def mend(directory: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     with _hold_patiently(folder):
-        wrong = [path for path in files(directory) if path.name.startswith(io.TMP_PREFIX) or not is_whole(path)]
+        left = [path for path in files(directory) if path.name.startswith(io.TMP_PREFIX)]
+        wrong = [*left, *damaged(directory)]
         io.remove_files(wrong)
     return wrong
 
@@ -151,9 +172,8 @@ def size(directory: Path) -> int:
 
 
 def damaged(directory: Path) -> list[Path]:
-    """Cache files that do not agree with their checksum, or have none; nothing that is just being written."""
-    finished = [path for path in files(directory) if not path.name.startswith(io.TMP_PREFIX)]
-    return [path for path in finished if not is_whole(path) and path.exists()]
+    """Mapped files that do not agree with their checksum; nothing that is just being written."""
+    return [path for path in files(directory) if _is_mapped(path) and not is_whole(path) and path.exists()]
 
 
 @contextmanager
@@ -169,6 +189,11 @@ def _hold_patiently(folder: Path) -> Iterator[None]:
                     raise
                 time.sleep(0.05)
         yield
+
+
+def _is_mapped(path: Path) -> bool:
+    # Files of other endings are the search backends' own: these check them when they read them.
+    return path.suffix == MAPPED_SUFFIX and not path.name.startswith(io.TMP_PREFIX)
 
 
 def _path(directory: Path, committed: Manifest, name: str) -> Path:

@@ -14,7 +14,7 @@ import numpy as np
 
 import tgfr_search
 from pipelines.bench_checks import shared_lines, suspects, tuned_on
-from pipelines.bench_data import BenchData, BenchOptions
+from pipelines.bench_data import LEVELS, BenchData, BenchOptions
 from pipelines.bench_load import load_data
 from pipelines.cells import Cell, Cells, Measured, entry
 from pipelines.chips import Progress, silent
@@ -33,6 +33,9 @@ from tgfr_search.types import LEAD_NOTICE
 
 BASELINES = {"frozen": "none", "control": "constant"}
 """System → its caption regime. Every other system is reported as a paired difference from these too."""
+
+DEGRADED = "degraded"
+"""In place of a level: the mean of a figure over all levels but `normal`."""
 
 BESIDE = ("frozen", "control", "caption")
 """Systems that are never the one a report is about, where there is another."""
@@ -162,18 +165,24 @@ def _quality(measured: Mapping[Key, Measured]) -> dict[str, dict[str, float]]:
 
 
 def _figures(options: BenchOptions, measured: Mapping[Key, Measured], data: BenchData) -> Iterator[dict[str, Any]]:
-    """Figures, then paired differences from the baselines at the same level."""
+    """Figures, then paired differences from the baselines at the same level; last the means of the degraded levels."""
     enrolled = len(np.unique(data.roles.template_subjects[data.roles.open_gallery]))
-    for (name, captions, level), one in measured.items():
-        for (metric, at), interval in one.measures.figures.items():
-            counts = dict(one.measures.counts)
+    figures = {key: one.measures.figures for key, one in measured.items()}
+    for name, captions in dict.fromkeys(key[:2] for key in measured):
+        degraded = [figures[name, captions, level] for level in options.levels if level != LEVELS[0]]
+        if len(degraded) > 1:
+            figures[name, captions, DEGRADED] = {at: Interval.mean([one[at] for one in degraded]) for at in degraded[0]}
+    some = {key[:2]: one.measures.counts for key, one in measured.items()}
+    for (name, captions, level), own in figures.items():
+        for (metric, at), interval in own.items():
+            counts = dict(some[name, captions])
             if metric == "fnir_at_fpir":
                 counts |= {"n_probes": counts["n_mated"] + counts["n_nonmated"], "n_gallery": enrolled}
             yield entry(name, options.condition, level, captions, metric, at, interval, counts)
             for baseline, regime in BASELINES.items():
-                other = measured.get((baseline, regime, level))
+                other = figures.get((baseline, regime, level))
                 if other is not None and name != baseline:
-                    difference = interval.minus(other.measures.figures[metric, at])
+                    difference = interval.minus(other[metric, at])
                     yield entry(
                         name, options.condition, level, captions, metric, at, difference, counts, minus=baseline
                     )

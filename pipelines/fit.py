@@ -234,7 +234,7 @@ def fit_scores(trial: Trial, modes: Mapping[str, Sequence[str]] = MODE_TERMS) ->
     fitted = {}
     for mode, wanted in modes.items():
         terms = [term for term in wanted if term in trial.terms]
-        fitted[mode] = fit_mode(trial, terms, centres, mode != "caption", mode == "fused" and "face" in terms)
+        fitted[mode] = fit_mode(trial, terms, centres, mode != "caption", "face" in terms)
     return ScoreModel({m: w for m, (w, _) in fitted.items()}, centres, {m: c for m, (_, c) in fitted.items()})
 
 

@@ -224,3 +224,13 @@ def test_too_few_false_alarms_to_measure_a_fpir() -> None:
     few = np.linspace(0, 1, 99)
     assert fnir_at_fpir(few, few, 0.1).reason == "99 nonmated searches expect 9.9 false alarms at 0.1, fewer than 10"
     assert fnir_at_fpir(few, np.linspace(0, 1, 100), 0.1).value is not None
+
+
+def test_the_mean_of_figures_is_that_of_each_resample() -> None:
+    one = Interval(0.2, 0.1, 0.3, "", np.array([0.1, 0.2, 0.3]))
+    two = Interval(0.6, 0.4, 0.8, "", np.array([0.7, 0.6, 0.5]))
+    both = Interval.mean([one, two])
+    assert both.value == pytest.approx(0.4)
+    assert both.samples.tolist() == pytest.approx([0.4, 0.4, 0.4])  # what one gains the other loses
+    assert (both.low, both.high) == (pytest.approx(0.4), pytest.approx(0.4))
+    assert Interval.mean([one, Interval(None, None, None, "too few", np.empty(0))]).reason == "too few"

@@ -82,3 +82,15 @@ def test_copies(run: Any, index: Path, tmp_path: Path) -> None:
     assert "an index" in run("restore", tmp_path / "s", "--out", index, code=2)["error"]
     assert "an index" in run("import", tmp_path / "e", "--out", index, code=2)["error"]
     assert state(Store.open(index)) == before
+
+
+def test_info_on_request(run: Any, index: Path) -> None:
+    store = Store.open(index)
+    plain = run("info", index)
+    assert plain == store.info()
+    told = run("info", index, "--digest", "--near-duplicates")
+    assert told.pop("digest") == store.digest()
+    found, same_bytes = store.near_duplicates("face", 0.99)
+    alike = told.pop("near_duplicates")
+    assert (alike["count"], alike["same_bytes"], len(alike["rows"])) == (len(found), same_bytes, len(found))
+    assert told == plain

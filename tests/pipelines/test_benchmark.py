@@ -97,6 +97,19 @@ def test_a_report_is_complete_and_drawn_from_its_json_alone(
     assert {".html", ".csv", ".png", ".svg"} == {path.suffix for path in files}
 
 
+def test_the_degraded_levels_are_also_told_together(
+    options: BenchOptions, systems: list[System], cache: Path, tmp_path: Path
+) -> None:
+    options = dataclasses.replace(options, levels=("normal", "poor", "very_bad"), regimes=("own",), group_by=None)
+    report = run_benchmark(options, systems[::2], tmp_path, cache, workers=0)
+    for system in ("frozen", "default"):
+        each = [values(report, system=system, metric="rank", at=1, level=level)[0]["value"] for level in options.levels]
+        pooled = values(report, system=system, metric="rank", at=1, level="degraded")[0]
+        assert pooled["value"] == pytest.approx((each[1] + each[2]) / 2)
+        assert pooled["low"] <= pooled["value"] <= pooled["high"]
+    assert values(report, system="default", metric="rank", at=1, level="degraded", minus="frozen")
+
+
 def test_killed_and_resumed_it_says_the_same_bit_for_bit(
     options: BenchOptions, systems: list[System], cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

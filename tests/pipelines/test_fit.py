@@ -1,4 +1,4 @@
-"""Score weights: a perfect picture is left to the frozen encoder, a poor one is not."""
+"""Score weights: a perfect picture is left to the face encoder, a poor one is not."""
 
 import numpy as np
 import torch
@@ -8,26 +8,28 @@ from pipelines.fit import Trial, fit_mode, fit_scores
 PEOPLE = 60
 
 
-def test_fused_weights_fade_with_quality_and_image_weights_need_not() -> None:
-    """Searches at two levels: the face tells everybody apart at the first, `shared_face` at both."""
+def test_trained_weights_fade_with_quality_and_those_of_the_face_encoder_need_not() -> None:
+    """Searches at two levels: the face tells everybody apart at the first, the two other blocks at both."""
     rng = np.random.default_rng(0)
     mate = np.tile(np.arange(PEOPLE), 2)
     same = np.eye(PEOPLE, dtype=np.float32)[mate]
     level = np.repeat([0, 1], PEOPLE)
-    noise = rng.normal(size=(2, 2 * PEOPLE, PEOPLE)).astype(np.float32) * 0.3
-    scores = np.stack([same * (level == 0)[:, None] + noise[0], same + noise[1]], axis=2)
+    noise = rng.normal(size=(3, 2 * PEOPLE, PEOPLE)).astype(np.float32) * 0.3
+    scores = np.stack([same * (level == 0)[:, None] + noise[0], same + noise[1], same + noise[2]], axis=2)
     quality = torch.from_numpy(np.where(level == 0, 0.98, 0.3).astype(np.float32))
-    trial = Trial(torch.from_numpy(scores), quality, torch.from_numpy(mate), level, ("face", "shared_face"))
-    fitted = fit_scores(trial, {"fused": ("face", "shared_face"), "image": ("face", "shared_face")})
+    terms = ("face", "adapted", "shared_face")
+    trial = Trial(torch.from_numpy(scores), quality, torch.from_numpy(mate), level, terms)
+    fitted = fit_scores(trial, {"fused": terms, "image": terms})
 
     def weight(mode: str, term: str, q: float) -> float:
         a, b = fitted.weights[mode][term]
         return a + b * q
 
-    assert abs(weight("fused", "shared_face", 1.0)) < 1e-6
-    assert weight("fused", "face", 1.0) > 1
-    assert weight("fused", "shared_face", 0.3) > 1
-    assert weight("image", "shared_face", 1.0) > 1
+    for mode in ("fused", "image"):
+        assert abs(weight(mode, "shared_face", 1.0)) < 1e-6
+        assert weight(mode, "face", 1.0) > 1
+        assert weight(mode, "adapted", 1.0) > 1
+        assert weight(mode, "shared_face", 0.3) > 1
 
 
 def test_a_system_without_the_frozen_face_does_not_fade() -> None:

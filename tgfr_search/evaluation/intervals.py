@@ -6,6 +6,7 @@ subject drawn w times counts w times; a pair of subjects a ≠ b counts w_a·w_b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +53,19 @@ class Interval:
             return Interval(figure.value, None, None, figure.reason, samples)
         low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         return Interval(figure.value, float(low), float(high), "", samples)
+
+    @staticmethod
+    def mean(intervals: Sequence[Interval]) -> Interval:
+        """The mean of several figures of the same resamples, for instance of one rate at several quality levels.
+
+        Raises:
+            ValueError: There is none, or they do not have as many resamples.
+        """
+        lacking = next((one for one in intervals if one.value is None), None)
+        if lacking is not None:
+            return Interval(None, None, None, lacking.reason, lacking.samples)
+        samples = np.mean([one.samples for one in intervals], axis=0)
+        return Interval.of(Figure(float(np.mean([one.value for one in intervals]))), samples)
 
     def minus(self, other: Interval) -> Interval:
         """The paired difference self − other; both must come from the same resamples.
