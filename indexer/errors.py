@@ -93,3 +93,11 @@ class StorageError(IndexerError):
 
 class DiskFullError(StorageError):
     """There is no space left; the last committed state of the index is untouched."""
+
+
+class MissingMilvusError(IndexerError):
+    """No pymilvus is installed, or no milvus-lite for a file."""
+
+
+class MilvusError(IndexerError):
+    """A Milvus server does not answer in time, refuses, or holds something else than the index that is asked for."""

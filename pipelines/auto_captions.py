@@ -97,3 +97,10 @@ class Describer:
             if lines:
                 out[i] = replace(out[i], captions=lines, metadata={**out[i].metadata, MARK: self.model_id})
         return out
+
+
+def described_by(record: Record, describer: Describer | None) -> str | None:
+    """Who described a record that comes back embedded; also where there was nothing sure enough to say."""
+    if describer is None or (record.captions and record.metadata.get(MARK) != describer.model_id):
+        return None
+    return describer.model_id

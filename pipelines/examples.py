@@ -12,8 +12,8 @@ import numpy as np
 
 from pipelines.bench_data import VIEW_OF_LEVEL, BenchData, BenchOptions, Side
 from pipelines.cells import Cells
+from pipelines.enrol import encode_crop
 from pipelines.features import view
-from pipelines.index import encode_crop
 from tgfr_search.evaluation.measures import Measures
 
 EXAMPLES = 3

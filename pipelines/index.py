@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import time
 from collections import Counter
@@ -12,33 +11,23 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
-from indexer import Block, Contract, NotAnIndexError, QuarantineRecord, RowBatch, Store, Writer
+from indexer import Block, Contract, NotAnIndexError, QuarantineRecord, Store, Writer
 from indexer.io import need_space
 from pipelines.alike import SHOWN, find_alike
-from pipelines.auto_captions import (
-    MARK,
-    Describer,
-    described_key,
-    described_rows,
-    describer_of,
-    without_describer,
-)
-from pipelines.embed import EmbeddedBatch, embed_records
+from pipelines.auto_captions import MARK, Describer, described_rows, describer_of, without_describer
+from pipelines.enrol import Engine, EnrolBatch, LocalEngine
 from tgfr_search.data.manifest import read_records
 from tgfr_search.data.rows import Problem
 from tgfr_search.errors import FaceError
 from tgfr_search.faces.decode import read_bytes
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel
-from tgfr_search.types import LEAD_NOTICE, ByteArray, Record
+from tgfr_search.types import LEAD_NOTICE, Record
 
 COMMIT_ROWS = 512
 COMMIT_SECONDS = 30.0
 CROP_BYTES, OTHER_BYTES = 12_000, 1_000
 """Of a row: a generous crop of 150 × 150 pixels; names, captions, metadata and Parquet's own."""
-CROP_QUALITY = 90
 
 Progress = Callable[[int, int], None]
 """(images done, images expected)."""
@@ -140,6 +129,7 @@ def index_gallery(
     workers: int | None = None,
     crops: bool = True,
     describer: Describer | None = None,
+    engine: Engine | None = None,
     progress: Progress = lambda done, expected: None,
 ) -> IndexSummary:
     """Enrols every image of a gallery that is not enrolled yet.
@@ -156,7 +146,8 @@ def index_gallery(
         workers: Processes that find faces; None is one a core, 0 none.
         crops: Keep the aligned face with its row, for contact sheets and for re-encoding.
         describer: Gives words to photos that nobody described; None leaves them without, and leaves alone what an
-            earlier run's describer wrote.
+            earlier run's describer wrote. An engine of one's own must have it too.
+        engine: Where photos become rows; None is this process and `workers`. The index is the same whichever it is.
         progress: Called after every batch.
 
     Raises:
@@ -173,9 +164,10 @@ def index_gallery(
     first_new = store.manifest.next_row_id
     summary = IndexSummary(str(out), model_id=model.model_id, ignored=records.ignored)
     with store.writer() as writer:
-        run = _Run(store, writer, summary, finder, crops, describer)
+        run = _Run(store, writer, summary, finder, describer)
         committed = time.monotonic()
-        for batch in embed_records(run.fresh(records), model, finder, workers, describer):
+        engine = engine or LocalEngine(workers, describer)
+        for batch in engine.enrol(run.fresh(records), model, finder, run.key_of, crops=crops):
             run.enrol(batch)
             progress(run.done, records.estimate)
             if run.pending >= COMMIT_ROWS or time.monotonic() - committed > COMMIT_SECONDS:
@@ -183,6 +175,7 @@ def index_gallery(
                 committed = time.monotonic()
         writer.quarantine(QuarantineRecord(p.name or "?", p.reason.value, p.detail, "") for p in problems)
         run.commit()
+    engine.committed()
     if summary.enrolled:
         alike = find_alike(store, first_new)
         summary.near_duplicates, summary.near_duplicate_rows = alike.count, alike.rows
@@ -199,15 +192,9 @@ class _Run:
     """One run's bookkeeping: what is there already, what is new, what takes an older row's place."""
 
     def __init__(
-        self,
-        store: Store,
-        writer: Writer,
-        summary: IndexSummary,
-        finder: FaceFinder,
-        crops: bool,
-        describer: Describer | None,
+        self, store: Store, writer: Writer, summary: IndexSummary, finder: FaceFinder, describer: Describer | None
     ) -> None:
-        self.writer, self.summary, self.crops, self.describer = writer, summary, crops, describer
+        self.writer, self.summary, self.describer = writer, summary, describer
         self.options = repr(finder.options)
         self.row_of = store.rows_by_image()
         self.keys = {without_describer(key) for _, key in self.row_of.values()}
@@ -222,7 +209,7 @@ class _Run:
             try:
                 data = record.data if record.data is not None else read_bytes(str(record.path))
             except FaceError as error:
-                self._refuse(record, error, "")
+                self.writer.quarantine([QuarantineRecord(record.name, error.reason.value, error.detail, "")])
                 self.done += 1
                 continue
             digest = hashlib.sha256(data).hexdigest()
@@ -249,61 +236,37 @@ class _Run:
         """Whether a row that is enrolled as it stands would get (other) words from this run's describer."""
         return self.describer is not None and not record.captions and describer_of(enrolled) != self.describer.model_id
 
-    def _describer(self, record: Record) -> str | None:
-        """Who described a record that comes back embedded; also where there was nothing sure enough to say."""
-        if self.describer is None or (record.captions and record.metadata.get(MARK) != self.describer.model_id):
-            return None
-        return self.describer.model_id
-
-    def enrol(self, batch: EmbeddedBatch) -> None:
+    def enrol(self, batch: EnrolBatch) -> None:
         """Adds a batch's rows and quarantines its failures."""
-        self.done += len(batch.records) + len(batch.failed)
-        for record, error in batch.failed:
-            key = self.key_of.pop(record.name)
+        for name, reason, detail in batch.failed:
+            key = self.key_of.pop(name)
             self.keys.discard(key)
-            self._refuse(record, error, _sha256(key, self.options))
-        if batch.templates is None:
+            self.writer.quarantine([QuarantineRecord(name, reason, detail, _sha256(key, self.options))])
+        self.done += len(batch.failed)
+        if batch.rows is None:
             return
-        old = [self.row_of[r.name][0] for r in batch.records if r.name in self.row_of]
+        names = batch.rows.images
+        for name in names:
+            del self.key_of[name]
+        old = [self.row_of[name][0] for name in names if name in self.row_of]
         if old:
             self.writer.delete(row_ids=old)
-        self.writer.add(
-            RowBatch(
-                subject_ids=[str(r.subject_id) for r in batch.records],
-                images=[r.name for r in batch.records],
-                source_keys=[described_key(self.key_of.pop(r.name), self._describer(r)) for r in batch.records],
-                image_sha256s=[face.source_sha256 for face in batch.faces],
-                captions=[r.captions for r in batch.records],
-                blocks=batch.templates.blocks,
-                metadata=[r.metadata for r in batch.records],
-                quality=[
-                    {**face.quality.as_dict(), "predicted": round(float(q), 4), "faces": face.faces_found}
-                    for face, q in zip(batch.faces, batch.quality, strict=True)
-                ],
-                chips=[encode_crop(face.pixels) if self.crops else None for face in batch.faces],
-            )
-        )
-        self.pending += len(batch.records)
-        self.summary.enrolled += len(batch.records)
+        self.writer.add(batch.rows)
+        self.done += len(names)
+        self.pending += len(names)
+        self.summary.enrolled += len(names)
         self.summary.replaced += len(old)
-        self.summary.without_caption += sum(not r.captions for r in batch.records)
-        self.summary.auto_captioned += sum(MARK in r.metadata and bool(self._describer(r)) for r in batch.records)
+        self.summary.without_caption += sum(not lines for lines in batch.rows.captions)
+        self.summary.auto_captioned += sum(
+            MARK in metadata and describer_of(key) is not None
+            for metadata, key in zip(batch.rows.metadata, batch.rows.source_keys, strict=True)
+        )
         self.summary.captions_truncated += batch.truncated
 
     def commit(self) -> None:
         """Makes everything so far durable."""
         self.writer.commit()
         self.pending = 0
-
-    def _refuse(self, record: Record, error: FaceError, key: str) -> None:
-        self.writer.quarantine([QuarantineRecord(record.name, error.reason.value, error.detail, key)])
-
-
-def encode_crop(chip: ByteArray) -> bytes:
-    """An aligned face as JPEG."""
-    buffer = io.BytesIO()
-    Image.fromarray(chip).save(buffer, "JPEG", quality=CROP_QUALITY)
-    return buffer.getvalue()
 
 
 def _sha256(*parts: str) -> str:

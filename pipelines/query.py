@@ -11,9 +11,10 @@ from typing import Any, Literal
 import numpy as np
 
 from indexer import Store, SubjectHit
+from indexer.milvus import MilvusStore
 from pipelines.auto_captions import describer_of
 from pipelines.index import IndexSummary, contract_of, index_gallery
-from pipelines.torch_search import backend_named
+from pipelines.serve import open_searched
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder, Photo
 from tgfr_search.model.checkpoint import FaceTextModel, load_model
@@ -46,7 +47,7 @@ class Gallery:
         finder: How probe photos become faces.
     """
 
-    def __init__(self, store: Store, model: FaceTextModel, finder: FaceFinder | None = None) -> None:
+    def __init__(self, store: Store | MilvusStore, model: FaceTextModel, finder: FaceFinder | None = None) -> None:
         self.store, self.model = store, model
         self.finder = (finder or FaceFinder()).for_alignment(model.face_encoder.spec.alignment)
 
@@ -59,6 +60,8 @@ class Gallery:
         device: str = "auto",
         finder: FaceFinder | None = None,
         backend: str = "auto",
+        milvus_uri: str | None = None,
+        milvus_collection: str | None = None,
     ) -> Gallery:
         """Opens an index for searching.
 
@@ -67,16 +70,18 @@ class Gallery:
             model: A loaded model, a shipped name or a checkpoint folder; None is the default.
             device: Where probes are encoded.
             finder: How probe photos become faces.
-            backend: A name of `indexer.backends.BACKENDS`, or `torch`, which searches on `device`.
+            backend: A name of `indexer.backends.BACKENDS`, `torch`, which searches on `device`, or `milvus`: the
+                collection that the index was published into.
+            milvus_uri: Of `milvus`; see `pipelines.serve.open_searched`.
+            milvus_collection: Of `milvus`.
 
         Raises:
             ContractMismatchError: The index was made with another model, encoder, alignment or preprocessing.
             IndexerError: There is no index, or it is damaged; or there is no such backend, or it cannot run here.
             CheckpointError: The model cannot be loaded.
         """
-        store = Store.open(
-            path, backend=backend_named(backend, device)
-        )  # before the model is loaded: a wrong path should be told at once
+        store = open_searched(path, backend, device=device, milvus_uri=milvus_uri, collection=milvus_collection)
+        # before the model is loaded: a wrong path should be told at once
         loaded = model if isinstance(model, FaceTextModel) else load_model(model, device=device)
         store.contract.require(contract_of(loaded), str(path))
         return cls(store, loaded, finder)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from pipelines.enrol import encode_crop
 from pipelines.explain import Explained
 from pipelines.explain_picture import explain_png
 from pipelines.explain_sheet import STYLE as WHY_STYLE
 from pipelines.explain_sheet import explain_html
-from pipelines.index import encode_crop
 from pipelines.query import Gallery
 from tgfr_search.errors import InputError
 from tgfr_search.types import QueryResult, SearchHit

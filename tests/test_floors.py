@@ -24,7 +24,9 @@ FLOOR_3 = {
     "tgfr_search.__main__",
 }
 FLOOR_0_LIBRARIES = {"numpy"}
-INDEXER_LIBRARIES = {"numpy", "pyarrow", "faiss"}
+INDEXER_LIBRARIES = {"numpy", "pyarrow", "faiss", "pymilvus"}
+ONE_DOOR = {"ray": "pipelines.ray_engine", "pymilvus": "indexer.milvus.connect"}
+"""Parts that few have: one module each knows them, and imports them when it is asked to work."""
 
 
 def floor(module: str) -> int:
@@ -90,6 +92,12 @@ def test_imports_go_down_only(module: str) -> None:
             )
 
 
+def test_parts_that_few_have_are_imported_by_one_module_each() -> None:
+    for module, path in MODULES.items():
+        for name in imports(path):
+            assert ONE_DOOR.get(name.split(".")[0], module) == module, f"{module} imports {name}"
+
+
 def test_an_index_opens_and_searches_without_torch() -> None:
     code = "import sys, indexer; sys.exit('torch' in sys.modules or 'tgfr_search' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
@@ -101,5 +109,6 @@ def test_a_worker_that_finds_faces_does_not_load_torch() -> None:
 
 
 def test_the_command_line_loads_nothing_heavy_for_help() -> None:
-    code = "import sys, tgfr_search.cli; sys.exit(bool({'torch', 'transformers', 'dlib', 'faiss'} & set(sys.modules)))"
+    heavy = "{'torch', 'transformers', 'dlib', 'faiss', 'ray', 'pymilvus'}"
+    code = f"import sys, tgfr_search.cli; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

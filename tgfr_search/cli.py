@@ -17,7 +17,7 @@ from tgfr_search import console
 from tgfr_search.cli_benchmark import benchmark, degrade
 from tgfr_search.cli_data import data_app
 from tgfr_search.cli_explain import show_explained
-from tgfr_search.cli_index import compact, delete, export, import_, purge, restore, snapshot, update, verify
+from tgfr_search.cli_index import compact, delete, export, import_, publish, purge, restore, snapshot, update, verify
 from tgfr_search.cli_model import model_app
 from tgfr_search.cli_options import (
     DEFAULT_INDEX,
@@ -27,6 +27,8 @@ from tgfr_search.cli_options import (
     Device,
     Index,
     Json,
+    MilvusCollection,
+    MilvusUri,
     Multiple,
     Out,
     make_finder,
@@ -57,7 +59,9 @@ def index(
     ] = None,
     on_multiple: Multiple = "largest",
     aligned: Aligned = False,
-    workers: Annotated[int | None, typer.Option(help="Processes that find faces; default one a core.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that find faces, default one a core; of Ray: encoders.")
+    ] = None,
     crops: Annotated[bool, typer.Option(help="Keep the aligned face with its row.")] = True,
     auto_captions: Annotated[
         bool, typer.Option("--auto-captions", help="Describe photos without a caption from the picture, marked so.")
@@ -65,12 +69,20 @@ def index(
     attributes: Annotated[
         Path | None, typer.Option(help="Attribute model of --auto-captions; default shipped.")
     ] = None,
+    engine: Annotated[str, typer.Option(help="`local`, or `ray`: a Ray cluster, see docs/scale.md.")] = "local",
+    ray_address: Annotated[
+        str | None, typer.Option(help="Cluster of --engine ray, as HOST:PORT; default Ray on this machine alone.")
+    ] = None,
+    shards: Annotated[
+        Path | None, typer.Option(help="Folder of --engine ray that every node sees; default OUT.shards.")
+    ] = None,
     model: Model = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Enrol a gallery. A second run adds only what is new; an interrupted one goes on where it was."""
     from pipelines.auto_captions import Describer
+    from pipelines.engines import make_engine
     from pipelines.index import index_gallery
     from tgfr_search.model.attributes import load_attributes
     from tgfr_search.model.checkpoint import load_model
@@ -79,6 +91,16 @@ def index(
         raise InputError("--attributes", found="no --auto-captions", expected="both", do="add --auto-captions")
     loaded = load_model(model, device=device)
     describer = Describer.of(load_attributes(attributes, loaded.tgfr.device), loaded) if auto_captions else None
+    chosen = make_engine(
+        engine,
+        out,
+        workers=workers,
+        model=model,
+        device=device,
+        address=ray_address,
+        shards=shards,
+        describer=describer,
+    )
     with console.progress("enrolling", quiet=as_json) as progress:
         summary = index_gallery(
             gallery,
@@ -87,8 +109,8 @@ def index(
             captions=captions,
             split=split,
             finder=make_finder(on_multiple, aligned),
-            workers=workers,
             crops=crops,
+            engine=chosen,
             describer=describer,
             progress=progress,
         )
@@ -112,6 +134,8 @@ def query(
     ] = None,
     on_multiple: Multiple = "largest",
     aligned: Aligned = False,
+    milvus_uri: MilvusUri = None,
+    milvus_collection: MilvusCollection = None,
     sheet: Annotated[
         list[Path] | None, typer.Option(help="Also write a contact sheet: probe, candidates, scores (.html or .png).")
     ] = None,
@@ -128,8 +152,15 @@ def query(
 
     if not as_json:
         console.tell_log("indexer")  # what `auto` chose and why, what was built and its recall
-    finder = make_finder(on_multiple, aligned)
-    gallery = Gallery.open(index, model=model, device=device, finder=finder, backend=backend)
+    gallery = Gallery.open(
+        index,
+        model=model,
+        device=device,
+        finder=make_finder(on_multiple, aligned),
+        backend=backend,
+        milvus_uri=milvus_uri if backend == "milvus" else None,
+        milvus_collection=milvus_collection,
+    )
     result = gallery.query(
         None if probe is None else str(probe),
         caption=caption or (),
@@ -259,6 +290,7 @@ app.command()(snapshot)
 app.command()(restore)
 app.command()(export)
 app.command("import")(import_)
+app.command()(publish)
 app.command()(benchmark)
 app.command()(degrade)
 

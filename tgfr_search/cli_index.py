@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from tgfr_search import console
-from tgfr_search.cli_options import DEFAULT_INDEX, PARTIAL, Index, Json, Out
+from tgfr_search.cli_options import DEFAULT_INDEX, PARTIAL, Index, Json, MilvusCollection, MilvusUri, Out
 from tgfr_search.errors import InputError
 
 Where = Annotated[Path, typer.Argument(envvar="TGFR_INDEX", help="Index directory.")]
@@ -128,6 +128,24 @@ def import_(
 
         contract = contract_of(load_model(model, device="cpu"))
     _tell(import_index(source, out, contract).as_dict(), as_json)
+
+
+def publish(
+    index: Where = DEFAULT_INDEX,
+    milvus_uri: MilvusUri = None,
+    milvus_collection: MilvusCollection = None,
+    as_json: Json = False,
+) -> None:
+    """Bring a Milvus collection to the state of an index, for other machines to search; see docs/scale.md."""
+    from indexer import Store
+    from indexer.milvus import Server
+    from indexer.milvus import publish as publish_index
+
+    if milvus_uri is None:
+        raise InputError("publish", found="no address", expected="--milvus-uri http://HOST:19530 (or $TGFR_MILVUS_URI)")
+    with console.progress("publishing", quiet=as_json) as progress:
+        report = publish_index(Store.open(index), Server(milvus_uri), milvus_collection, progress)
+    _tell(report.as_dict(), as_json)
 
 
 def verify(

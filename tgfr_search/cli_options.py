@@ -22,13 +22,20 @@ Backend = Annotated[
     str,
     typer.Option(
         help="What searches: auto, exact, flat, flat-fp16, flat-sq8, scan, scan-shards, ivf, hnsw, gpu, gpu-ivfpq, "
-        "torch; NAME@0.95 asks that recall@1 of one that may miss a row."
+        "torch, milvus (see docs/scale.md); NAME@0.95 asks that recall@1 of one that may miss a row."
     ),
 ]
 Multiple = Annotated[
     str, typer.Option("--on-multiple", help="Several faces in a photo: take the `largest`, or `error`.")
 ]
 Aligned = Annotated[bool, typer.Option("--aligned", help="Images are aligned face chips already; detect nothing.")]
+MilvusUri = Annotated[
+    str | None,
+    typer.Option("--milvus-uri", help="http://HOST:19530, or FILE.db.", envvar="TGFR_MILVUS_URI", show_envvar=True),
+]
+MilvusCollection = Annotated[
+    str | None, typer.Option("--milvus-collection", help="Default the index's own, or the only one.")
+]
 
 
 def make_finder(on_multiple: str, aligned: bool) -> FaceFinder:

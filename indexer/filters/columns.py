@@ -7,9 +7,10 @@ from text where the filter compares them with a date or a number.
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Callable, Iterable
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -50,6 +51,20 @@ class Columns:
 
     def __len__(self) -> int:
         return len(self._generation)
+
+    def catalogue(self) -> Iterator[tuple[str, str | None, tuple[str, ...]]]:
+        """Every column: its name, the type of its values (see `_kind`), and the types that all its texts read as."""
+        for name, kind in self._kinds.items():
+            values = self._values[name]
+            texts = set(values) - {None, ""} if kind == TEXT else ()
+            if kind == NUMBER and any(isinstance(value, int) and abs(value) > MAX_WHOLE for value in values):
+                kind = "numbers too large to compare exactly"
+            reads = (wanted for wanted in _READERS if all(reading(text, wanted) is not None for text in texts))
+            yield name, kind, tuple(reads) if kind == TEXT else ()
+
+    def row(self, position: int) -> dict[str, Any]:
+        """One row's value in every column, None where it has none."""
+        return {name: values[position] for name, values in self._values.items()}
 
     def has_value(self, name: str) -> pa.Array:
         """Boolean [N]: whether each row has a value in this column.
@@ -104,6 +119,22 @@ class Columns:
         if name not in self._values:
             known = ", ".join(f"{each} ({kind or 'no values'})" for each, kind in sorted(self._kinds.items()))
             raise FilterError(f"column {name!r} of a filter", found="no such column", expected=f"one of: {known}")
+
+
+def reading(text: str, kind: str) -> int | float | bool | None:
+    """A text as a number, a boolean, or the microseconds of a date since 1970 (UTC); None where it is none."""
+    try:
+        value = _READERS[kind](text)
+    except (ValueError, OverflowError):
+        return None
+    if kind == NUMBER and ((abs(value) > MAX_WHOLE and isinstance(value, int)) or not math.isfinite(value)):
+        return None
+    return micros(value) if kind == DATE else value
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970 (UTC)."""
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def kind_of(literal: Literal) -> str:

@@ -1,0 +1,65 @@
+"""Aligned faces, or the reasons why there are none, as Arrow bytes: what goes from one worker to another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tgfr_search.errors import FaceError, Reason
+from tgfr_search.types import AlignedFace, FaceQuality
+
+_FACES = pa.schema(
+    [
+        pa.field("reason", pa.string()),
+        pa.field("detail", pa.string()),
+        pa.field("pixels", pa.binary()),
+        pa.field("facts", pa.string()),
+    ]
+)
+
+
+def faces_to_bytes(found: Sequence[AlignedFace | FaceError]) -> bytes:
+    """An Arrow stream of one row a photo."""
+    table = pa.Table.from_pylist([_row(each) for each in found], schema=_FACES)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def faces_from_bytes(data: bytes) -> list[AlignedFace | FaceError]:
+    """What `faces_to_bytes` was given."""
+    with pa.ipc.open_stream(data) as reader:
+        return [_face(row) for row in reader.read_all().to_pylist()]
+
+
+def _row(found: AlignedFace | FaceError) -> dict[str, Any]:
+    if isinstance(found, FaceError):
+        return {"reason": found.reason.value, "detail": found.detail, "pixels": None, "facts": None}
+    facts = {
+        "shape": found.pixels.shape,
+        "landmarks": found.landmarks.tolist(),
+        "sha256": found.source_sha256,
+        "quality": found.quality.as_dict(),
+        "box": found.box,
+        "faces": found.faces_found,
+    }
+    return {"reason": None, "detail": None, "pixels": found.pixels.tobytes(), "facts": json.dumps(facts)}
+
+
+def _face(row: dict[str, Any]) -> AlignedFace | FaceError:
+    if row["reason"] is not None:
+        return FaceError(Reason(row["reason"]), row["detail"])
+    facts = json.loads(row["facts"])
+    return AlignedFace(
+        np.frombuffer(row["pixels"], np.uint8).reshape(facts["shape"]),
+        np.array(facts["landmarks"], np.float32),
+        facts["sha256"],
+        FaceQuality(**facts["quality"]),
+        None if facts["box"] is None else tuple(facts["box"]),
+        facts["faces"],
+    )
