@@ -89,7 +89,7 @@ def choose(rows: int, dim: int, memory: int | None, gpus: int) -> tuple[str, str
 def free_memory() -> int | None:
     """Bytes that can be had without swapping, as Linux tells; None elsewhere."""
     try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return None
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), None)
