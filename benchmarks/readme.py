@@ -28,7 +28,7 @@ TITLES = {"mmceleba": "MM-CelebA-HQ", "face2text": "Face2Text"}
 
 def section(path: Path) -> str:
     """All that stands between a page's markers; a model's card has the model's own figures only."""
-    parts = [*_sets(), *_photographs()]
+    parts = [*_sets(), *_photographs(), *_quality()]
     if path == README:
         parts += [*_speed(), *_demo()]
     return "\n" + "\n\n".join(parts) + "\n\n" if parts else "\n"
@@ -83,16 +83,30 @@ def _photographs() -> Iterator[str]:
         )
 
 
+def _quality() -> Iterator[str]:
+    quality = read_result("quality")
+    if quality is not None:
+        rho = quality["spearman_of_level_and_prediction"]
+        means = " · ".join(f"{name} {level['predicted_mean']:.2f}" for name, level in quality["levels"].items())
+        yield (
+            f"**Predicted quality of a probe** (test split, {quality['images']:,} images a level): Spearman's correlation "
+            f"with the level {rho['value']:.3f} ({rho['low']:.3f}–{rho['high']:.3f}); mean {means}. `{quality['command']}`"
+        )
+
+
 def _speed() -> Iterator[str]:
     speed = read_result("encode_speed")
     if speed is not None:
         rates, ratios = speed["images_per_second"], speed["ratios"]
         yield (
-            f"**Images a second on one core**: dlib's own C++ {rates['dlib_cpp']}, the same net here "
+            f"**Images a second of one core's time**: dlib's own C++ net {rates['dlib_cpp']}, the same net here "
             f"{rates['net_float32']} in float32 and {rates['net_bfloat16']} in bfloat16 "
             f"({ratios['net_bfloat16_over_dlib_cpp']} times dlib's); detection and alignment "
-            f"{rates['detect_and_align']}; `index` end to end {rates['index_end_to_end']}, "
-            f"{ratios['index_over_detect_plus_net']} of what detection and net alone would allow. `{speed['command']}`"
+            f"{rates['detect_and_align']}; the default's whole image side {rates['model_image_side']}, "
+            f"{ratios['default_image_side_cost_over_frozen_flip']} times the cost of the frozen encoder (both averaged over "
+            f"the mirrored face); `index` end to end {rates['index_end_to_end']}, {ratios['index_over_detect_plus_net']} of "
+            f"what detection and encoding alone would allow and {ratios['index_over_dlib_pipeline']} times dlib's own "
+            f"pipeline. `{speed['command']}`"
         )
     latency = read_result("query_latency")
     if latency is not None:
