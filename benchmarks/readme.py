@@ -89,8 +89,9 @@ def _quality() -> Iterator[str]:
         rho = quality["spearman_of_level_and_prediction"]
         means = " · ".join(f"{name} {level['predicted_mean']:.2f}" for name, level in quality["levels"].items())
         yield (
-            f"**Predicted quality of a probe** (test split, {quality['images']:,} images a level): Spearman's correlation "
-            f"with the level {rho['value']:.3f} ({rho['low']:.3f}–{rho['high']:.3f}); mean {means}. `{quality['command']}`"
+            f"**Predicted quality of a probe** (test split, {quality['images']:,} images a level): Spearman's "
+            f"correlation with the level {rho['value']:.3f} ({rho['low']:.3f}–{rho['high']:.3f}); mean {means}. "
+            f"`{quality['command']}`"
         )
 
 
@@ -103,9 +104,9 @@ def _speed() -> Iterator[str]:
             f"{rates['net_float32']} in float32 and {rates['net_bfloat16']} in bfloat16 "
             f"({ratios['net_bfloat16_over_dlib_cpp']} times dlib's); detection and alignment "
             f"{rates['detect_and_align']}; the default's whole image side {rates['model_image_side']}, "
-            f"{ratios['default_image_side_cost_over_frozen_flip']} times the cost of the frozen encoder (both averaged over "
-            f"the mirrored face); `index` end to end {rates['index_end_to_end']}, {ratios['index_over_detect_plus_net']} of "
-            f"what detection and encoding alone would allow and {ratios['index_over_dlib_pipeline']} times dlib's own "
+            f"{ratios['default_image_side_cost_over_frozen_flip']} times the cost of the frozen encoder (both averaged "
+            f"over the mirrored face); `index` end to end {rates['index_end_to_end']}, "
+            f"{ratios['index_over_detect_plus_net']} of what detection and encoding alone would allow and {ratios['index_over_dlib_pipeline']} times dlib's own "
             f"pipeline. `{speed['command']}`"
         )
     latency = read_result("query_latency")
