@@ -106,8 +106,8 @@ def _speed() -> Iterator[str]:
             f"{rates['detect_and_align']}; the default's whole image side {rates['model_image_side']}, "
             f"{ratios['default_image_side_cost_over_frozen_flip']} times the cost of the frozen encoder (both averaged "
             f"over the mirrored face); `index` end to end {rates['index_end_to_end']}, "
-            f"{ratios['index_over_detect_plus_net']} of what detection and encoding alone would allow and {ratios['index_over_dlib_pipeline']} times dlib's own "
-            f"pipeline. `{speed['command']}`"
+            f"{ratios['index_over_detect_plus_net']} of what detection and encoding alone would allow and "
+            f"{ratios['index_over_dlib_pipeline']} times dlib's own pipeline. `{speed['command']}`"
         )
     latency = read_result("query_latency")
     if latency is not None:
