@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from numpy.polynomial import Polynomial
 from torch import Tensor
 
 from pipelines.train_steps import TrainSet, epoch_rng
@@ -16,13 +19,16 @@ from tgfr_search.data.regimes import CONSTANT, assign
 from tgfr_search.data.sampling import IntArray
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.evaluation.identification import mate_ranks, rank_k
-from tgfr_search.model.scoring import MODE_TERMS, TERMS, ScoreModel
+from tgfr_search.model.scoring import MODE_TERMS, TERMS, Coefficients, ScoreModel, weight_at
 from tgfr_search.model.tgfr import TGFR
 from tgfr_search.types import FloatArray, Templates
 
 CENTRE_FACES = 4096
 QUALITY_STEPS = 1200
-SCORE_STEPS = 60
+SCORE_STEPS = 80
+QUALITY_DEGREE = 2
+"""Of a weight as a polynomial of the quality; see docs/experiments.md, 17."""
+
 FACE_TERMS = ("face", "adapted")
 """Blocks that the face encoder gives; no caption had a part in them."""
 
@@ -182,44 +188,55 @@ def make_trial(model: TGFR, valid: ValidSet, seed: int, *, lines: int | None = N
 
 def fit_mode(
     trial: Trial, terms: Sequence[str], centres: Mapping[str, float], with_quality: bool, fade: bool = False
-) -> tuple[dict[str, tuple[float, float]], tuple[float, float]]:
-    """Weights of some terms, w(q) = w0·(1 − q) + w1·q with w0, w1 ≥ 0 (it cannot turn negative between), and c(q).
+) -> tuple[dict[str, Coefficients], Coefficients]:
+    """Weights of some terms and the offset, each a polynomial of the quality that is nowhere below zero.
 
-    Minimises −log softmax of the mate among the gallery (ranking) plus a balanced logistic loss (one threshold for all
-    probes). Scores are brought to unit spread first: raw cosines of the face encoder and of the trained blocks differ
-    twentyfold. With `fade` every term but the face encoder's own has w1 = 0: a perfect picture is left to the face
-    encoder, and no text can hurt it.
+    In Bernstein's form w(q) = Σ_k w_k·C(n,k)·q^k·(1 − q)^(n−k) with w_k ≥ 0 (n = `QUALITY_DEGREE`). Minimises −log
+    softmax of the mate among the gallery (ranking) plus a balanced logistic loss (one threshold for all probes). Scores
+    are brought to unit spread first: raw cosines of the face encoder and of the trained blocks differ twentyfold. With
+    `fade` every term but the face encoder's own has w_n = 0: a perfect picture is left to the face encoder, and no text
+    can hurt it.
 
     Returns:
-        Term → (a, b), and the (a, b) of c(q), as `ScoreModel` has them.
+        Term → coefficients, and those of c(q), as `ScoreModel` has them.
     """
     x = trial.scores[:, :, [trial.terms.index(term) for term in terms]]
     spread = x.flatten(0, 1).std(dim=0)
     spread[spread < 1e-6] = torch.inf  # a term that is the same for all (the control's captions) weighs nothing
     x = (x - torch.tensor([centres.get(term, 0.0) for term in terms])) / spread
+    degree = QUALITY_DEGREE if with_quality else 0
     q = trial.quality if with_quality else torch.zeros_like(trial.quality)
-    raw = torch.zeros(2, len(terms), requires_grad=True)
-    offset = torch.tensor([-5.0, -5.0], requires_grad=True)
+    basis = torch.stack([math.comb(degree, k) * q**k * (1 - q) ** (degree - k) for k in range(degree + 1)], dim=1)
+    raw = torch.zeros(degree + 1, len(terms), requires_grad=True)
+    offset = torch.full((degree + 1,), -5.0, requires_grad=True)
     optimiser = torch.optim.LBFGS([raw, offset], max_iter=SCORE_STEPS, line_search_fn="strong_wolfe")
     same = F.one_hot(trial.mate, x.shape[1]).bool()
-
-    free = torch.tensor([[1.0] * len(terms), [float(not fade or term in FACE_TERMS) for term in terms]])
+    free = torch.ones(degree + 1, len(terms))
+    free[-1] = torch.tensor([float(not fade or term in FACE_TERMS) for term in terms])
 
     def loss() -> Tensor:
         optimiser.zero_grad()
-        ends = F.softplus(raw) * free
-        logits = torch.einsum("pgt,pt->pg", x, (1 - q)[:, None] * ends[0] + q[:, None] * ends[1])
-        shifted = logits + ((1 - q) * offset[0] + q * offset[1])[:, None]
+        logits = torch.einsum("pgt,pt->pg", x, basis @ (F.softplus(raw) * free))
+        shifted = logits + (basis @ offset)[:, None]
         verification = F.softplus(-shifted[same]).mean() + F.softplus(shifted[~same]).mean()
         value = F.cross_entropy(logits, trial.mate) + VERIFICATION_WEIGHT * verification
         value.backward()
         return value
 
     optimiser.step(loss)
-    low, high = (F.softplus(raw) * free / spread).detach().tolist()
-    weights = {term: (a, b - a if with_quality else 0.0) for term, a, b in zip(terms, low, high, strict=True)}
-    c0, c1 = offset.detach().tolist()
-    return weights, (c0, c1 - c0 if with_quality else 0.0)
+    fitted = (F.softplus(raw) * free / spread).detach().numpy()
+    weights = {term: _powers(own) for term, own in zip(terms, fitted.T, strict=True)}
+    return weights, _powers(offset.detach().numpy())
+
+
+def _powers(bernstein: npt.NDArray[np.float32]) -> Coefficients:
+    """Bernstein coefficients as those of the powers of q, the constant first."""
+    degree = len(bernstein) - 1
+    total = Polynomial([0.0])
+    for k, own in enumerate(bernstein.tolist()):
+        total += own * math.comb(degree, k) * Polynomial([0.0, 1.0]) ** k * Polynomial([1.0, -1.0]) ** (degree - k)
+    coefficients = total.coef.tolist()  # NumPy drops zeros at the end
+    return tuple([*coefficients, *[0.0] * (len(bernstein) - len(coefficients))])
 
 
 def fit_scores(trial: Trial, modes: Mapping[str, Sequence[str]] = MODE_TERMS) -> ScoreModel:
@@ -242,7 +259,7 @@ def rank1_by_level(trial: Trial, scores: ScoreModel, mode: str) -> list[float]:
     """Rank-1 of valid at every level with the given weights."""
     q = trial.quality.numpy()
     total = np.zeros(trial.scores.shape[:2], dtype=np.float32)
-    for term, (a, b) in scores.weights[mode].items():
-        total += np.maximum(0, a + b * q)[:, None] * trial.scores[:, :, trial.terms.index(term)].numpy()
+    for term, own in scores.weights[mode].items():
+        total += weight_at(own, q)[:, None].astype(np.float32) * trial.scores[:, :, trial.terms.index(term)].numpy()
     ranks = mate_ranks(total, trial.mate.numpy(), np.arange(total.shape[1]))
     return [float(rank_k(ranks[trial.level == level], 1).value or 0.0) for level in range(int(trial.level.max()) + 1)]

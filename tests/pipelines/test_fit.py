@@ -1,9 +1,11 @@
 """Score weights: a perfect picture is left to the face encoder, a poor one is not."""
 
 import numpy as np
+import pytest
 import torch
 
-from pipelines.fit import Trial, fit_mode, fit_scores
+from pipelines.fit import QUALITY_DEGREE, Trial, _powers, fit_mode, fit_scores
+from tgfr_search.model.scoring import weight_at
 
 PEOPLE = 60
 
@@ -22,8 +24,7 @@ def test_trained_weights_fade_with_quality_and_those_of_the_face_encoder_need_no
     fitted = fit_scores(trial, {"fused": terms, "image": terms})
 
     def weight(mode: str, term: str, q: float) -> float:
-        a, b = fitted.weights[mode][term]
-        return a + b * q
+        return float(weight_at(fitted.weights[mode][term], q))
 
     for mode in ("fused", "image"):
         assert abs(weight(mode, "shared_face", 1.0)) < 1e-6
@@ -35,5 +36,13 @@ def test_trained_weights_fade_with_quality_and_those_of_the_face_encoder_need_no
 def test_a_system_without_the_frozen_face_does_not_fade() -> None:
     scores = torch.eye(4)[:, :, None] + 0.1 * torch.rand(4, 4, 1, generator=torch.Generator().manual_seed(0))
     trial = Trial(scores, torch.full((4,), 0.9), torch.arange(4), np.zeros(4, np.int64), ("shared_face",))
-    a, b = fit_mode(trial, ("shared_face",), {}, True)[0]["shared_face"]
-    assert a + b > 0.1
+    own = fit_mode(trial, ("shared_face",), {}, True)[0]["shared_face"]
+    assert weight_at(own, 1.0) > 0.1
+    assert len(own) == QUALITY_DEGREE + 1
+
+
+def test_bernstein_coefficients_as_powers() -> None:
+    """w = 2·(1 − q)² + 3·2q(1 − q) + 5·q² = 2 + 2q + q²; a constant in any degree is itself."""
+    assert _powers(np.array([2.0, 3.0, 5.0], np.float32)) == pytest.approx((2.0, 2.0, 1.0))
+    assert _powers(np.array([4.0, 4.0, 4.0], np.float32)) == pytest.approx((4.0, 0.0, 0.0))
+    assert _powers(np.array([1.5], np.float32)) == pytest.approx((1.5,))

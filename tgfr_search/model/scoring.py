@@ -2,8 +2,8 @@
 
 A gallery row is the concatenation of its blocks, and the index searches one inner product. The probe side carries the
 weights: query = concat over gallery blocks g of Σ_p w_pg(q)·(probe block p), so that one index answers fused,
-image-only and caption-only queries. `w_pg(q) = max(0, a + b·q)`, learned on valid as a logistic score model; q is the
-predicted quality of the probe, 0 (nothing left of the face) to 1 (as good as a gallery picture).
+image-only and caption-only queries. `w_pg(q) = max(0, Σ_k a_k·q^k)`, learned on valid as a logistic score model; q is
+the predicted quality of the probe, 0 (nothing left of the face) to 1 (as good as a gallery picture).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.polynomial.polynomial import polyval
 
 from tgfr_search.errors import CheckpointError
 from tgfr_search.types import FloatArray, Templates
@@ -37,6 +38,10 @@ MODE_TERMS: dict[str, tuple[str, ...]] = {
 }
 
 
+Coefficients = tuple[float, ...]
+"""Of a polynomial of the quality, the constant first."""
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreModel:
     """Weights of the terms, by mode: score = Σ_t w_t(q)·(s_t − m_t) + c(q).
@@ -44,31 +49,32 @@ class ScoreModel:
     c(q) is one number a probe: it changes no ranking, and lets one threshold serve probes of any quality.
 
     Attributes:
-        weights: Mode → term → (a, b) of w(q) = max(0, a + b·q).
+        weights: Mode → term → (a_0, a_1, …) of w(q) = max(0, Σ_k a_k·q^k).
         centres: Term → m_t. Only the frozen face block has one: its cosines share a large common part, while trained
             blocks are centred already, so that an absent block is neutral.
-        offsets: Mode → (a, b) of c(q) = a + b·q.
+        offsets: Mode → (a_0, a_1, …) of c(q).
     """
 
-    weights: Mapping[str, Mapping[str, tuple[float, float]]]
+    weights: Mapping[str, Mapping[str, Coefficients]]
     centres: Mapping[str, float]
-    offsets: Mapping[str, tuple[float, float]]
+    offsets: Mapping[str, Coefficients]
 
     def __post_init__(self) -> None:
         for mode, terms in self.weights.items():
+            if not all((*terms.values(), self.offsets.get(mode, (0.0,)))):
+                raise CheckpointError(f"score weights of mode {mode!r}", found="no coefficient", expected="one or more")
             if mode not in MODE_TERMS or not set(terms) <= set(MODE_TERMS[mode]) or mode not in self.offsets:
                 found, expected = str(sorted(terms)), f"an offset, and of: {MODE_TERMS.get(mode, tuple(MODE_TERMS))}"
                 raise CheckpointError(f"score weights of mode {mode!r}", found=found, expected=expected)
 
     def at(self, mode: str, quality: float) -> dict[str, float]:
         """The weight of every term of `mode` for a probe of the given quality."""
-        return {term: max(0.0, a + b * quality) for term, (a, b) in self.weights[mode].items()}
+        return {term: float(weight_at(own, quality)) for term, own in self.weights[mode].items()}
 
     def offset(self, mode: str, quality: float) -> float:
         """What a probe's inner products must be raised by to be its scores: c(q) − Σ_t w_t(q)·m_t."""
-        a, b = self.offsets[mode]
         centred = sum(weight * self.centres.get(term, 0.0) for term, weight in self.at(mode, quality).items())
-        return a + b * quality - centred
+        return float(polyval(quality, self.offsets[mode])) - centred
 
     def queries(
         self,
@@ -95,15 +101,15 @@ class ScoreModel:
         out = np.zeros((len(probes), place), dtype=np.float32)
         for mode in set(modes):
             rows = np.array([m == mode for m in modes])
-            for term, (a, b) in self.weights[mode].items():
+            for term, own in self.weights[mode].items():
                 probe_block, gallery_block = TERMS[term]
-                weight = np.maximum(0.0, a + b * quality[rows]).astype(np.float32)
+                weight = weight_at(own, quality[rows]).astype(np.float32)
                 out[rows, at[gallery_block]] += weight[:, None] * probes.blocks[probe_block][rows]
         return out
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        weights = {mode: {term: list(ab) for term, ab in terms.items()} for mode, terms in self.weights.items()}
+        weights = {mode: {term: list(own) for term, own in terms.items()} for mode, terms in self.weights.items()}
         return {
             "weights": weights,
             "centres": dict(self.centres),
@@ -119,14 +125,19 @@ class ScoreModel:
         """
         try:
             weights = {
-                mode: {term: (float(a), float(b)) for term, (a, b) in terms.items()}
+                mode: {term: tuple(map(float, own)) for term, own in terms.items()}
                 for mode, terms in tree["weights"].items()
             }
             centres = {term: float(value) for term, value in tree["centres"].items()}
-            offsets = {mode: (float(a), float(b)) for mode, (a, b) in tree["offsets"].items()}
+            offsets = {mode: tuple(map(float, own)) for mode, own in tree["offsets"].items()}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError("score model", found=str(error), expected="weights, centres, offsets") from error
         return ScoreModel(weights, centres, offsets)
+
+
+def weight_at(coefficients: Coefficients, quality: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """A term's weight at some qualities, never below zero; any shape."""
+    return np.maximum(0.0, polyval(np.asarray(quality, dtype=np.float64), coefficients))
 
 
 def resolve_mode(mode: str, has_image: bool, has_caption: bool) -> str:
