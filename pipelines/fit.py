@@ -236,7 +236,7 @@ def _powers(bernstein: npt.NDArray[np.float32]) -> Coefficients:
     for k, own in enumerate(bernstein.tolist()):
         total += own * math.comb(degree, k) * Polynomial([0.0, 1.0]) ** k * Polynomial([1.0, -1.0]) ** (degree - k)
     coefficients = total.coef.tolist()  # NumPy drops zeros at the end
-    return tuple([*coefficients, *[0.0] * (len(bernstein) - len(coefficients))])
+    return (*coefficients, *[0.0] * (len(bernstein) - len(coefficients)))
 
 
 def fit_scores(trial: Trial, modes: Mapping[str, Sequence[str]] = MODE_TERMS) -> ScoreModel:
