@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.rehearsal import check_options
 from tgfr_search.errors import OptionsError
 from tgfr_search.model.tgfr import make_fusion
 from tgfr_search.options import TrainOptions, from_dict, load_toml, to_dict
@@ -60,3 +61,8 @@ def test_a_whole_number_is_a_float_where_one_is_wanted(tmp_path: Path) -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(OptionsError, match="No such file"):
         load_toml(tmp_path / "o.toml", TrainOptions)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_configuration_is_one_that_training_accepts(path: Path) -> None:
+    check_options(load_toml(path, TrainOptions))
