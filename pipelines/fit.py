@@ -194,8 +194,8 @@ def fit_mode(
     In Bernstein's form w(q) = Σ_k w_k·C(n,k)·q^k·(1 − q)^(n−k) with w_k ≥ 0 (n = `QUALITY_DEGREE`). Minimises −log
     softmax of the mate among the gallery (ranking) plus a balanced logistic loss (one threshold for all probes). Scores
     are brought to unit spread first: raw cosines of the face encoder and of the trained blocks differ twentyfold. With
-    `fade` every term but the face encoder's own has w_n = 0: a perfect picture is left to the face encoder, and no text
-    can hurt it.
+    `fade` every term but the frozen face's has w_n = 0: a perfect picture is left to the frozen encoder, and neither
+    text nor training can hurt it.
 
     Returns:
         Term → coefficients, and those of c(q), as `ScoreModel` has them.
@@ -212,7 +212,7 @@ def fit_mode(
     optimiser = torch.optim.LBFGS([raw, offset], max_iter=SCORE_STEPS, line_search_fn="strong_wolfe")
     same = F.one_hot(trial.mate, x.shape[1]).bool()
     free = torch.ones(degree + 1, len(terms))
-    free[-1] = torch.tensor([float(not fade or term in FACE_TERMS) for term in terms])
+    free[-1] = torch.tensor([float(not fade or term == "face") for term in terms])
 
     def loss() -> Tensor:
         optimiser.zero_grad()
