@@ -57,7 +57,8 @@ def test_a_words_effect_is_the_score_less_the_score_without_it(gallery: Gallery)
     own = explain(gallery, result, None, whole, count=1).candidates[0]
     without = gallery.query(caption=left, where=f"row_id = {own.row_id}").candidates[0].score
     effect = next(said.effect for said in own.words if said.text == "blond")
-    assert effect == pytest.approx(own.score - without, abs=1e-4)
+    # In bfloat16 the last bits depend on what is encoded together: the lines without a word go in one batch.
+    assert effect == pytest.approx(own.score - without, rel=2.0**-8)
     assert abs(effect) > 0.05
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -243,7 +244,8 @@ def test_a_damaged_checkpoint_is_refused(model: FaceTextModel, tmp_path: Path) -
     folder = tmp_path / "copy"
     options = ModelOptions(**{**model.config["model"]})
     scores = ScoreModel({"image": {"face": (1.0, 0.0)}}, {}, {"image": (0.0, 0.0)})
-    save_model(folder, model.tgfr, options, scores, name="copy", text="text", provenance={})
+    face = os.path.relpath(model.folder / model.config["face"], folder)
+    save_model(folder, model.tgfr, options, scores, name="copy", text="text", face=face, provenance={})
     assert load_model(folder, device="cpu", verify=True).model_id.startswith("copy-")
     data = bytearray((folder / "model.safetensors").read_bytes())
     data[-50] ^= 1
