@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 SAME = ("protocol", "interval", "ladder")
 SAME_OPTIONS = ("split", "levels", "condition", "seed", "resamples")
-TOLERANCE = 3e-3
+TOLERANCE = 1e-3
 """How far a rate of the frozen encoder may lie from the earlier one: two kinds of processor round differently."""
 
 

@@ -49,6 +49,12 @@ def _sets() -> Iterator[str]:
             f"▼ worse than the frozen face encoder (paired difference). `{tree['command']}`; "
             f"everything in `benchmarks/results/{name}.md`."
         )
+        earlier = [f"`{system}`" for system, known in tree["systems"].items() if "measured" in known]
+        if earlier:
+            yield (
+                f"Measured in an earlier session, with weights trained for 4 + 8 epochs: {', '.join(earlier)}. The "
+                "default and its control had 6 + 2 + 4: not the same budget."
+            )
         for metric in (RANKS[0], TARS[-1], EER):
             yield "\n".join(_table(report, metric, levels))
         fte = " · ".join(f"{level} {_value(report, ('frozen', 'none'), level, FTE)}" for level in levels)
