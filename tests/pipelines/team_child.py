@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from pipelines.team import Team
 from pipelines.train_steps import TrainSet, align_step, fuse_step
@@ -55,6 +56,10 @@ def model_of(train: TrainSet, o: TrainOptions) -> TGFR:
         text = TransformerTextEncoder.load(Path(o.model.text_encoder))
     model = TGFR(text, o.model, parts=(("face", 12),), region_channels=8)
     model.fcam.text_dtype = getattr(torch, o.precision)
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            # Each process keeps the running means of its own batches; without them the weights must be the same.
+            module.momentum = 0.0
     return model
 
 

@@ -46,11 +46,11 @@ def test_two_processes_do_what_one_does_by_accumulating(tmp_path: Path) -> None:
 
     alone = run(tmp_path / "alone", options(accumulate=2), ALONE)
     start = model_of(data(), options(1)).state_dict()
-    # Batch norm keeps the running means of the first process, which saw half of the batches: step 2 reads them.
+    # Weights alone: batch norm's running means, which the child holds still, are those of a process's own batches.
     parameters = {name for name, _ in alone.named_parameters()}
     one, other = (change(state, start, parameters) for state in (first, alone.state_dict()))
     assert one.norm() > 0.5
-    assert (one - other).norm() < 1e-2 * one.norm()
+    assert (one - other).norm() < 1e-5 * one.norm()
     longer = run(tmp_path / "single", options(accumulate=1), ALONE).state_dict()
     assert (change(longer, start, parameters) - one).norm() > 0.1 * one.norm()  # the comparison can tell
 

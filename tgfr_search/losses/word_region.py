@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tgfr_search.losses.info_nce import contrastive
 
@@ -13,8 +13,9 @@ def match_scores(
 ) -> Tensor:
     """f(x_f, x_c) of Eq. 5 for every face against every caption.
 
-    Only inner products are kept: with S = WᵀR, ⟨r^attn_i, w_i⟩ needs Σ_j α_ij s_ij and ‖r^attn_i‖² = αᵀ(RᵀR)α, so the
-    [B, B, L, D] tensor of attended regions is never made.
+    Only inner products are kept: with s = rᵀw, ⟨r^attn_i, w_i⟩ needs Σ_j α_ij s_ij and ‖r^attn_i‖² = αᵀ(RᵀR)α, so the
+    [F, C, L, D] tensor of attended regions is never made. Padding takes no part: the N words of all captions stand in
+    one row, and a sum over a caption's words is a product with the matrix of whose word is whose.
 
     Args:
         regions: R, [F, J, D], one row of J regions a face.
@@ -26,17 +27,20 @@ def match_scores(
     Returns:
         [F, C]; zero in the columns of captions without words.
     """
-    s = torch.einsum("fjd,cld->fclj", regions, words)
-    at_words = mask[None, :, :, None]
-    # Eq. 3: over words; the where() keeps a caption without words from being softmax over nothing.
-    filled = s.masked_fill(~at_words & mask.any(dim=1)[None, :, None, None], -torch.inf)
-    normalised = filled.softmax(dim=2)
-    alpha = (normalised / tau_region).softmax(dim=3)  # Eq. 4: over regions
+    own = mask.nonzero()[:, 0]  # [N]: whose word
+    belongs = nn.functional.one_hot(own, len(mask)).to(words.dtype)  # [N, C]
+    s = regions @ words[mask].T  # [F, J, N]
+    # Eq. 3: over words. Shifted by the largest of all captions' words, not of each caption's: exact unless a region tells
+    # two captions apart by more than 80.
+    raised = (s - s.detach().amax(dim=2, keepdim=True)).clamp_min(-80).exp()
+    normalised = raised / (raised @ belongs)[:, :, own]
+    alpha = (normalised / tau_region).softmax(dim=1)  # Eq. 4: over regions
     gram = regions @ regions.transpose(1, 2)
-    norm = torch.einsum("fclj,fjk,fclk->fcl", alpha, gram, alpha).clamp_min(1e-12).sqrt()
-    cosine = (alpha * s).sum(dim=3) / norm
-    scores = tau_word * (cosine / tau_word).masked_fill(~mask[None], -torch.inf).logsumexp(dim=2)  # Eq. 5
-    return scores.masked_fill(~mask.any(dim=1)[None], 0.0)
+    norm = ((gram @ alpha) * alpha).sum(dim=1).clamp_min(1e-12).sqrt()
+    cosine = (alpha * s).sum(dim=1) / norm  # [F, N]
+    # Eq. 5. A cosine over τ2 is bounded: its exponential needs no shift.
+    sums = (cosine / tau_word).exp() @ belongs
+    return torch.where(mask.any(dim=1), tau_word * sums.clamp_min(torch.finfo(sums.dtype).tiny).log(), 0.0)
 
 
 def word_region_loss(
