@@ -30,7 +30,7 @@ def match_scores(
     own = mask.nonzero()[:, 0]  # [N]: whose word
     belongs = nn.functional.one_hot(own, len(mask)).to(words.dtype)  # [N, C]
     s = regions @ words[mask].T  # [F, J, N]
-    # Eq. 3: over words. Shifted by the largest of all captions' words, not of each caption's: exact unless a region tells
+    # Eq. 3: over words. Shifted by the largest of all captions' words, not of each one's: exact unless a region tells
     # two captions apart by more than 80.
     raised = (s - s.detach().amax(dim=2, keepdim=True)).clamp_min(-80).exp()
     normalised = raised / (raised @ belongs)[:, :, own]
