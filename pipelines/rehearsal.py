@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from pipelines.describe import describe_step
 from pipelines.features import feature_bytes, view
 from pipelines.fit import ValidSet, fit_centres, fit_scores, make_trial, rank1_by_level
 from pipelines.train_steps import TrainSet, align_step, fuse_step
@@ -59,9 +60,9 @@ def check_options(options: TrainOptions) -> None:
             value = getattr(value, part)
         if value not in known:
             raise OptionsError(f"{options.name}: {name} {value!r}", expected=f"one of: {', '.join(known)}")
-    for step in ("align", "fuse"):
+    for step in ("align", "fuse", "describe"):
         for name in ("epochs", "batch", "accumulate"):
-            if getattr(getattr(options, step), name) < 1:
+            if getattr(getattr(options, step), name, 1) < 1:
                 found = str(getattr(getattr(options, step), name))
                 raise OptionsError(f"{options.name}: {step}.{name}", found=found, expected="1 or more")
     late = [epoch for epoch in options.fuse.milestones if epoch >= options.fuse.epochs]
@@ -94,6 +95,7 @@ def rehearse(options: TrainOptions) -> dict[str, Any]:
         device="cpu",
         align=dataclasses.replace(options.align, epochs=1, batch=batch, accumulate=1),
         fuse=dataclasses.replace(options.fuse, epochs=1, batch=2 * batch, accumulate=1),
+        describe=dataclasses.replace(options.describe, epochs=1, batch=batch),
     )
     train, valid = _made_up(face.spec, options)
     with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng(devices=[]):
@@ -109,6 +111,8 @@ def rehearse(options: TrainOptions) -> dict[str, Any]:
 
             for step in (align_step, fuse_step):
                 step(model, train, small, Path(folder) / step.__name__, judge, lambda *_: None)
+            if model.description is not None:
+                describe_step(model, train, small, Path(folder) / "describe", lambda *_: None)
             broken = [name for name, weights in model.named_parameters() if not weights.isfinite().all()]
             if broken:
                 raise RuntimeError(f"weights that are no numbers after {UPDATES} updates: {broken[0]}")

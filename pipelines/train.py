@@ -16,6 +16,7 @@ import torch
 import tgfr_search
 from pipelines.adapt import adapt_step
 from pipelines.chips import Chips, Progress, load_chips, silent
+from pipelines.describe import describe_step
 from pipelines.features import load_features
 from pipelines.fit import (
     ValidSet,
@@ -163,6 +164,8 @@ def train(
     align_step(model, train_set, options, folder / "align", validate(aligned if every else ALIGNED[:2]), log, team)
     fused = (*aligned, "fused") if every else ("fused",)
     fuse_step(model, train_set, options, folder / "fuse", validate(fused), log, team)
+    if model.description is not None:
+        describe_step(model, train_set, options, folder / "describe", log, team)
     if not team.leads:
         return {}
     fit_centres(model, train_set, options.seed, constant)

@@ -50,6 +50,7 @@ class ModelOptions:
         fused_dim: E of the fused block.
         heads: Attention heads of the FCFM.
         dropout: In the face adapter and the FCFM.
+        description_dim: Of the block that reads all lines of an image as one set; 0 leaves it out, as the paper does.
     """
 
     face_encoder: str = "dlib-resnet"
@@ -62,6 +63,7 @@ class ModelOptions:
     fused_dim: int = 256
     heads: int = 4
     dropout: float = 0.1
+    description_dim: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,25 @@ class FuseOptions:
     contrastive: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class DescribeOptions:
+    """Step 3: the reader of whole descriptions (not in the paper); needs `model.description_dim`.
+
+    Attributes:
+        epochs: Passes over the training images.
+        batch: Subjects a batch.
+        lr: AdamW learning rate.
+        warmup: Fraction of the steps over which it rises linearly; then it falls linearly to nothing.
+        weight_decay: Of the reader.
+    """
+
+    epochs: int = 12
+    batch: int = 384
+    lr: float = 2e-3
+    warmup: float = 0.05
+    weight_decay: float = 0.01
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainOptions:
     """A whole training run.
@@ -212,6 +233,7 @@ class TrainOptions:
         adapt: See `AdaptOptions`.
         align: See `AlignOptions`.
         fuse: See `FuseOptions`.
+        describe: See `DescribeOptions`.
     """
 
     name: str
@@ -225,6 +247,7 @@ class TrainOptions:
     adapt: AdaptOptions = field(default_factory=AdaptOptions)
     align: AlignOptions = field(default_factory=AlignOptions)
     fuse: FuseOptions = field(default_factory=FuseOptions)
+    describe: DescribeOptions = field(default_factory=DescribeOptions)
 
 
 def load_toml(path: Path, kind: type[T]) -> T:

@@ -25,6 +25,7 @@ TERMS: dict[str, tuple[str, str]] = {
     "shared_face": ("shared_face", "shared_face"),
     "caption": ("caption", "caption"),
     "fused": ("fused", "fused"),
+    "description": ("description", "description"),
     # Both modalities live in one space, so a description also searches pictures that nobody described, and back.
     "caption_to_face": ("caption", "shared_face"),
     "face_to_caption": ("shared_face", "caption"),
@@ -33,8 +34,17 @@ TERMS: dict[str, tuple[str, str]] = {
 
 MODE_TERMS: dict[str, tuple[str, ...]] = {
     "image": ("face", "adapted", "shared_face", "face_to_caption"),
-    "caption": ("caption", "caption_to_face"),
-    "fused": ("face", "adapted", "shared_face", "caption", "fused", "caption_to_face", "face_to_caption"),
+    "caption": ("caption", "description", "caption_to_face"),
+    "fused": (
+        "face",
+        "adapted",
+        "shared_face",
+        "caption",
+        "description",
+        "fused",
+        "caption_to_face",
+        "face_to_caption",
+    ),
 }
 
 

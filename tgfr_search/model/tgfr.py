@@ -17,6 +17,7 @@ from tgfr_search.model.fcam import FCAM, SharedFeatures
 from tgfr_search.model.fcfm import FCFM
 from tgfr_search.model.projection import SHARED_DIM
 from tgfr_search.model.quality import QualityHead
+from tgfr_search.model.reader import DescriptionReader
 from tgfr_search.options import ModelOptions
 from tgfr_search.types import FloatArray, Templates
 
@@ -30,7 +31,8 @@ class Embedded(NamedTuple):
     """What the model makes of N face-caption pairs.
 
     Attributes:
-        templates: Blocks `face` (and `adapted`), `shared_face`, `caption`, `fused`; zero where absent.
+        templates: Blocks `face` (and `adapted`), `shared_face`, `caption`, `fused` (and `description`); zero where
+            absent.
         quality: float32 [N], predicted quality of each face; NaN where there is no face.
         truncated: How many caption lines were longer than the text encoder reads.
     """
@@ -102,16 +104,21 @@ class TGFR(nn.Module):
         )
         self.fusion = make_fusion(options)
         self.quality = QualityHead(face_dim, region_channels)
+        self.description: DescriptionReader | None = None
+        trained = [("shared_face", SHARED_DIM), ("caption", SHARED_DIM), ("fused", options.fused_dim)]
+        if options.description_dim:
+            self.description = DescriptionReader(SHARED_DIM, options.description_dim)
+            trained.append(("description", options.description_dim))
+        self.trained = tuple(trained)
         # Mean unit vector of each trained block over the train split: subtracted, so that the mean impostor score is
         # about 0 and an absent (all-zero) block is neutral. The frozen face block is not centred: it loses by it.
-        for name, dim in (("shared_face", SHARED_DIM), ("caption", SHARED_DIM), ("fused", options.fused_dim)):
+        for name, dim in self.trained:
             self.register_buffer(f"centre_{name}", torch.zeros(dim))
 
     @property
     def layout(self) -> tuple[tuple[str, int], ...]:
         """(block, dimension) in index order."""
-        centres = ("shared_face", "caption", "fused")
-        return (*self.parts, *((name, len(getattr(self, f"centre_{name}"))) for name in centres))
+        return (*self.parts, *self.trained)
 
     @property
     def device(self) -> torch.device:
@@ -154,7 +161,7 @@ class TGFR(nn.Module):
     def raw_blocks(
         self, faces: FaceFeatures | None, captions: Sequence[Sequence[str]], read: LineReader | None = None
     ) -> tuple[dict[str, Tensor], Tensor, int]:
-        """Trained blocks before centring, several lines of one image averaged (a set has no order).
+        """Trained blocks before centring; the paper's read one line, so of several lines' vectors the sum is taken.
 
         Args:
             faces: Features of N faces, or None for captions alone.
@@ -165,8 +172,8 @@ class TGFR(nn.Module):
             Blocks [N, dim] by name, predicted quality [N], number of truncated lines.
         """
         count, device = len(captions), self.device
-        trained = self.layout[len(self.parts) :]
-        blocks = {name: torch.zeros(count, dim, device=device) for name, dim in trained}
+        blocks = {name: torch.zeros(count, dim, device=device) for name, dim in self.trained}
+        heard, owners = [], []
         quality = torch.full((count,), torch.nan, device=device)
         regions = None
         if faces is not None:
@@ -180,6 +187,13 @@ class TGFR(nn.Module):
             if regions is not None:
                 shared = SharedFeatures(blocks["shared_face"][owner], caption, regions[owner], words, mask)
                 blocks["fused"].index_add_(0, owner, self.fusion(shared))
+            if self.description is not None:
+                heard.append(self.description.hear(words, mask))
+                owners.append(owner)
+        if self.description is not None and heard:
+            sets = torch.cat(owners)
+            counts = torch.bincount(sets, minlength=count).float()
+            blocks["description"] = self.description(torch.cat(heard), sets, counts)
         return blocks, quality, truncated
 
     @torch.inference_mode()
