@@ -25,6 +25,7 @@ from tgfr_search.options import (
     AdaptOptions,
     AlignOptions,
     DataOptions,
+    DescribeOptions,
     FuseOptions,
     LossOptions,
     ModelOptions,
@@ -62,10 +63,11 @@ def options(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainOpt
         device="cpu",
         precision="float32",
         data=DataOptions(path=str(dataset), views=("original", "bad", "random0"), cache=str(cache)),
-        model=ModelOptions(text_encoder="bilstm", face_hidden=16, fused_dim=32),
+        model=ModelOptions(text_encoder="bilstm", face_hidden=16, fused_dim=32, description_dim=8),
         loss=LossOptions(identity=1.0),
         align=AlignOptions(epochs=2, batch=4, text_lr=1e-3),
         fuse=FuseOptions(epochs=2, batch=8),
+        describe=DescribeOptions(epochs=2, batch=4),
     )
 
 
@@ -99,21 +101,21 @@ def test_killed_in_the_middle_it_ends_with_the_same_weights(
         nonlocal saves
         real(self, epoch, extra)
         saves += 1
-        if saves in (1, 3):  # after the first epoch of either step
+        if saves in (1, 3, 5):  # after the first epoch of every step
             raise KilledError
 
     monkeypatch.setattr(pipelines.train_steps.RunState, "save", save_and_die)
-    for _ in range(2):
+    for _ in range(3):
         with pytest.raises(KilledError):
             train(options, tmp_path / "resumed", workers=0)
     resumed = train(options, tmp_path / "resumed", workers=0)
-    assert saves == 4  # no epoch was run twice
+    assert saves == 6  # no epoch was run twice
     one, other = weights(tmp_path / "whole/model"), weights(tmp_path / "resumed/model")
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert resumed["model_id"] == whole["model_id"]
     lines = [json.loads(line) for line in (tmp_path / "whole/log.jsonl").read_text().splitlines()]
-    assert {"align", "fuse", "valid"} <= {line["step"] for line in lines}
+    assert {"align", "fuse", "describe", "valid"} <= {line["step"] for line in lines}
     assert list((tmp_path / "whole/tensorboard").glob("events.out.tfevents.*"))
 
 

@@ -53,6 +53,7 @@ class DescriptionReader(nn.Module):
         Returns:
             [N, outputs], unit norm; zero for a set without lines.
         """
-        said = heard.new_zeros(len(lines), heard.shape[1]).index_reduce(0, owner, heard, "amax")
+        nothing = heard.new_zeros(len(lines), heard.shape[1])
+        said = nothing.scatter_reduce(0, owner[:, None].expand_as(heard), heard, "amax")
         x = torch.cat([said, lines.clamp_min(1).log()[:, None]], dim=1)
         return F.normalize(self.linear(x) + self.adapter(x), dim=1) * (lines > 0)[:, None]
