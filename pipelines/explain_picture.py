@@ -22,6 +22,7 @@ NAMES = {
     "adapted": "face (adapted encoder)",
     "shared_face": "face in the space shared with words",
     "caption": "description against the enrolled caption",
+    "description": "description against all enrolled lines",
     "fused": "face and description, fused",
     "caption_to_face": "description against the enrolled face",
     "face_to_caption": "face against the enrolled caption",

@@ -38,7 +38,10 @@ b.rank{font-size:1.1rem}
 .bar{display:flex;height:6px;margin:.35rem 0;background:#8882}
 small{opacity:.75}
 """
-COLOURS = {"face": "#2563eb", "shared_face": "#0891b2", "caption": "#d97706", "fused": "#9333ea"}
+COLOURS = {
+    "face": "#2563eb", "adapted": "#0d9488", "shared_face": "#0891b2", "caption": "#d97706", "description": "#dc2626",
+    "fused": "#9333ea",
+}  # fmt: skip
 
 
 def write_sheet(
