@@ -8,7 +8,7 @@ from torch import nn
 from tgfr_search.model.projection import SHARED_DIM
 from tgfr_search.model.tgfr import TGFR, LineFeatures
 
-BATCH = 512
+BATCH = 128
 
 
 class LineCache:
