@@ -3,11 +3,13 @@
 Two images of a subject: a witness says a line or a few about one, all lines of the other are on record. The reader is
 to find the record among those of the batch, with what the frozen face encoder says of a degraded picture already in the
 scores. So it spends nothing on what a poor picture still shows, and learns what decides between people who look alike.
+Further descriptions, in other people's words, may come without faces.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +22,8 @@ from pipelines.lines import LineCache
 from pipelines.team import Team
 from pipelines.train_steps import Log, RunState, TrainSet, epoch_rng
 from pipelines.updates import Updater
-from tgfr_search.data.regimes import CONSTANT
+from tgfr_search.data.manifest import read_records
+from tgfr_search.data.regimes import CONSTANT, Lines
 from tgfr_search.data.sampling import IntArray, epoch_pairs
 from tgfr_search.losses.info_nce import contrastive
 from tgfr_search.model.reader import DescriptionReader
@@ -32,6 +35,9 @@ ONE_LINE = 0.6
 
 WHOLE_RECORD = 0.8
 """Share of records with all their lines; the others have as few as a witness says."""
+
+OTHER_PICTURE = 0.7
+"""Share of further descriptions that meet another picture's, where there is that and a second line of their own."""
 
 EVIDENCE_RATE = 25.0
 """Learning rate of the two numbers that weigh the face, in those of the reader."""
@@ -88,8 +94,55 @@ class DescribeLoss(nn.Module):
         return vectors
 
 
+@dataclass(frozen=True)
+class Descriptions:
+    """Descriptions of people without pictures of them, from tables that are no training set of faces.
+
+    Attributes:
+        subjects: int64 [M], numbered as in the `TrainSet`; those that it has not follow its own.
+        captions: M non-empty tuples of lines.
+    """
+
+    subjects: IntArray
+    captions: list[tuple[str, ...]]
+
+    @staticmethod
+    def read(paths: Sequence[str], split: str, known: Sequence[str]) -> Descriptions:
+        """Reads tables.
+
+        Args:
+            paths: Data sets in any form that `index` takes; their photos are not opened.
+            split: Which split of them.
+            known: Subject ids of the training set, sorted as its numbers are.
+        """
+        number = {subject: at for at, subject in enumerate(known)}
+        subjects, captions = [], []
+        for path in paths:
+            for record in read_records(Path(path), split=split, on_problem=lambda problem: None):
+                lines = tuple(line for line in record.captions if line.strip())
+                if lines:
+                    subjects.append(number.setdefault(str(record.subject_id), len(number)))
+                    captions.append(lines)
+        return Descriptions(np.array(subjects, np.int64), captions)
+
+
+class _Batch(NamedTuple):
+    """What witnesses say, what is on record, of whom; rows of both pictures and views of the first, or None."""
+
+    said: list[Lines]
+    record: list[Lines]
+    subjects: IntArray
+    faces: tuple[IntArray, IntArray, IntArray] | None
+
+
 def describe_step(
-    model: TGFR, train: TrainSet, options: TrainOptions, folder: Path, log: Log, team: Team | None = None
+    model: TGFR,
+    train: TrainSet,
+    options: TrainOptions,
+    folder: Path,
+    log: Log,
+    team: Team | None = None,
+    further: Descriptions | None = None,
 ) -> None:
     """Trains the reader over the frozen text encoder, to its last epoch.
 
@@ -100,6 +153,7 @@ def describe_step(
         folder: For states that a resumed run starts from.
         log: Called with scalars.
         team: The processes of the run; None is this one alone.
+        further: Descriptions to learn words from that `train` has not.
     """
     o, team = options.describe, team or Team(model.device)
     reader = model.description
@@ -120,41 +174,56 @@ def describe_step(
     done, _ = state.load()
     if done >= o.epochs:
         return
-    constant = options.align.captions == "constant"
-    captions = [(CONSTANT,)] * len(train.captions) if constant else train.captions
-    cache = LineCache(model, [line for own in captions for line in own], torch.float16)
+    further = further or Descriptions(np.empty(0, np.int64), [])
+    if options.align.captions == "constant":
+        train = TrainSet(train.features, train.subjects, [(CONSTANT,)] * len(train.captions))
+        further = Descriptions(further.subjects, [(CONSTANT,)] * len(further.captions))
+    cache = LineCache(model, [line for own in (*train.captions, *further.captions) for line in own], torch.float16)
     faces = _Faces(train, model.parts[0][1], options.seed)
     update = Updater(loss, optimiser, team, 1, options.align.clip, torch.float32)
     for epoch in range(done, o.epochs):
-        rng = epoch_rng(options.seed, "describe", epoch)
-        batches = list(epoch_pairs(train.subjects, o.batch, rng))
+        batches = _epoch(train, further, o.batch, epoch_rng(options.seed, "describe", epoch))
         batches = batches[: len(batches) // team.size * team.size]
-        for at, (first, second) in enumerate(batches):
-            words = [_witness(captions[row], rng) for row in first]
-            record = [captions[row] if rng.random() < WHOLE_RECORD else _witness(captions[row], rng) for row in second]
-            view = rng.integers(1, len(train.features.views), size=len(first))
-            if at % team.size != team.rank:
-                continue
+        for at in range(team.rank, len(batches), team.size):
+            batch = batches[at]
             share = (epoch + (at + 1) / len(batches)) / o.epochs
             for group, peak in zip(optimiser.param_groups, peaks, strict=True):
                 group["lr"] = peak * min(1.0, share / o.warmup) * (1 - share)
-            two = np.flatnonzero(first != second)  # a subject's only image would find its own lines
-            face, quality = faces.evidence(first[two], second[two], view[two])
-            parts = update(
-                [
-                    (
-                        _said(cache, [words[i] for i in two]),
-                        _said(cache, [record[i] for i in two]),
-                        face.to(model.device),
-                        quality.to(model.device),
-                        torch.from_numpy(train.subjects[first[two]]).to(model.device),
-                    )
-                ]
-            )
+            face, quality = faces.evidence(batch)
+            told = (face.to(model.device), quality.to(model.device), torch.from_numpy(batch.subjects).to(model.device))
+            parts = update([(_said(cache, batch.said), _said(cache, batch.record), *told)])
         log("describe", epoch + 1, {name: float(value.detach()) for name, value in parts.items()})
         if team.leads:
             state.save(epoch + 1, {})
         team.wait()
+
+
+def _epoch(train: TrainSet, further: Descriptions, size: int, rng: np.random.Generator) -> list[_Batch]:
+    """All batches of an epoch, in random order."""
+    batches = []
+    for first, second in epoch_pairs(train.subjects, size, rng):
+        two = np.flatnonzero(first != second)  # a subject's only image would find its own lines
+        said = [_witness(train.captions[row], rng) for row in first[two]]
+        record = [_record(train.captions[row], rng) for row in second[two]]
+        view = rng.integers(1, len(train.features.views), size=len(two))
+        batches.append(_Batch(said, record, train.subjects[first[two]], (first[two], second[two], view)))
+    texts = [*train.captions, *further.captions]
+    same: dict[int, list[int]] = {}
+    for row, subject in enumerate([*train.subjects.tolist(), *further.subjects.tolist()]):
+        same.setdefault(subject, []).append(row)
+    pairs = []
+    for row in len(train.captions) + rng.permutation(len(further.captions)):
+        others = [other for other in same[int(further.subjects[row - len(train.captions)])] if other != row]
+        lines = texts[row]
+        if others and (len(lines) < 2 or rng.random() < OTHER_PICTURE):
+            pairs.append((row, _witness(lines, rng), _record(texts[others[int(rng.integers(len(others)))]], rng)))
+        elif len(lines) > 1:
+            order = [lines[i] for i in rng.permutation(len(lines))]
+            pairs.append((row, tuple(order[:1]), tuple(order[1:])))
+    for start in range(0, len(pairs), size):
+        rows, said, record = (list(part) for part in zip(*pairs[start : start + size], strict=True))
+        batches.append(_Batch(said, record, further.subjects[np.array(rows) - len(train.captions)], None))
+    return [batches[i] for i in rng.permutation(len(batches))]
 
 
 class _Faces:
@@ -171,18 +240,25 @@ class _Faces:
         vectors = torch.from_numpy(np.asarray(self.vectors[rows, view])[:, :, : self.frozen]).mean(dim=1)
         return F.normalize(vectors, dim=1) - self.mean
 
-    def evidence(self, probe: IntArray, record: IntArray, view: IntArray) -> tuple[Tensor, Tensor]:
+    def evidence(self, batch: _Batch) -> tuple[Tensor, Tensor]:
         """Cosines of degraded probes with clean records [N, N], and of probes with their own clean pictures [N]."""
+        if batch.faces is None:
+            return torch.zeros(len(batch.subjects), len(batch.subjects)), torch.zeros(len(batch.subjects))
+        probe, record, view = batch.faces
         degraded, own = (F.normalize(self.unit(probe, v), dim=1) for v in (view, 0))
         return degraded @ F.normalize(self.unit(record, 0), dim=1).T, (degraded * own).sum(dim=1).clamp(0, 1)
 
 
-def _witness(lines: Sequence[str], rng: np.random.Generator) -> list[str]:
+def _witness(lines: Lines, rng: np.random.Generator) -> Lines:
     count = 1 if rng.random() < ONE_LINE else int(rng.integers(2, 5))
-    return [lines[i] for i in rng.permutation(len(lines))[:count]]
+    return tuple(lines[i] for i in rng.permutation(len(lines))[:count])
 
 
-def _said(cache: LineCache, sets: Sequence[Sequence[str]]) -> Said:
+def _record(lines: Lines, rng: np.random.Generator) -> Lines:
+    return lines if rng.random() < WHOLE_RECORD else _witness(lines, rng)
+
+
+def _said(cache: LineCache, sets: Sequence[Lines]) -> Said:
     features = cache.batch([line for own in sets for line in own])
     counts = torch.tensor([len(own) for own in sets], device=features.words.device)
     owner = torch.repeat_interleave(torch.arange(len(sets), device=counts.device), counts)

@@ -15,8 +15,8 @@ import torch
 
 import tgfr_search
 from pipelines.adapt import adapt_step
-from pipelines.chips import Chips, Progress, load_chips, silent
-from pipelines.describe import describe_step
+from pipelines.chips import Chips, Progress, data_sha256, load_chips, silent
+from pipelines.describe import Descriptions, describe_step
 from pipelines.features import load_features
 from pipelines.fit import (
     ValidSet,
@@ -92,9 +92,9 @@ def load_sets(
     features = load_features(train, data.views, encoder, cache, options.seed, progress, precision=precision)
     valid_features = load_features(valid, LEVELS, encoder, cache, options.seed, progress, precision=precision)
     rows, captions = _trainable(train)
-    numbers = np.unique([train.subjects[i] for i in rows], return_inverse=True)[1].astype(np.int64)
+    ids, numbers = np.unique([train.subjects[i] for i in rows], return_inverse=True)
     usable = type(features)(features.views, _Rows(features.vectors, rows), _Rows(features.regions, rows))  # type: ignore[arg-type]
-    train_set = TrainSet(usable, numbers, captions)
+    train_set = TrainSet(usable, numbers.astype(np.int64), captions, tuple(ids.tolist()))
     valid_numbers = np.unique(valid.subjects, return_inverse=True)[1].astype(np.int64)
     origin = {
         "data_sha256": train.data_sha256,
@@ -102,6 +102,7 @@ def load_sets(
         "train_subjects": train_set.subject_count,
         "valid_images": len(valid),
         "not_detected": {"train": train.failures, "valid": valid.failures},
+        "further_sha256": {path: data_sha256(Path(path)) for path in options.describe.further},
     }
     return train_set, ValidSet(valid_features, valid.names, valid_numbers, valid.captions), origin
 
@@ -165,7 +166,8 @@ def train(
     fused = (*aligned, "fused") if every else ("fused",)
     fuse_step(model, train_set, options, folder / "fuse", validate(fused), log, team)
     if model.description is not None:
-        describe_step(model, train_set, options, folder / "describe", log, team)
+        further = Descriptions.read(options.describe.further, options.data.train, train_set.subject_ids)
+        describe_step(model, train_set, options, folder / "describe", log, team, further)
     if not team.leads:
         return {}
     fit_centres(model, train_set, options.seed, constant)

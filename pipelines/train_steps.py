@@ -47,11 +47,13 @@ class TrainSet:
         features: Of N faces.
         subjects: int64 [N], numbered 0 … S−1.
         captions: N non-empty tuples of lines.
+        subject_ids: S ids, by number; where further descriptions of the same people are read.
     """
 
     features: FeatureSet
     subjects: IntArray
     captions: list[tuple[str, ...]]
+    subject_ids: tuple[str, ...] = ()
 
     @property
     def subject_count(self) -> int:

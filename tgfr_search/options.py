@@ -206,6 +206,8 @@ class DescribeOptions:
         lr: AdamW learning rate.
         warmup: Fraction of the steps over which it rises linearly; then it falls linearly to nothing.
         weight_decay: Of the reader.
+        further: Data sets whose descriptions (of their split `data.train`) are read too, not their photos; a subject id
+            that stands in the training set as well is the same person.
     """
 
     epochs: int = 12
@@ -213,6 +215,7 @@ class DescribeOptions:
     lr: float = 2e-3
     warmup: float = 0.05
     weight_decay: float = 0.01
+    further: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

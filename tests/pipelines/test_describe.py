@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
-from pipelines.describe import describe_step
+from pipelines.describe import Descriptions, describe_step
 from pipelines.train_steps import RunState, TrainSet
 from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.encoders.bilstm import BiLSTMTextEncoder
@@ -105,3 +107,48 @@ def test_one_sentence_for_everybody_says_nothing(tmp_path: Path) -> None:
     losses: list[float] = []
     describe_step(model_of(train, o), train, o, tmp_path, lambda name, step, values: losses.append(values["total"]))
     assert np.isfinite(losses).all()
+
+
+def test_further_descriptions_teach_words_that_the_training_set_lacks(tmp_path: Path) -> None:
+    """Manners are named in another language by the further table only."""
+    train, o = people(), options()
+    other = [f"{word}ish" for word in UNSEEN]
+    rows = [
+        {
+            "subject_id": str(i // 2),
+            "image": b"not opened",
+            "file": f"{i}.jpg",
+            "captions": [f"somebody {other[i // 16]}", UNSEEN[i // 16]],
+        }
+        for i in range(128)
+    ]
+    pq.write_table(
+        pa.table({**{key: [row[key] for row in rows] for key in rows[0]}, "split": ["train"] * 128}),
+        tmp_path / "more.parquet",
+    )
+    train = TrainSet(train.features, train.subjects, train.captions, tuple(str(i) for i in range(64)))
+    further = Descriptions.read([str(tmp_path / "more.parquet")], "train", train.subject_ids)
+    assert further.subjects.tolist() == train.subjects.tolist()
+    told = model_of(TrainSet(train.features, train.subjects, [*train.captions, *further.captions]), o)
+    describe_step(told, train, o, tmp_path / "told", lambda *_: None, further=further)
+    same, another = vector(told, "a kind person"), vector(told, "a loud person")
+    spoken = vector(told, "somebody kindish")
+    assert spoken @ same > spoken @ another + 0.1
+
+
+def test_further_subjects_that_the_training_set_lacks_are_others(tmp_path: Path) -> None:
+    pq.write_table(
+        pa.table(
+            {
+                "subject_id": ["b", "new", "a"],
+                "image": [b"not opened"] * 3,
+                "file": ["1.jpg", "2.jpg", "3.jpg"],
+                "captions": [["l"], [" "], ["m", "n"]],
+                "split": ["train"] * 3,
+            }
+        ),
+        tmp_path / "more.parquet",
+    )
+    further = Descriptions.read([str(tmp_path / "more.parquet")], "train", ("a", "b"))
+    assert further.subjects.tolist() == [1, 0]
+    assert further.captions == [("l",), ("m", "n")]

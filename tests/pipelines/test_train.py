@@ -160,7 +160,14 @@ def test_an_adapted_face_encoder_joins_the_model_and_resumes(
     assert not torch.equal(one["stem.weight"].float(), start["stem.weight"])  # it was trained
 
     model = load_model(tmp_path / "whole/model", device="cpu")
-    assert [name for name, _ in model.tgfr.layout] == ["face", "adapted", "shared_face", "caption", "fused", "description"]
+    assert [name for name, _ in model.tgfr.layout] == [
+        "face",
+        "adapted",
+        "shared_face",
+        "caption",
+        "fused",
+        "description",
+    ]
     assert "adapted" in model.scoring.weights["image"]
     assert "adapted" not in model.scoring.weights["caption"]
 
