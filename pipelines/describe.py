@@ -44,17 +44,9 @@ EVIDENCE_RATE = 25.0
 
 
 class Said(NamedTuple):
-    """Lines of N sets.
-
-    Attributes:
-        words: W, [B, L, 256], of all B lines.
-        mask: bool [B, L].
-        owner: int64 [B], the set of each line.
-        lines: float [N], how many lines each set has.
-    """
+    """Words of N sets of lines, as `DescriptionReader` takes them."""
 
     words: Tensor
-    mask: Tensor
     owner: Tensor
     lines: Tensor
 
@@ -85,13 +77,9 @@ class DescribeLoss(nn.Module):
         Returns:
             `total`.
         """
-        words = self._read(said) @ self._read(record).T * self.log_scale.exp()
+        words = self.reader(*said) @ self.reader(*record).T * self.log_scale.exp()
         told = (self.evidence[0] + self.evidence[1] * quality)[:, None] * face
         return {"total": contrastive(words + told, subjects)}
-
-    def _read(self, said: Said) -> Tensor:
-        vectors: Tensor = self.reader(self.reader.hear(said.words, said.mask), said.owner, said.lines)
-        return vectors
 
 
 @dataclass(frozen=True)
@@ -259,7 +247,7 @@ def _record(lines: Lines, rng: np.random.Generator) -> Lines:
 
 
 def _said(cache: LineCache, sets: Sequence[Lines]) -> Said:
-    features = cache.batch([line for own in sets for line in own])
-    counts = torch.tensor([len(own) for own in sets], device=features.words.device)
-    owner = torch.repeat_interleave(torch.arange(len(sets), device=counts.device), counts)
-    return Said(features.words, features.mask, owner, counts.float())
+    words, of_line = cache.words_of([line for own in sets for line in own])
+    counts = torch.tensor([len(own) for own in sets], device=words.device)
+    owner = torch.arange(len(sets), device=words.device).repeat_interleave(counts)
+    return Said(words, owner[of_line], counts.float())

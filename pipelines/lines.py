@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tgfr_search.model.projection import SHARED_DIM
 from tgfr_search.model.tgfr import TGFR, LineFeatures
@@ -39,6 +39,14 @@ class LineCache:
         self.cut = cut
         ends = torch.cat(lengths).cumsum(0) if lengths else torch.empty(0, dtype=torch.long)
         self.starts, self.ends = torch.cat([ends.new_zeros(1), ends[:-1]]), ends
+
+    def words_of(self, lines: list[str]) -> tuple[Tensor, Tensor]:
+        """W of some of the lines without padding, [M, 256], and the line that each word is of, int64 [M]."""
+        rows = torch.tensor([self.row[line] for line in lines])
+        counts = self.ends[rows] - self.starts[rows]
+        line = torch.arange(len(rows)).repeat_interleave(counts)
+        within = torch.arange(len(line)) - (counts.cumsum(0) - counts)[line]
+        return self.words[self.starts[rows][line] + within].float().to(self.device), line.to(self.device)
 
     def batch(self, lines: list[str]) -> LineFeatures:
         """Features of some of the lines, padded to the longest of them."""

@@ -11,8 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tgfr_search.model.projection import masked_max
-
 
 class DescriptionReader(nn.Module):
     """Words of a set of lines into one unit vector.
@@ -30,30 +28,20 @@ class DescriptionReader(nn.Module):
         self.linear = nn.Linear(concepts + 1, outputs)
         self.adapter = nn.Sequential(nn.Linear(concepts + 1, hidden), nn.GELU(), nn.Linear(hidden, outputs))
 
-    def hear(self, words: Tensor, mask: Tensor) -> Tensor:
-        """What each line says.
-
-        Args:
-            words: W, [B, L, D].
-            mask: bool [B, L].
-
-        Returns:
-            [B, C], none below zero; zero for a line without words.
-        """
-        return masked_max(F.relu(self.concepts(words)), mask)
-
-    def forward(self, heard: Tensor, owner: Tensor, lines: Tensor) -> Tensor:
+    def forward(self, words: Tensor, owner: Tensor, lines: Tensor) -> Tensor:
         """Makes one vector of every set.
 
         Args:
-            heard: [B, C] of `hear`, of all lines.
-            owner: int64 [B], the set of each line.
+            words: W of all lines, [M, D], without padding.
+            owner: int64 [M], the set that each word belongs to.
             lines: float [N], how many lines each set has.
 
         Returns:
             [N, outputs], unit norm; zero for a set without lines.
         """
-        nothing = heard.new_zeros(len(lines), heard.shape[1])
-        said = nothing.scatter_reduce(0, owner[:, None].expand_as(heard), heard, "amax")
+        order = owner.argsort(stable=True)
+        lengths = owner.bincount(minlength=len(lines))
+        raised = F.relu(self.concepts(words[order]))
+        said = torch.segment_reduce(raised, "max", lengths=lengths, axis=0, initial=0.0)
         x = torch.cat([said, lines.clamp_min(1).log()[:, None]], dim=1)
         return F.normalize(self.linear(x) + self.adapter(x), dim=1) * (lines > 0)[:, None]

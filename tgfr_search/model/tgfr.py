@@ -173,7 +173,7 @@ class TGFR(nn.Module):
         """
         count, device = len(captions), self.device
         blocks = {name: torch.zeros(count, dim, device=device) for name, dim in self.trained}
-        heard, owners = [], []
+        said, owners, counts = [], [], torch.zeros(count, device=device)
         quality = torch.full((count,), torch.nan, device=device)
         regions = None
         if faces is not None:
@@ -187,13 +187,11 @@ class TGFR(nn.Module):
             if regions is not None:
                 shared = SharedFeatures(blocks["shared_face"][owner], caption, regions[owner], words, mask)
                 blocks["fused"].index_add_(0, owner, self.fusion(shared))
-            if self.description is not None:
-                heard.append(self.description.hear(words, mask))
-                owners.append(owner)
-        if self.description is not None and heard:
-            sets = torch.cat(owners)
-            counts = torch.bincount(sets, minlength=count).float()
-            blocks["description"] = self.description(torch.cat(heard), sets, counts)
+            said.append(words[mask])
+            owners.append(owner.repeat_interleave(mask.sum(dim=1)))
+            counts += owner.bincount(minlength=count)
+        if self.description is not None and said:
+            blocks["description"] = self.description(torch.cat(said), torch.cat(owners), counts)
         return blocks, quality, truncated
 
     @torch.inference_mode()
