@@ -172,6 +172,7 @@ def describe_step(
     for epoch in range(done, o.epochs):
         batches = _epoch(train, further, o.batch, epoch_rng(options.seed, "describe", epoch))
         batches = batches[: len(batches) // team.size * team.size]
+        total = 0.0
         for at in range(team.rank, len(batches), team.size):
             batch = batches[at]
             share = (epoch + (at + 1) / len(batches)) / o.epochs
@@ -179,8 +180,8 @@ def describe_step(
                 group["lr"] = peak * min(1.0, share / o.warmup) * (1 - share)
             face, quality = faces.evidence(batch)
             told = (face.to(model.device), quality.to(model.device), torch.from_numpy(batch.subjects).to(model.device))
-            parts = update([(_said(cache, batch.said), _said(cache, batch.record), *told)])
-        log("describe", epoch + 1, {name: float(value.detach()) for name, value in parts.items()})
+            total += float(update([(_said(cache, batch.said), _said(cache, batch.record), *told)])["total"].detach())
+        log("describe", epoch + 1, {"total": total * team.size / len(batches)})
         if team.leads:
             state.save(epoch + 1, {})
         team.wait()
