@@ -1,9 +1,8 @@
-"""Step 3 (not in the paper): the reader of whole descriptions learns what the face does not tell.
+"""Step 3 (not in the paper): the reader of whole descriptions.
 
-Two images of a subject: a witness says a line or a few about one, all lines of the other are on record. The reader is
-to find the record among those of the batch, with what the frozen face encoder says of a degraded picture already in the
-scores. So it spends nothing on what a poor picture still shows, and learns what decides between people who look alike.
-Further descriptions, in other people's words, may come without faces.
+Two pictures of a subject: a witness says a line or a few about one, all lines of the other are on record. The reader is
+to find the record among those of the batch. Further descriptions, in other people's words, may come without pictures.
+Telling the loss what the frozen face encoder sees already made no difference (docs/experiments.md, 21).
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipelines.lines import LineCache
@@ -25,7 +23,7 @@ from pipelines.updates import Updater
 from tgfr_search.data.manifest import read_records
 from tgfr_search.data.regimes import CONSTANT, Lines
 from tgfr_search.data.sampling import IntArray, epoch_pairs
-from tgfr_search.losses.info_nce import contrastive
+from tgfr_search.losses.info_nce import Temperature, info_nce
 from tgfr_search.model.reader import DescriptionReader
 from tgfr_search.model.tgfr import TGFR
 from tgfr_search.options import TrainOptions
@@ -36,11 +34,11 @@ ONE_LINE = 0.6
 WHOLE_RECORD = 0.8
 """Share of records with all their lines; the others have as few as a witness says."""
 
+CENTRE_STEP = 0.05
+"""Of the running mean of the vectors."""
+
 OTHER_PICTURE = 0.7
 """Share of further descriptions that meet another picture's, where there is that and a second line of their own."""
-
-EVIDENCE_RATE = 25.0
-"""Learning rate of the two numbers that weigh the face, in those of the reader."""
 
 
 class Said(NamedTuple):
@@ -52,34 +50,40 @@ class Said(NamedTuple):
 
 
 class DescribeLoss(nn.Module):
-    """InfoNCE of descriptions beside the face's evidence.
+    """InfoNCE between what witnesses say and what is on record.
 
     Args:
         reader: Trained.
     """
 
+    centre: Tensor
+    """Running mean of the reader's vectors, [outputs]."""
+
     def __init__(self, reader: DescriptionReader) -> None:
         super().__init__()
         self.reader = reader
-        self.log_scale = nn.Parameter(torch.tensor(2.5))
-        self.evidence = nn.Parameter(torch.tensor([0.0, 30.0]))
+        self.temperature = Temperature(0.1)
+        # Few and many lines lie apart, so the centre is that of both sides together, and what is trained is what is
+        # left without it: exactly what a search compares.
+        self.register_buffer("centre", torch.zeros(reader.linear.out_features))
 
-    def forward(self, said: Said, record: Said, face: Tensor, quality: Tensor, subjects: Tensor) -> dict[str, Tensor]:
+    def forward(self, said: Said, record: Said, subjects: Tensor) -> dict[str, Tensor]:
         """Computes the loss.
 
         Args:
             said: Of N witnesses.
             record: Of N records; record i is of the subject of witness i.
-            face: [N, N], cosine of the probes' frozen vectors with those of the records' images.
-            quality: [N], of the probes.
             subjects: int64 [N].
 
         Returns:
             `total`.
         """
-        words = self.reader(*said) @ self.reader(*record).T * self.log_scale.exp()
-        told = (self.evidence[0] + self.evidence[1] * quality)[:, None] * face
-        return {"total": contrastive(words + told, subjects)}
+        both = [self.reader(*said), self.reader(*record)]
+        centre = torch.cat(both).mean(dim=0)
+        with torch.no_grad():
+            self.centre.lerp_(centre, CENTRE_STEP)
+        one, other = (vectors - centre for vectors in both)
+        return {"total": info_nce(one, other, subjects, self.temperature())}
 
 
 @dataclass(frozen=True)
@@ -115,12 +119,11 @@ class Descriptions:
 
 
 class _Batch(NamedTuple):
-    """What witnesses say, what is on record, of whom; rows of both pictures and views of the first, or None."""
+    """What witnesses say, what is on record, and of whom."""
 
     said: list[Lines]
     record: list[Lines]
     subjects: IntArray
-    faces: tuple[IntArray, IntArray, IntArray] | None
 
 
 def describe_step(
@@ -153,21 +156,20 @@ def describe_step(
         parameter.requires_grad_(True)
     groups = [
         {"params": list(reader.parameters()), "lr": o.lr, "weight_decay": o.weight_decay},
-        {"params": [loss.log_scale], "lr": o.lr, "weight_decay": 0.0},
-        {"params": [loss.evidence], "lr": o.lr * EVIDENCE_RATE, "weight_decay": 0.0},
+        {"params": list(loss.temperature.parameters()), "lr": o.lr, "weight_decay": 0.0},
     ]
     optimiser = torch.optim.AdamW(groups)
     peaks = [group["lr"] for group in optimiser.param_groups]
     state = RunState(folder, loss, optimiser)
     done, _ = state.load()
     if done >= o.epochs:
+        model.get_buffer("centre_description").copy_(loss.centre)
         return
     further = further or Descriptions(np.empty(0, np.int64), [])
     if options.align.captions == "constant":
         train = TrainSet(train.features, train.subjects, [(CONSTANT,)] * len(train.captions))
         further = Descriptions(further.subjects, [(CONSTANT,)] * len(further.captions))
     cache = LineCache(model, [line for own in (*train.captions, *further.captions) for line in own], torch.float16)
-    faces = _Faces(train, model.parts[0][1], options.seed)
     update = Updater(loss, optimiser, team, 1, options.align.clip, torch.float32)
     for epoch in range(done, o.epochs):
         batches = _epoch(train, further, o.batch, epoch_rng(options.seed, "describe", epoch))
@@ -178,13 +180,13 @@ def describe_step(
             share = (epoch + (at + 1) / len(batches)) / o.epochs
             for group, peak in zip(optimiser.param_groups, peaks, strict=True):
                 group["lr"] = peak * min(1.0, share / o.warmup) * (1 - share)
-            face, quality = faces.evidence(batch)
-            told = (face.to(model.device), quality.to(model.device), torch.from_numpy(batch.subjects).to(model.device))
-            total += float(update([(_said(cache, batch.said), _said(cache, batch.record), *told)])["total"].detach())
+            subjects = torch.from_numpy(batch.subjects).to(model.device)
+            total += float(update([(_said(cache, batch.said), _said(cache, batch.record), subjects)])["total"].detach())
         log("describe", epoch + 1, {"total": total * team.size / len(batches)})
         if team.leads:
             state.save(epoch + 1, {})
         team.wait()
+    model.get_buffer("centre_description").copy_(loss.centre)
 
 
 def _epoch(train: TrainSet, further: Descriptions, size: int, rng: np.random.Generator) -> list[_Batch]:
@@ -194,8 +196,7 @@ def _epoch(train: TrainSet, further: Descriptions, size: int, rng: np.random.Gen
         two = np.flatnonzero(first != second)  # a subject's only image would find its own lines
         said = [_witness(train.captions[row], rng) for row in first[two]]
         record = [_record(train.captions[row], rng) for row in second[two]]
-        view = rng.integers(1, len(train.features.views), size=len(two))
-        batches.append(_Batch(said, record, train.subjects[first[two]], (first[two], second[two], view)))
+        batches.append(_Batch(said, record, train.subjects[first[two]]))
     texts = [*train.captions, *further.captions]
     same: dict[int, list[int]] = {}
     for row, subject in enumerate([*train.subjects.tolist(), *further.subjects.tolist()]):
@@ -211,31 +212,8 @@ def _epoch(train: TrainSet, further: Descriptions, size: int, rng: np.random.Gen
             pairs.append((row, tuple(order[:1]), tuple(order[1:])))
     for start in range(0, len(pairs), size):
         rows, said, record = (list(part) for part in zip(*pairs[start : start + size], strict=True))
-        batches.append(_Batch(said, record, further.subjects[np.array(rows) - len(train.captions)], None))
+        batches.append(_Batch(said, record, further.subjects[np.array(rows) - len(train.captions)]))
     return [batches[i] for i in rng.permutation(len(batches))]
-
-
-class _Faces:
-    """What the frozen face encoder says of training pictures."""
-
-    def __init__(self, train: TrainSet, frozen: int, seed: int) -> None:
-        self.vectors, self.frozen = train.features.vectors, frozen
-        some = epoch_rng(seed, "faces", 0).permutation(len(train.subjects))[:4096]
-        self.mean = torch.zeros(frozen)
-        self.mean = self.unit(np.sort(some), 0).mean(dim=0)
-
-    def unit(self, rows: IntArray, view: int | IntArray) -> Tensor:
-        """Frozen vectors, both orientations averaged, unit, less the mean face; [B, D]."""
-        vectors = torch.from_numpy(np.asarray(self.vectors[rows, view])[:, :, : self.frozen]).mean(dim=1)
-        return F.normalize(vectors, dim=1) - self.mean
-
-    def evidence(self, batch: _Batch) -> tuple[Tensor, Tensor]:
-        """Cosines of degraded probes with clean records [N, N], and of probes with their own clean pictures [N]."""
-        if batch.faces is None:
-            return torch.zeros(len(batch.subjects), len(batch.subjects)), torch.zeros(len(batch.subjects))
-        probe, record, view = batch.faces
-        degraded, own = (F.normalize(self.unit(probe, v), dim=1) for v in (view, 0))
-        return degraded @ F.normalize(self.unit(record, 0), dim=1).T, (degraded * own).sum(dim=1).clamp(0, 1)
 
 
 def _witness(lines: Lines, rng: np.random.Generator) -> Lines:

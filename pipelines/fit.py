@@ -60,7 +60,10 @@ class ValidSet:
 
 
 def fit_centres(model: TGFR, train: TrainSet, seed: int, constant: bool) -> None:
-    """Mean unit vector of each trained block over undegraded and degraded train faces, written into the model."""
+    """Mean unit vector of each trained block over undegraded and degraded train faces, written into the model.
+
+    Not that of `description`, whose mean is part of its own step.
+    """
     rng = epoch_rng(seed, "centres", 0)
     rows = rng.choice(len(train.subjects), size=min(CENTRE_FACES, len(train.subjects)), replace=False)
     sums: dict[str, Tensor] = {}
@@ -75,6 +78,7 @@ def fit_centres(model: TGFR, train: TrainSet, seed: int, constant: bool) -> None
             blocks, _, _ = model.raw_blocks(faces, one)
             for name, block in blocks.items():
                 sums[name] = sums.get(name, torch.zeros_like(block[0])) + F.normalize(block, dim=1).sum(dim=0)
+    sums.pop("description", None)
     for name, total in sums.items():
         # A control's captions are all one sentence: its caption block is constant and its centred norm would be noise.
         getattr(model, f"centre_{name}").copy_(total / len(rows))
