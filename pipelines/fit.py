@@ -26,8 +26,8 @@ from tgfr_search.types import FloatArray, Templates
 CENTRE_FACES = 4096
 QUALITY_STEPS = 1200
 SCORE_STEPS = 80
-QUALITY_DEGREE = 2
-"""Of a weight as a polynomial of the quality; see docs/experiments.md, 17."""
+QUALITY_DEGREE = 3
+"""Of a weight as a polynomial of the quality; see docs/experiments.md, 17 and 22."""
 
 FACE_TERMS = ("face", "adapted")
 """Blocks that the face encoder gives; no caption had a part in them."""
