@@ -8,8 +8,9 @@ Nothing between the markers is written by hand. A measurement whose file is not 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from benchmarks.results import read_result
 from tgfr_search.evaluation.report.reading import EER, FTE, RANKS, TARS, Metric, Report, Series, percent
@@ -49,16 +50,26 @@ def _sets() -> Iterator[str]:
             f"▼ worse than the frozen face encoder (paired difference). `{tree['command']}`; "
             f"everything in `benchmarks/results/{name}.md`."
         )
-        earlier = [f"`{system}`" for system, known in tree["systems"].items() if "measured" in known]
-        if earlier:
-            yield (
-                f"Measured in an earlier session, with weights trained for 4 + 8 epochs: {', '.join(earlier)}. The "
-                "default and its control had 6 + 2 + 4: not the same budget."
-            )
+        yield _budgets(tree["systems"])
         for metric in (RANKS[0], TARS[-1], EER):
             yield "\n".join(_table(report, metric, levels))
         fte = " · ".join(f"{level} {_value(report, ('frozen', 'none'), level, FTE)}" for level in levels)
         yield f"No face found on degraded whole photos (failure to enrol, %): {fte}."
+
+
+def _budgets(systems: Mapping[str, Any]) -> str:
+    """How long each system was trained, and which were measured in an earlier session."""
+    names: dict[str, list[str]] = {}
+    for name, known in systems.items():
+        trained = known["provenance"].get("options")
+        if trained and name != "frozen":
+            described = trained["describe"]["epochs"] if trained["model"].get("description_dim") else 0
+            epochs = (*(trained.get(step, {}).get("epochs", 0) for step in ("adapt", "align", "fuse")), described)
+            names.setdefault(" + ".join(map(str, epochs)), []).append(f"`{name}`")
+    told = "; ".join(f"{', '.join(own)} {epochs}" for epochs, own in names.items())
+    earlier = [f"`{name}`" for name, known in systems.items() if "measured" in known]
+    kept = f" Measured in an earlier session: {', '.join(earlier)}." if earlier else ""
+    return f"Epochs of steps 0 (face network) + 1 + 2 (the paper's) + 3 (descriptions): {told}.{kept}"
 
 
 def _table(report: Report, metric: Metric, levels: list[str]) -> Iterator[str]:
