@@ -49,7 +49,11 @@ TABLES = {
         "Both images are degraded, as in the paper.",
     ),
     "face2text": Table(
-        FACE2TEXT, SYSTEMS, REGIMES, note="Trained on MM-CelebA-HQ, not on Face2Text: captions of another kind."
+        FACE2TEXT,
+        SYSTEMS,
+        REGIMES,
+        note="Trained on MM-CelebA-HQ: captions of another kind. Only the default's step 3 read descriptions of "
+        "Face2Text, those of its train split: other people.",
     ),
     "ablation": Table(
         MMCELEBA, ("frozen", "identity", "identity-cicl", "identity-wrcl", "identity-imcl", "tgfr"), ("own",)

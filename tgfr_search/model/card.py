@@ -34,7 +34,8 @@ def card(config: Mapping[str, Any]) -> str:
         f"{origin['train_subjects']:,} people of split `{data['train']}`; {origin['valid_images']:,} images of split "
         f"`{data['valid']}` chose the epoch and the score weights. No face was found in {lost['train']} and "
         f"{lost['valid']} photos.",
-        f"- **Training**: {align['epochs']} epochs of step 1, {fuse['epochs']} of step 2, seed {options['seed']}, "
+        f"- **Training**: {align['epochs']} epochs of step 1, {fuse['epochs']} of step 2{_described(options)}, "
+        f"seed {options['seed']}, "
         f"{origin['seconds']} s on {origin['machine']['device']}, torch {origin['machine']['torch']}, tgfr-search "
         f"{origin['package']}.",
         "- **Limits**: figures on `valid` are those it was tuned on; measure it on people it never saw "
@@ -47,3 +48,11 @@ def card(config: Mapping[str, Any]) -> str:
         *rows,
     ]
     return "\n".join(lines) + "\n"
+
+
+def _described(options: Mapping[str, Any]) -> str:
+    """What the reader of whole descriptions had, where the model has one."""
+    if not options["model"].get("description_dim"):
+        return ""
+    further = ", ".join(f"`{path}`" for path in options["describe"]["further"])
+    return f", {options['describe']['epochs']} of step 3" + (f" (with descriptions of {further})" if further else "")
