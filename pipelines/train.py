@@ -141,12 +141,13 @@ def train(
     torch.manual_seed(options.seed)
     text = make_text_encoder(o.text_encoder, (line for own in train_set.captions for line in own))
     model = TGFR(text, o, parts=encoder.spec.parts, region_channels=encoder.spec.regions[0]).to(device)
-    model.fcam.text_dtype = dtype
+    constant = options.align.captions == "constant"
+    # One sentence for all costs nothing in full precision, and the rounding of a reduced one would pass for words.
+    model.fcam.text_dtype = torch.float32 if constant else dtype
     transformer: Any = getattr(text, "model", None)
     if device.type == "cpu" and transformer is not None:
         # torch's fused attention has a slow backward on CPUs: a quarter of a step.
         transformer.set_attn_implementation("eager")
-    constant = options.align.captions == "constant"
 
     def validate(terms: tuple[str, ...]) -> Callable[[TGFR], float]:
         def judge(candidate: TGFR) -> float:

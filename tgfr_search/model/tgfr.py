@@ -23,9 +23,8 @@ from tgfr_search.types import FloatArray, Templates
 
 LINES_A_BATCH = 128
 
-ON_CENTRE = 0.02
-"""Distance from its centre below which a unit vector says nothing: bfloat16 arithmetic moves a vector by 0.003, and
-captions lie 0.1 and more from it."""
+ON_CENTRE = 1e-3
+"""Distance from its centre below which a unit vector says nothing."""
 
 
 class Embedded(NamedTuple):
