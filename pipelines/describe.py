@@ -23,6 +23,7 @@ from pipelines.updates import Updater
 from tgfr_search.data.manifest import read_records
 from tgfr_search.data.regimes import CONSTANT, Lines
 from tgfr_search.data.sampling import IntArray, epoch_pairs
+from tgfr_search.errors import OptionsError
 from tgfr_search.losses.info_nce import Temperature, info_nce
 from tgfr_search.model.reader import DescriptionReader
 from tgfr_search.model.tgfr import TGFR
@@ -145,6 +146,9 @@ def describe_step(
         log: Called with scalars.
         team: The processes of the run; None is this one alone.
         further: Descriptions to learn words from that `train` has not.
+
+    Raises:
+        OptionsError: An epoch has no whole batch.
     """
     o, team = options.describe, team or Team(model.device)
     reader = model.description
@@ -173,16 +177,18 @@ def describe_step(
     update = Updater(loss, optimiser, team, 1, options.align.clip, torch.float32)
     for epoch in range(done, o.epochs):
         batches = _epoch(train, further, o.batch, epoch_rng(options.seed, "describe", epoch))
-        batches = batches[: len(batches) // team.size * team.size]
+        steps = len(batches) // team.size
+        if not steps:
+            found = f"{o.batch} subjects a batch, {train.subject_count} subjects, {team.size} processes"
+            raise OptionsError(f"{options.name}: describe.batch", found=found, expected="a batch for every process")
         total = 0.0
-        for at in range(team.rank, len(batches), team.size):
-            batch = batches[at]
-            share = (epoch + (at + 1) / len(batches)) / o.epochs
+        for step, batch in enumerate(batches[team.rank : steps * team.size : team.size], 1):
+            share = (epoch + step / steps) / o.epochs
             for group, peak in zip(optimiser.param_groups, peaks, strict=True):
                 group["lr"] = peak * min(1.0, share / o.warmup) * (1 - share)
             subjects = torch.from_numpy(batch.subjects).to(model.device)
             total += float(update([(_said(cache, batch.said), _said(cache, batch.record), subjects)])["total"].detach())
-        log("describe", epoch + 1, {"total": total * team.size / len(batches)})
+        log("describe", epoch + 1, {"total": total / steps})
         if team.leads:
             state.save(epoch + 1, {})
         team.wait()

@@ -1,4 +1,4 @@
-"""Both training steps on made-up features; run by `torchrun` or alone, it writes the weights they end with."""
+"""The training steps on made-up features; run by `torchrun` or alone, it writes the weights they end with."""
 
 from __future__ import annotations
 
@@ -12,13 +12,22 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from pipelines.describe import describe_step
 from pipelines.team import Team
 from pipelines.train_steps import TrainSet, align_step, fuse_step
 from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.encoders.bilstm import BiLSTMTextEncoder
 from tgfr_search.encoders.text import TransformerTextEncoder
 from tgfr_search.model.tgfr import TGFR
-from tgfr_search.options import AlignOptions, DataOptions, FuseOptions, LossOptions, ModelOptions, TrainOptions
+from tgfr_search.options import (
+    AlignOptions,
+    DataOptions,
+    DescribeOptions,
+    FuseOptions,
+    LossOptions,
+    ModelOptions,
+    TrainOptions,
+)
 
 WORDS = ["a", "man", "with", "black", "hair", "and", "a", "hat", "she", "smiles"]
 LOOKS = itertools.count()
@@ -31,10 +40,11 @@ def options(accumulate: int, precision: str = "float32", text: str = "bilstm") -
         device="cpu",
         precision=precision,
         data=DataOptions(path="none"),
-        model=ModelOptions(text_encoder=text, fused_dim=16, dropout=0.0),
+        model=ModelOptions(text_encoder=text, fused_dim=16, dropout=0.0, description_dim=8),
         loss=LossOptions(identity=1.0),
         align=AlignOptions(epochs=2, batch=4, accumulate=accumulate, text_lr=1e-3),
         fuse=FuseOptions(epochs=2, batch=8, accumulate=accumulate, lr=0.01, contrastive=0.5),
+        describe=DescribeOptions(epochs=2, batch=4),
     )
 
 
@@ -64,7 +74,7 @@ def model_of(train: TrainSet, o: TrainOptions) -> TGFR:
 
 
 def run(folder: Path, o: TrainOptions, team: Team) -> TGFR:
-    """Trains both steps."""
+    """Trains the paper's two steps."""
     train = data()
     model = model_of(train, o)
     for step, name in ((align_step, "align"), (fuse_step, "fuse")):
@@ -81,6 +91,7 @@ def main() -> None:
     if team.size > 1 and not team.leads:
         o = dataclasses.replace(o, name="other")
     model = run(folder, o, team)
+    describe_step(model, data(), o, folder / "describe", lambda *_: None, team)
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     save_file(state, folder / f"rank{team.rank}.safetensors", {"size": str(team.size), "made": made})
 

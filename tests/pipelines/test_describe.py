@@ -1,5 +1,6 @@
 """Step 3: the reader learns from descriptions; killed and resumed it is the same."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from pipelines.describe import Descriptions, describe_step
 from pipelines.train_steps import RunState, TrainSet
 from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.encoders.bilstm import BiLSTMTextEncoder
+from tgfr_search.errors import OptionsError
 from tgfr_search.model.tgfr import TGFR
 from tgfr_search.options import DataOptions, DescribeOptions, ModelOptions, TrainOptions
 
@@ -152,3 +154,9 @@ def test_further_subjects_that_the_training_set_lacks_are_others(tmp_path: Path)
     further = Descriptions.read([str(tmp_path / "more.parquet")], "train", ("a", "b"))
     assert further.subjects.tolist() == [1, 0]
     assert further.captions == [("l",), ("m", "n")]
+
+
+def test_a_batch_that_is_never_full_is_told(tmp_path: Path) -> None:
+    train, o = people(), dataclasses.replace(options(), describe=DescribeOptions(epochs=1, batch=65))
+    with pytest.raises(OptionsError, match=r"describe\.batch.*65 subjects a batch, 64 subjects"):
+        describe_step(model_of(train, o), train, o, tmp_path, lambda *_: None)
