@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import read_result
-from tgfr_search.evaluation.report.reading import EER, FTE, RANKS, TARS, Metric, Report, Series, percent
+from pipelines.evaluate import DEGRADED
+from tgfr_search.evaluation.report.reading import EER, FTE, RANKS, TARS, Metric, Report, Series, percent, points
 from tgfr_search.model.checkpoint import DEFAULT_MODEL, WEIGHTS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,6 +52,7 @@ def _sets() -> Iterator[str]:
             f"everything in `benchmarks/results/{name}.md`."
         )
         yield _budgets(tree["systems"])
+        yield "\n".join(_text_gain(report, [*levels, DEGRADED]))
         for metric in (RANKS[0], TARS[-1], EER):
             yield "\n".join(_table(report, metric, levels))
         fte = " · ".join(f"{level} {_value(report, ('frozen', 'none'), level, FTE)}" for level in levels)
@@ -70,6 +72,17 @@ def _budgets(systems: Mapping[str, Any]) -> str:
     earlier = [f"`{name}`" for name, known in systems.items() if "measured" in known]
     kept = f" Measured in an earlier session: {', '.join(earlier)}." if earlier else ""
     return f"Epochs of steps 0 (face network) + 1 + 2 (the paper's) + 3 (descriptions): {told}.{kept}"
+
+
+def _text_gain(report: Report, levels: list[str]) -> Iterator[str]:
+    """The default less its image-only control: what words are worth."""
+    heads = " | ".join("mean of the degraded" if level == DEGRADED else level.replace("_", " ") for level in levels)
+    yield f"| `default` − `control` (text gain), {RANKS[0].label} points | {heads} |"
+    yield "|---" * (1 + len(levels)) + "|"
+    for captions in ("own", "own3", "cross", "wrong"):
+        cells = [report.get(("default", captions), level, RANKS[0], minus="control") for level in levels]
+        told = [f"{points(r['value'])} ({points(r['low'])} to {points(r['high'])})" if r else "–" for r in cells]
+        yield f"| {captions} | {' | '.join(told)} |"
 
 
 def _table(report: Report, metric: Metric, levels: list[str]) -> Iterator[str]:
