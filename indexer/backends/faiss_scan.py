@@ -12,7 +12,7 @@ from indexer.backends.codes import AXES_A_CODE, CodePlan, plan_codes
 from indexer.backends.faiss_kept import KeptBackend, Setting, add_all, training_rows
 from indexer.rows import FloatArray
 
-_OVERFETCH = (20, 50, 100, 200)
+_OVERFETCH = (20, 50, 100, 200, 500, 1000)
 _NODES = Path("/sys/devices/system/node")
 
 
