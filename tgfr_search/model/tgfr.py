@@ -189,7 +189,7 @@ class TGFR(nn.Module):
                 blocks["fused"].index_add_(0, owner, self.fusion(shared))
             said.append(words[mask])
             owners.append(owner.repeat_interleave(mask.sum(dim=1)))
-            counts += owner.bincount(minlength=count)
+            counts += owner[mask.any(dim=1)].bincount(minlength=count)
         if self.description is not None and said:
             blocks["description"] = self.description(torch.cat(said), torch.cat(owners), counts)
         return blocks, quality, truncated
