@@ -23,7 +23,7 @@ from pipelines.updates import Updater
 from tgfr_search.data.manifest import read_records
 from tgfr_search.data.regimes import CONSTANT, Lines
 from tgfr_search.data.sampling import IntArray, epoch_pairs
-from tgfr_search.errors import OptionsError
+from tgfr_search.errors import InputError, OptionsError
 from tgfr_search.losses.info_nce import Temperature, info_nce
 from tgfr_search.model.reader import DescriptionReader
 from tgfr_search.model.tgfr import TGFR
@@ -107,15 +107,24 @@ class Descriptions:
             paths: Data sets in any form that `index` takes; their photos are not opened.
             split: Which split of them.
             known: Subject ids of the training set, sorted as its numbers are.
+
+        Raises:
+            InputError: A table is not there, or has no description in that split.
         """
         number = {subject: at for at, subject in enumerate(known)}
-        subjects, captions = [], []
+        subjects: list[int] = []
+        captions: list[tuple[str, ...]] = []
         for path in paths:
+            before = len(captions)
             for record in read_records(Path(path), split=split, on_problem=lambda problem: None):
                 lines = tuple(line for line in record.captions if line.strip())
                 if lines:
                     subjects.append(number.setdefault(str(record.subject_id), len(number)))
                     captions.append(lines)
+            if len(captions) == before:
+                raise InputError(
+                    f"describe.further {path}", found=f"no description in split {split!r}", expected="some"
+                )
         return Descriptions(np.array(subjects, np.int64), captions)
 
 

@@ -1,7 +1,7 @@
 """A training run rehearsed before its data and weights are there: the same code on a tiny set that is made up.
 
 The face encoder is the named network with random weights, the text encoder the named architecture made small; both go
-through a file and the code that reads the published ones. Two updates of either step run, and the checkpoint is
+through a file and the code that reads the published ones. Two updates of every step run, and the checkpoint is
 written. A wrong key, value or shape is found in seconds; nothing is downloaded, and nothing is learnt.
 """
 
@@ -74,7 +74,7 @@ def check_options(options: TrainOptions) -> None:
 
 
 def rehearse(options: TrainOptions) -> dict[str, Any]:
-    """Runs two updates of both steps of a configuration on made-up data.
+    """Runs two updates of every step of a configuration on made-up data; step 0 is left out.
 
     Returns:
         What was built: `face` and `text` that stood in, `parameters` of the trained parts, `cache_bytes_a_face` (what
@@ -131,7 +131,7 @@ def rehearse(options: TrainOptions) -> dict[str, Any]:
             "rest": sum(p.numel() for name, p in model.named_parameters() if not name.startswith("fcam.text.")),
         },
         "cache_bytes_a_face": feature_bytes(1, len(options.data.views), face.spec),
-        "updates": 2 * UPDATES,
+        "updates": (2 if model.description is None else 3) * UPDATES,
     }
 
 

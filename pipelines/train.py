@@ -138,6 +138,8 @@ def train(
         face = str(team.first_then_all(lambda: _adapted(options, folder, device, kept, workers, log, progress)))
     encoder = make_face_encoder(face, device, kept, flip=False, regions=o.regions)
     train_set, valid_set, origin = team.first_then_all(lambda: load_sets(options, encoder, kept, workers, progress))
+    # Read before the long steps, so that what is wrong with them is told at once.
+    further = Descriptions.read(options.describe.further, options.data.train, train_set.subject_ids)
     torch.manual_seed(options.seed)
     text = make_text_encoder(o.text_encoder, (line for own in train_set.captions for line in own))
     model = TGFR(text, o, parts=encoder.spec.parts, region_channels=encoder.spec.regions[0]).to(device)
@@ -167,7 +169,6 @@ def train(
     fused = (*aligned, "fused") if every else ("fused",)
     fuse_step(model, train_set, options, folder / "fuse", validate(fused), log, team)
     if model.description is not None:
-        further = Descriptions.read(options.describe.further, options.data.train, train_set.subject_ids)
         describe_step(model, train_set, options, folder / "describe", log, team, further)
     if not team.leads:
         return {}

@@ -1,4 +1,4 @@
-"""A scan of every row in 4-bit codes, then the best few hundred as they are stored."""
+"""A scan of every row in 4-bit codes, then the best of them as they are stored: hundreds, or thousands of a million."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from pipelines.describe import Descriptions, describe_step
 from pipelines.train_steps import RunState, TrainSet
 from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.encoders.bilstm import BiLSTMTextEncoder
-from tgfr_search.errors import OptionsError
+from tgfr_search.errors import InputError, OptionsError
 from tgfr_search.model.tgfr import TGFR
 from tgfr_search.options import DataOptions, DescribeOptions, ModelOptions, TrainOptions
 
@@ -160,3 +160,12 @@ def test_a_batch_that_is_never_full_is_told(tmp_path: Path) -> None:
     train, o = people(), dataclasses.replace(options(), describe=DescribeOptions(epochs=1, batch=65))
     with pytest.raises(OptionsError, match=r"describe\.batch.*65 subjects a batch, 64 subjects"):
         describe_step(model_of(train, o), train, o, tmp_path, lambda *_: None)
+
+
+def test_further_descriptions_that_are_not_there_are_told(tmp_path: Path) -> None:
+    table = {"subject_id": ["a"], "image": [b"not opened"], "file": ["1.jpg"], "captions": [["l"]], "split": ["valid"]}
+    pq.write_table(pa.table(table), tmp_path / "more.parquet")
+    with pytest.raises(InputError, match=r"more\.parquet"):
+        Descriptions.read([str(tmp_path / "more.parquet")], "train", ())
+    with pytest.raises(InputError, match=r"none\.parquet"):
+        Descriptions.read([str(tmp_path / "none.parquet")], "train", ())

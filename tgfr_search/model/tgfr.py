@@ -187,9 +187,10 @@ class TGFR(nn.Module):
             if regions is not None:
                 shared = SharedFeatures(blocks["shared_face"][owner], caption, regions[owner], words, mask)
                 blocks["fused"].index_add_(0, owner, self.fusion(shared))
-            said.append(words[mask])
-            owners.append(owner.repeat_interleave(mask.sum(dim=1)))
-            counts += owner[mask.any(dim=1)].bincount(minlength=count)
+            if self.description is not None:
+                said.append(words[mask])
+                owners.append(owner.repeat_interleave(mask.sum(dim=1)))
+                counts += owner[mask.any(dim=1)].bincount(minlength=count)
         if self.description is not None and said:
             blocks["description"] = self.description(torch.cat(said), torch.cat(owners), counts)
         return blocks, quality, truncated
