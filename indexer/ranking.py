@@ -19,11 +19,13 @@ from indexer.rows import FloatArray
 Ranking = tuple[npt.NDArray[np.int64], FloatArray]
 """Positions of rows (in the order of ids) and their scores, best first."""
 
-_MORE_ROWS = 16  # fetched beyond k, so that near-ties at rank k rarely need a second search
+# Fetched beyond k, so that near-ties at rank k rarely need a second search; far more of rows rounded to 8 bits, whose
+# slack is about 0.02.
+_MORE_ROWS, _MORE_A_SLACK = 8, 5000
 _LEAST_WANTED = 10  # rows that an approximate backend proposes for, as its recall was measured
-_ROWS_AT_ONCE = 4096
-_PAIRS_AT_ONCE = 512  # rows and queries side by side, in float64: what the second-level cache holds
+_PAIRS_AT_ONCE = 32  # rows and queries side by side, in float64: about what the first-level caches hold
 _SCORES_AT_ONCE = 1 << 22
+_TINY = float(np.finfo(np.float32).tiny)
 
 
 class Ranker:
@@ -40,13 +42,15 @@ class Ranker:
         # The worst that a float32 inner product of D components, and the rounding of the score itself, can be off for a
         # query of norm 1 (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., eq. 3.5).
         rounding = (self._vectors.shape[1] + 2) * 2.0**-24
-        self._error = max_norm * rounding / (1.0 - rounding) + float(np.finfo(np.float32).tiny)
+        self._error = max_norm * rounding / (1.0 - rounding) + _TINY
+        self._more = _MORE_ROWS
         self._is_proven = True
         if len(self._ids):
             backend.build(source)
             self._is_proven = backend.slack is not None
             # A rounded row may be longer than its own by the slack, so that the rounding above may grow by as much.
             self._error += (backend.slack or 0.0) * 1.001
+            self._more += int(_MORE_A_SLACK * (backend.slack or 0.0))
 
     def rows(self, queries: FloatArray, k: int) -> list[Ranking]:
         """The min(k, N) best rows for each query.
@@ -62,12 +66,13 @@ class Ranker:
             return answers
         if not self._is_proven:
             return self._likely_rows(queries, k)
-        error = self._errors(queries)
-        open_queries, fetch = np.arange(len(queries)), k + _MORE_ROWS
+        exact = queries.astype(np.float64)
+        error = self._errors(exact)
+        open_queries, fetch = np.arange(len(queries)), k + self._more
         while len(open_queries) and fetch < count // 2:
-            asked, off = queries[open_queries], error[open_queries]
-            ids, proposed = self._backend.search(asked, fetch)
-            best = self._best_of(asked, np.searchsorted(self._ids, ids), proposed, k, off)
+            off = error[open_queries]
+            ids, proposed = self._backend.search(queries[open_queries], fetch)
+            best = self._best_of(exact[open_queries], ids, proposed, k, off)
             # Rows that were not proposed score `lowest + error` at most.
             lowest = proposed[:, -1].tolist()
             unsure = [i for i, (_, scores) in enumerate(best) if lowest[i] + off[i] >= scores[-1]]
@@ -111,7 +116,7 @@ class Ranker:
         k = min(k, len(starts))
         if k == 0:
             return [_none()] * len(queries)
-        error = self._errors(queries)
+        error = self._errors(queries.astype(np.float64))
         answers = []
         slab = max(1, _SCORES_AT_ONCE // len(self._ids))
         for begin in range(0, len(queries), slab):
@@ -126,52 +131,42 @@ class Ranker:
 
     def _likely_rows(self, queries: FloatArray, k: int) -> list[Ranking]:
         """The k best of what the backend proposes; of all rows, where it would have to propose half of them."""
-        error = self._errors(queries)
+        exact = queries.astype(np.float64)
+        error = self._errors(exact)
         fetch = max(k, _LEAST_WANTED) * self._backend.overfetch
         if 2 * fetch >= len(self._ids) or not len(queries):
             return [self._best_of_all(query, k, off) for query, off in zip(queries, error, strict=True)]
-        answers: list[Ranking] = []
-        ids, _ = self._backend.search(queries, fetch)
-        slab = max(1, _PAIRS_AT_ONCE // fetch)
-        for start in range(0, len(queries), slab):
-            asked, off = queries[start : start + slab], error[start : start + slab]
-            found = ids[start : start + slab]
-            positions = np.searchsorted(self._ids, np.maximum(found, self._ids[0]))
-            rough = np.matmul(self._vectors[positions], asked[:, :, None])[:, :, 0]
-            rough[found < 0] = -np.inf
-            # A graph or a partition may run dry: a short answer would pass for a small index.
-            short = np.count_nonzero(found >= 0, axis=1) < k
-            best = self._best_of(asked, positions, rough, k, off)
-            answers += [self._best_of_all(asked[i], k, off[i]) if short[i] else best[i] for i in range(len(asked))]
+        ids, scores = self._backend.search(queries, fetch)
+        answers = self._best_of(exact, ids, scores, k, error)
+        # A graph or a partition may run dry: a short answer would pass for a small index.
+        for number in np.flatnonzero(ids[:, k - 1] < 0):
+            answers[number] = self._best_of_all(queries[number], k, error[number])
         return answers
 
     def _best_means(self, query: FloatArray, subjects: list[npt.NDArray[np.int64]], k: int) -> Ranking:
         best, means = [], []
         for positions in subjects:
-            scores = self._scores(query, positions)
+            scores = self._scores(positions, query[None].astype(np.float64), np.zeros(len(positions), np.int64))
             best.append(positions[np.argmax(scores.astype(np.float32))])
             means.append(scores.mean())
         return _sorted(np.array(best), np.array(means).astype(np.float32), k)
 
     def _best_of(
         self,
-        queries: FloatArray,
-        positions: npt.NDArray[np.int64],
+        queries: npt.NDArray[np.float64],
+        ids: npt.NDArray[np.int64],
         rough: FloatArray,
         k: int,
         error: npt.NDArray[np.float64],
     ) -> list[Ranking]:
-        """The k best of the rows at `positions` [Q, F] with scores known within `error` [Q]; F ≥ k.
+        """The k best of the rows `ids` [Q, F] with scores known within `error` [Q]; F ≥ k.
 
         Only rows near the k-th best are scored in float64, those of all queries together.
         """
         lowest = np.partition(rough, rough.shape[1] - k, axis=1)[:, rough.shape[1] - k]
         asked, places = np.nonzero(rough >= (lowest - 2.0 * error)[:, None])
-        rows = positions[asked, places]
-        scores = np.empty(len(rows), np.float32)
-        for start in range(0, len(rows), _PAIRS_AT_ONCE):
-            part = slice(start, start + _PAIRS_AT_ONCE)
-            scores[part] = np.multiply(self._vectors[rows[part]], queries[asked[part]], dtype=np.float64).sum(axis=1)
+        rows = np.searchsorted(self._ids, ids[asked, places])
+        scores = self._scores(rows, queries, asked).astype(np.float32)
         order = np.lexsort((rows, -scores, asked))
         firsts = np.searchsorted(asked, np.arange(len(queries))).tolist()
         rows, scores = rows[order], scores[order]
@@ -181,20 +176,24 @@ class Ranker:
         rough = self._vectors @ query
         lowest = float(np.partition(rough, len(rough) - k)[len(rough) - k])
         positions = np.flatnonzero(rough >= lowest - 2.0 * error)
-        return _sorted(positions, self._scores(query, positions).astype(np.float32), k)
+        scores = self._scores(positions, query[None].astype(np.float64), np.zeros(len(positions), np.int64))
+        return _sorted(positions, scores.astype(np.float32), k)
 
-    def _scores(self, query: FloatArray, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Inner products, float64 [n]: products are exact, and a row is added up in the same order wherever it lies."""
-        scores = np.empty(len(positions))
-        for start in range(0, len(positions), _ROWS_AT_ONCE):
-            rows = self._vectors[positions[start : start + _ROWS_AT_ONCE]]
-            scores[start : start + len(rows)] = np.multiply(rows, query, dtype=np.float64).sum(axis=1)
+    def _scores(
+        self, rows: npt.NDArray[np.int64], queries: npt.NDArray[np.float64], asked: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
+        """Inner products of rows [n] with the queries asked [n]: float64 [n].
+
+        Each product is exact, and a row's products are added up in the same order wherever it lies.
+        """
+        scores = np.empty(len(rows))
+        for start in range(0, len(rows), _PAIRS_AT_ONCE):
+            part = slice(start, start + _PAIRS_AT_ONCE)
+            np.einsum("nd,nd->n", self._vectors[rows[part]].astype(np.float64), queries[asked[part]], out=scores[part])
         return scores
 
-    def _errors(self, queries: FloatArray) -> npt.NDArray[np.float64]:
-        errors: npt.NDArray[np.float64] = np.linalg.norm(queries.astype(np.float64), axis=1) * self._error + float(
-            np.finfo(np.float32).tiny
-        )
+    def _errors(self, queries: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        errors: npt.NDArray[np.float64] = np.sqrt(np.einsum("qd,qd->q", queries, queries)) * self._error + _TINY
         return errors
 
 

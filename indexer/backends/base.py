@@ -62,8 +62,9 @@ class Backend(Protocol):
             k: 1 ≤ k ≤ N.
 
         Returns:
-            Ids int64 [Q, k] and float32 scores [Q, k], best first. Where `slack` is None fewer may be found: -1 and
-            -inf at the end.
+            Ids int64 [Q, k] and float32 scores [Q, k], best first. Where `slack` is None the scores are the rows' own
+            within float32 arithmetic, the order is that of what proposed them, and fewer may be found: -1 and -inf at
+            the end.
         """
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from indexer.backends.base import Source
 from indexer.backends.calibrate import DEFAULT_RECALL, calibrate
 from indexer.backends.faiss_build import import_faiss
-from indexer.backends.faiss_kept import add_all, training_rows
+from indexer.backends.faiss_kept import add_all, ids_and_scores, training_rows
 from indexer.errors import MissingDeviceError
 from indexer.rows import FloatArray, IdArray
 
@@ -46,7 +46,7 @@ class GpuBackend:
         Raises:
             LowRecallError: The recall asked is not reached.
         """
-        self._ids = source.ids
+        self._ids, self._vectors = source.ids, source.vectors
         self._index = self._make(source)
         recall = calibrate(self.name, source, (10, 50, 200), self._use, self.search, self._asked)
         _LOG.info("search structure %r on %d GPUs: %s", self.name, self._faiss.get_num_gpus(), recall)
@@ -54,9 +54,8 @@ class GpuBackend:
     def search(self, queries: FloatArray, k: int) -> tuple[IdArray, FloatArray]:
         """See `Backend.search`; proposes 2,048 rows at most."""
         norms = np.maximum(np.linalg.norm(queries, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-        scores, rows = self._index.search(queries / norms, min(k, _MOST_PROPOSED))  # half precision ends at 65,504
-        ids = np.where(rows >= 0, self._ids[np.maximum(rows, 0)], -1)
-        return ids, (scores * norms).astype(np.float32)
+        _, rows = self._index.search(queries / norms, min(k, _MOST_PROPOSED))  # half precision ends at 65,504
+        return ids_and_scores(self._faiss, queries, rows, self._ids, self._vectors)
 
     def _make(self, source: Source) -> Any:
         index = self._on_gpus(self._faiss.IndexFlatIP(source.vectors.shape[1]))

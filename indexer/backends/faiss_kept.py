@@ -49,7 +49,7 @@ class KeptBackend:
         Raises:
             LowRecallError: No setting of the structure reaches the recall that is asked.
         """
-        self._ids = source.ids
+        self._ids, self._vectors = source.ids, source.vectors
         if len(source.ids) < _FEWEST_ROWS:
             self.overfetch = len(source.ids)
             return
@@ -98,9 +98,8 @@ class KeptBackend:
         return self.overfetch
 
     def _propose(self, queries: FloatArray, k: int) -> tuple[IdArray, FloatArray]:
-        scores, rows = self._index.search(queries, k)
-        found = self._ids[np.maximum(rows, 0)]
-        return np.where(rows >= 0, found, -1), scores
+        _, rows = self._index.search(queries, k)
+        return ids_and_scores(self._faiss, queries, rows, self._ids, self._vectors)
 
     def _restore(self, cache: Cache | None) -> bool:
         if cache is None:
@@ -126,6 +125,27 @@ def training_rows(source: Source, count: int = _TRAINED_ON) -> FloatArray:
     """Rows drawn at random, the same each time: float32 [min(count, N), D]."""
     rows = np.random.default_rng(0).permutation(len(source.ids))[:count]
     return source.vectors[np.sort(rows)]
+
+
+def ids_and_scores(
+    faiss: Any, queries: FloatArray, rows: IdArray, ids: IdArray, vectors: FloatArray
+) -> tuple[IdArray, FloatArray]:
+    """What `Backend.search` promises of rows that codes or rounded vectors have proposed.
+
+    Args:
+        faiss: The module.
+        queries: float32 [Q, D].
+        rows: int64 [Q, k], -1 where nothing was found.
+        ids: int64 [N].
+        vectors: float32 [N, D]; read in place, because gathering them first costs as much again.
+    """
+    scores = np.empty(rows.shape, np.float32)
+    pointers = (faiss.swig_ptr(array) for array in (scores, queries, vectors, rows))
+    faiss.fvec_inner_products_by_idx(*pointers, vectors.shape[1], *rows.shape)
+    if rows.min() >= 0:
+        return ids[rows], scores
+    scores[rows < 0] = -np.inf
+    return np.where(rows < 0, -1, ids[rows]), scores
 
 
 def add_all(index: Any, vectors: FloatArray) -> None:

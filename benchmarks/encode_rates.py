@@ -1,10 +1,4 @@
-"""Images a second: `index` end to end and its parts, beside dlib's own C++ pipeline on the same photos.
-
-    python -m benchmarks.encode_speed PHOTOS [--model NAME]
-
-"On one core" is images per second of CPU time, so that what else the machine does counts little; scaling over workers
-is wall time, and only worth reading from a machine that is idle (the load is told). Every pipeline decodes the photos.
-"""
+"""What `encode_speed` measures; apart from it, because each process that finds faces imports the started file."""
 
 from __future__ import annotations
 
@@ -126,7 +120,7 @@ def on_one_core(
 
 def main() -> None:
     """Runs the comparison and writes benchmarks/results/encode_speed.json."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser()
     parser.add_argument("photos", type=Path)
     parser.add_argument("--model", default=None)
     arguments = parser.parse_args()
@@ -177,7 +171,3 @@ def main() -> None:
     for group in ("images_per_second", "workers", "ratios"):
         for name, value in values[group].items():
             print(f"{name:40} {value}")
-
-
-if __name__ == "__main__":
-    main()
