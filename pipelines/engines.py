@@ -21,6 +21,7 @@ def make_engine(
     address: str | None = None,
     shards: Path | None = None,
     describer: Describer | None = None,
+    attributes: Path | None = None,
 ) -> Engine:
     """An engine by name.
 
@@ -32,7 +33,8 @@ def make_engine(
         device: Where they encode (`ray`).
         address: Of a cluster (`ray`).
         shards: Where its workers write; None is beside the index (`ray`).
-        describer: Gives words to photos that nobody described (`local`).
+        describer: Gives words to photos that nobody described.
+        attributes: Folder of its attribute model; None is the one that comes with the package (`ray`).
 
     Raises:
         InputError: There is no such engine, or an option belongs to the other one.
@@ -43,10 +45,8 @@ def make_engine(
             raise InputError("--ray-address and --shards", found="--engine local", expected="--engine ray")
         return LocalEngine(workers, describer)
     if name == "ray":
-        if describer is not None:
-            raise InputError("--auto-captions", found="--engine ray", expected="--engine local describes photos")
         from pipelines.ray_engine import RayEngine
 
         folder = shards or out.with_name(f"{out.name}.shards")
-        return RayEngine(folder, model, address, workers, device)
+        return RayEngine(folder, model, address, workers, device, describer=describer, attributes=attributes)
     raise InputError(f"--engine {name!r}", expected=f"one of: {', '.join(ENGINES)}")

@@ -19,12 +19,14 @@ from typing import Any
 
 from indexer import Contract, ContractMismatchError
 from pipelines import shards
+from pipelines.auto_captions import Describer
 from pipelines.embed import BATCH, embed_found, net_threads
 from pipelines.enrol import EnrolBatch, enrol_batch
 from pipelines.find import find_faces
 from pipelines.wire import faces_from_bytes, faces_to_bytes
 from tgfr_search.errors import InputError, MissingPartError, TgfrError
 from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.model.attributes import load_attributes
 from tgfr_search.model.checkpoint import FaceTextModel, load_model
 from tgfr_search.types import Record
 
@@ -54,6 +56,8 @@ class RayEngine:
         workers: Encoders; None is one for every two CPUs, or one a GPU.
         device: Where they encode; `auto` is a GPU each where the cluster has any.
         size: Records of a partition, a multiple of `BATCH`.
+        describer: Gives words to photos that nobody described; None leaves them without.
+        attributes: Folder of its attribute model, as every node finds it; None is the one that comes with the package.
 
     Raises:
         InputError: A number is out of range.
@@ -66,6 +70,8 @@ class RayEngine:
     workers: int | None = None
     device: str = "auto"
     size: int = SHARD_RECORDS
+    describer: Describer | None = None
+    attributes: Path | None = None
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
@@ -92,7 +98,8 @@ class RayEngine:
         from pipelines.index import contract_of
 
         contract = contract_of(model)
-        made_by = repr((contract.as_dict(), finder, crops, str(model.tgfr.fcam.text_dtype)))
+        describes = None if self.describer is None else self.describer.model_id
+        made_by = repr((contract.as_dict(), finder, crops, str(model.tgfr.fcam.text_dtype), describes))
         self.folder.mkdir(parents=True, exist_ok=True)
         names = list(shards.write_partitions(self.folder, records, keys, self.size, made_by))
         absent = [name for name in names if not shards.has_shard(self.folder, name, contract)]
@@ -107,6 +114,8 @@ class RayEngine:
                 crops,
                 self.device,
                 TRIES,
+                describes,
+                None if self.attributes is None else str(self.attributes),
             )
             with _cluster(self.address, self.workers) as ray:
                 for done in _run(ray, work, absent, self.workers):
@@ -135,6 +144,8 @@ class _Work:
     crops: bool
     device: str
     tries: int
+    describes: str | None
+    attributes: str | None
 
     def find(self, row: dict[str, Any]) -> dict[str, Any]:
         """Reads a partition's photos, and finds and aligns their faces: the stage before the encoders."""
@@ -158,8 +169,20 @@ class _Encoder:
         try:
             self.model = load_model(work.model, device=work.device, precision=work.precision)
             contract_of(self.model).require(self.contract, f"the model on {os.uname().nodename}")
+            self.describer = self._describer()
         except (TgfrError, ContractMismatchError) as error:
             self.problem = str(error)
+
+    def _describer(self) -> Describer | None:
+        if self.work.describes is None:
+            return None
+        folder = None if self.work.attributes is None else Path(self.work.attributes)
+        describer = Describer.of(load_attributes(folder, self.model.tgfr.device), self.model)
+        if describer.model_id != self.work.describes:
+            raise InputError(
+                f"the attribute model on {os.uname().nodename}", found=describer.model_id, expected=self.work.describes
+            )
+        return describer
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         folder, name, problem = Path(self.work.folder), row["name"], row["problem"] or self.problem
@@ -168,7 +191,10 @@ class _Encoder:
                 shards.count_try(folder, name, "rows", self.work.tries)
                 records, keys = shards.read_partition(folder, name)
                 found = zip(records, faces_from_bytes(row["faces"]), strict=True)
-                batches = (enrol_batch(batch, keys, crops=self.work.crops) for batch in embed_found(found, self.model))
+                batches = (
+                    enrol_batch(batch, keys, crops=self.work.crops, describer=self.describer)
+                    for batch in embed_found(found, self.model, self.describer)
+                )
                 with net_threads(1):  # as beside few finders in a single process: last bits depend on it
                     shards.write_shard(folder, name, self.contract, batches)
             except TgfrError as error:

@@ -100,6 +100,7 @@ def index(
         address=ray_address,
         shards=shards,
         describer=describer,
+        attributes=attributes,
     )
     with console.progress("enrolling", quiet=as_json) as progress:
         summary = index_gallery(

@@ -18,6 +18,7 @@ from ray_helpers import DyingFinder
 
 from indexer import Store, verify
 from pipelines import embed, ray_engine, shards
+from pipelines.auto_captions import Describer
 from pipelines.engines import make_engine
 from pipelines.enrol import enrol_batch
 from pipelines.find import find_faces
@@ -27,6 +28,7 @@ from pipelines.wire import faces_from_bytes, faces_to_bytes
 from tgfr_search.data.manifest import read_records
 from tgfr_search.errors import FaceError, InputError, MissingPartError, TgfrError
 from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.model.attributes import load_attributes
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.types import AlignedFace
 
@@ -136,6 +138,22 @@ def test_another_model_on_a_node(gallery_folder: Path, model: FaceTextModel, tmp
     with pytest.raises(TgfrError, match=r"the model on \S+: the index differs in model.*another-model"):
         through_ray(gallery_folder, tmp_path / "index", other)
     assert len(Store.open(tmp_path / "index")) == 0
+
+
+def test_photos_that_nobody_described(gallery_folder: Path, model: FaceTextModel, tmp_path: Path) -> None:
+    describer = Describer.of(load_attributes(), model)
+    image = min(path.relative_to(gallery_folder).as_posix() for path in gallery_folder.rglob("*.png"))
+    (gallery_folder / "captions.csv").write_text(f"image,caption\n{image},He wears a red hat.\n")
+    one = index_gallery(gallery_folder, tmp_path / "one", model, workers=0, describer=describer)
+    engine = make_engine("ray", tmp_path / "two", workers=2, device="cpu", describer=describer)
+    engine = dataclasses.replace(engine, size=BATCH)  # type: ignore[type-var]
+    two = index_gallery(gallery_folder, tmp_path / "two", model, engine=engine, describer=describer)
+    assert two.auto_captioned == one.auto_captioned == two.rows - 1
+    assert Store.open(tmp_path / "two").digest() == Store.open(tmp_path / "one").digest()
+    other = dataclasses.replace(describer, attributes=dataclasses.replace(describer.attributes, model_id="other-1"))
+    engine = dataclasses.replace(engine, describer=other)  # type: ignore[type-var]
+    with pytest.raises(TgfrError, match=rf"the attribute model on \S+; found: {describer.model_id}; expected: other-1"):
+        index_gallery(gallery_folder, tmp_path / "two", model, engine=engine, describer=other)
 
 
 def test_workers_that_there_is_no_room_for(gallery_folder: Path, model: FaceTextModel, tmp_path: Path) -> None:
