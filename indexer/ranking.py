@@ -66,21 +66,21 @@ class Ranker:
             return answers
         if not self._is_proven:
             return self._likely_rows(queries, k)
-        exact = queries.astype(np.float64)
+        asked, exact = queries, queries.astype(np.float64)
         error = self._errors(exact)
         open_queries, fetch = np.arange(len(queries)), k + self._more
         while len(open_queries) and fetch < count // 2:
-            off = error[open_queries]
-            ids, proposed = self._backend.search(queries[open_queries], fetch)
-            best = self._best_of(exact[open_queries], ids, proposed, k, off)
+            ids, proposed = self._backend.search(asked, fetch)
+            best = self._best_of(exact, ids, proposed, k, error)
             # Rows that were not proposed score `lowest + error` at most.
-            lowest = proposed[:, -1].tolist()
-            unsure = [i for i, (_, scores) in enumerate(best) if lowest[i] + off[i] >= scores[-1]]
-            for at, ranking in enumerate(best):
-                answers[open_queries[at]] = ranking
+            highest = (proposed[:, -1] + error).tolist()
+            unsure = [at for at, (_, scores) in enumerate(best) if highest[at] >= scores[-1]]
+            for at, ranking in zip(open_queries, best, strict=True):
+                answers[at] = ranking
             open_queries, fetch = open_queries[unsure], fetch * 4
-        for number in open_queries:
-            answers[number] = self._best_of_all(queries[number], k, error[number])
+            asked, exact, error = asked[unsure], exact[unsure], error[unsure]
+        for number, off in zip(open_queries, error, strict=True):
+            answers[number] = self._best_of_all(queries[number], k, off)
         return answers
 
     def subjects_by_best_row(self, queries: FloatArray, k: int, subjects: npt.NDArray[np.int64]) -> list[Ranking]:
