@@ -33,22 +33,33 @@ class Cache:
     index: Path
     committed: Manifest
 
-    def load(self, name: str, settings: Mapping[str, Any]) -> tuple[bytes, dict[str, Any]] | None:
+    @property
+    def key(self) -> str:
+        """What the rows of the state are known by."""
+        return caches.key_of(self.committed)
+
+    def key_of(self, name: str) -> str | None:
+        """What the rows are known by that a structure was kept for; None where there is none to be trusted."""
+        try:
+            record = self._record(name)
+            return None if record is None else str(record["head"]["rows_key"])
+        except (IndexerError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def load(
+        self, name: str, settings: Mapping[str, Any], key: str | None = None
+    ) -> tuple[bytes, dict[str, Any]] | None:
         """The bytes kept under `name` and what was said of them; None where there are none that can be trusted.
 
         Args:
             name: Of the backend.
             settings: JSON values that must be the same as when it was saved.
+            key: Of the rows that it must have been kept for; None is those of the state.
         """
-        data_path, record_path = self._paths(name)
-        if not record_path.is_file():
-            return None
+        data_path, _ = self._paths(name)
         try:
-            record = json.loads(io.read_file(record_path))
-            digest = record.pop("digest")
-            if digest != hashlib.sha256(canonical(record)).hexdigest():
-                raise ValueError("a record that does not agree with its own digest")
-            if record["head"] != self._head(name, settings):
+            record = self._record(name)
+            if record is None or record["head"] != self._head(name, settings, key or self.key):
                 return None
             data = io.read_file(data_path)
             if len(data) != record["size"] or hashlib.sha256(data).hexdigest() != record["sha256"]:
@@ -69,7 +80,7 @@ class Cache:
         """
         data_path, record_path = self._paths(name)
         record = {
-            "head": self._head(name, settings),
+            "head": self._head(name, settings, self.key),
             "notes": dict(notes),
             "sha256": hashlib.sha256(data).hexdigest(),
             "size": len(data),
@@ -85,8 +96,17 @@ class Cache:
         except IndexerError as error:
             _LOG.warning("the search structure is not kept: %s", error)
 
-    def _head(self, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-        key = caches.key_of(self.committed)
+    def _record(self, name: str) -> dict[str, Any] | None:
+        path = self._paths(name)[1]
+        if not path.is_file():
+            return None
+        record: dict[str, Any] = json.loads(io.read_file(path))
+        digest = record.pop("digest")
+        if digest != hashlib.sha256(canonical(record)).hexdigest():
+            raise ValueError("a record that does not agree with its own digest")
+        return record
+
+    def _head(self, name: str, settings: Mapping[str, Any], key: str) -> dict[str, Any]:
         return {"format": _FORMAT, "backend": name, "rows_key": key, "settings": dict(settings)}
 
     def _paths(self, name: str) -> tuple[Path, Path]:
@@ -95,14 +115,18 @@ class Cache:
 
 
 def described(index: Path, committed: Manifest) -> list[dict[str, Any]]:
-    """What is said of each structure kept at `index` over these rows: backend, recall, bytes, seconds to build."""
+    """What is said of each structure kept at `index`: backend, recall, bytes, seconds to build.
+
+    One that is not `of_these_rows` was built for an earlier state; it is used as long as few rows have changed since.
+    """
     told = []
     for path in caches.files(index):
         if path.suffix == ".json":
             try:
                 record = json.loads(io.read_file(path))
-                if record["head"]["rows_key"] == caches.key_of(committed):
-                    told.append({"backend": record["head"]["backend"], **record["notes"]})
+                if record["notes"]:
+                    same = record["head"]["rows_key"] == caches.key_of(committed)
+                    told.append({"backend": record["head"]["backend"], "of_these_rows": same, **record["notes"]})
             except (IndexerError, ValueError, KeyError, TypeError):
                 continue  # whoever needs it makes it again
     return told

@@ -12,6 +12,7 @@ import numpy as np
 from indexer.backends.base import Source
 from indexer.backends.cache import Cache
 from indexer.backends.calibrate import DEFAULT_RECALL, Recall, calibrate
+from indexer.backends.carry import Carried, carry, covered
 from indexer.backends.faiss_build import import_faiss
 from indexer.rows import FloatArray, IdArray
 
@@ -42,6 +43,7 @@ class KeptBackend:
         self._asked, self._faiss = recall, import_faiss()
         self.overfetch = 1
         self._index: Any = None
+        self._carried: Carried | None = None
 
     def build(self, source: Source) -> None:
         """See `Backend.build`.
@@ -53,7 +55,7 @@ class KeptBackend:
         if len(source.ids) < _FEWEST_ROWS:
             self.overfetch = len(source.ids)
             return
-        if self._restore(source.cache):
+        if source.cache is not None and self._restore(source, source.cache):
             return
         began = time.perf_counter()
         made = self._make(source)
@@ -72,6 +74,7 @@ class KeptBackend:
             for number, part in enumerate(made):
                 data = self._faiss.serialize_index(part).tobytes()
                 source.cache.save(self._part_name(number), self._identity(), data, {**told, "bytes": len(data)})
+            source.cache.save(self._rows_name, self._identity(), covered(source), {})
 
     def search(self, queries: FloatArray, k: int) -> tuple[IdArray, FloatArray]:
         """See `Backend.search`."""
@@ -98,24 +101,42 @@ class KeptBackend:
         return self.overfetch
 
     def _propose(self, queries: FloatArray, k: int) -> tuple[IdArray, FloatArray]:
-        _, rows = self._index.search(queries, k)
+        carried = self._carried
+        _, rows = self._index.search(queries, k + (carried.gone if carried else 0))
+        if carried:
+            rows = np.where(rows < 0, -1, carried.places[rows])
+            found_first = np.argsort(rows < 0, axis=1, kind="stable")[:, :k]
+            rows = np.take_along_axis(rows, found_first, axis=1)
         return ids_and_scores(self._faiss, queries, rows, self._ids, self._vectors)
 
-    def _restore(self, cache: Cache | None) -> bool:
-        if cache is None:
-            return False
-        kept = [cache.load(self._part_name(number), self._identity()) for number in range(self.parts)]
+    def _restore(self, source: Source, cache: Cache) -> bool:
+        """Take what was kept for these rows, or for those of an earlier state that are nearly these."""
+        key = cache.key_of(self._rows_name)
+        rows = None if key is None else cache.load(self._rows_name, self._identity(), key)
+        kept = [cache.load(self._part_name(number), self._identity(), key) for number in range(self.parts)]
         whole = [part for part in kept if part is not None]
-        if len(whole) < self.parts or Recall(**whole[0][1]["recall"]).at_1 < self._asked:
+        if rows is None or len(whole) < self.parts or Recall(**whole[0][1]["recall"]).at_1 < self._asked:
             return False
+        carried = None
+        if key != cache.key:
+            carried = carry(rows[0], source)
+            if carried is None:
+                return False
         parts = [self._faiss.deserialize_index(np.frombuffer(data, np.uint8)) for data, _ in whole]
-        self._index = self._joined(parts)
+        if carried:
+            add_all(parts[-1], source.vectors, carried.new)
+            _LOG.info("search structure %r goes on: %d new rows, %d gone", self.name, len(carried.new), carried.gone)
+        self._carried, self._index = carried, self._joined(parts)
         overfetch, effort = whole[0][1]["setting"]
         self._use((overfetch, effort))
         return True
 
     def _identity(self) -> dict[str, Any]:
         return {"faiss": self._faiss.__version__, "parts": self.parts}
+
+    @property
+    def _rows_name(self) -> str:
+        return f"{self.name}-rows"
 
     def _part_name(self, number: int) -> str:
         return self.name if self.parts == 1 else f"{self.name}-{number}"
@@ -148,7 +169,8 @@ def ids_and_scores(
     return np.where(rows < 0, -1, ids[rows]), scores
 
 
-def add_all(index: Any, vectors: FloatArray) -> None:
-    """Add rows a slab at a time, so that what is computed on the way takes little memory."""
-    for start in range(0, len(vectors), ROWS_AT_ONCE):
-        index.add(vectors[start : start + ROWS_AT_ONCE])
+def add_all(index: Any, vectors: FloatArray, places: IdArray | None = None) -> None:
+    """Add rows (all, or those at some places) a slab at a time: what is computed on the way takes little memory."""
+    for start in range(0, len(vectors) if places is None else len(places), ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        index.add(vectors[part] if places is None else vectors[places[part]])

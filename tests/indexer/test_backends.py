@@ -19,7 +19,9 @@ from indexer import (
     IndexerError,
     LowRecallError,
     MissingDeviceError,
+    RowBatch,
     Store,
+    compact,
     purge,
     verify,
 )
@@ -154,7 +156,7 @@ def test_the_structure_is_kept_checked_and_purged(
     expected = store.search(queries, 3)
     folder = store.path / CACHE_NAME
     files = sorted(path for path in folder.iterdir() if path.suffix in (".bin", ".json"))
-    record = json.loads(next(path for path in files if path.suffix == ".json").read_text())
+    record = json.loads(next(p for p in files if p.suffix == ".json" and "rows" not in p.name).read_text())
     assert record["notes"]["recall"]["at_1"] >= (0.9 if "@" in backend else 0.999)
     assert any(row["recall"] for row in store.info()["search_structures"])
     assert "built" in caplog.text
@@ -179,14 +181,90 @@ def test_the_structure_is_kept_checked_and_purged(
         writer.update(0, subject_id="renamed")
         writer.commit()
     assert not again()  # the vectors are the same
-    with store.writer() as writer:
-        writer.delete(row_ids=[ROWS - 1])
-        writer.commit()
-    caplog.clear()
-    Store.open(store.path, backend=backend).load()
-    assert "built" in caplog.text
     purge(store)
     assert not [path for path in files if path.exists()]
+
+
+@pytest.mark.parametrize("backend", APPROXIMATE)
+def test_the_structure_goes_on_while_few_rows_change(
+    tmp_path: Path, backend: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    more = people(ROWS + 900, seed=3)
+
+    def batch(rows: slice) -> RowBatch:
+        return make_batch([f"s{i // EACH}" for i in range(ROWS + 900)[rows]], {n: b[rows] for n, b in more.items()})
+
+    path = tmp_path / "index"
+    store = Store.create(path, CONTRACT, backend=backend)
+    with store.writer() as writer:
+        writer.add(batch(slice(ROWS)))
+        writer.commit()
+    store.load()
+    queries = np.vstack([probes(more, mode, 0.2, 60) for mode in MODES])  # near rows that are there, and that are not
+
+    def opened() -> str:
+        """How a new reader came by its structure; its answers are those of exact search."""
+        caplog.clear()
+        exact, tested = Store.open(path, backend="exact"), Store.open(path, backend=backend)
+        (ids, scores), (found, told) = exact.search(queries, 10), tested.search(queries, 10)
+        assert (scores[:, 0] == told[:, 0]).mean() >= 0.99
+        assert np.mean([len(set(one) & set(other)) / 10 for one, other in zip(ids, found, strict=True)]) >= 0.99
+        return "built" if "built" in caplog.text else "goes on" if "goes on" in caplog.text else "kept"
+
+    assert opened() == "kept"
+    best = Store.open(path, backend="exact").search(queries, 1)[0][:, 0]
+    with store.writer() as writer:
+        writer.delete(row_ids=set(best[:20].tolist()))
+        writer.commit()
+    assert opened() == "goes on"
+    assert "0 new rows, " in caplog.text
+    with store.writer() as writer:
+        writer.add(batch(slice(ROWS, ROWS + 100)))
+        writer.commit()
+    compact(store)
+    assert opened() == "goes on"
+    assert "100 new rows, " in caplog.text
+    assert [told["of_these_rows"] for told in store.info()["search_structures"]][:1] == [False]
+    with store.writer() as writer:
+        writer.add(batch(slice(ROWS + 100, None)))  # more than a twentieth
+        writer.commit()
+    assert opened() == "built"
+    assert opened() == "kept"
+    gone = [row for row in range(ROWS) if row not in best[:20]][:40]
+    with store.writer() as writer:
+        writer.delete(row_ids=gone)  # more than a hundredth
+        writer.commit()
+    assert opened() == "built"
+
+
+def test_a_row_id_that_has_another_vector(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Somebody puts an older copy of the folder back, and enrols another photo: it gets an id that was given before."""
+    caplog.set_level(logging.INFO)
+    more = people(ROWS + 2, seed=4)
+    path = tmp_path / "index"
+    store = Store.create(path, CONTRACT, backend="scan")
+    with store.writer() as writer:
+        writer.add(make_batch(["s"] * ROWS, {name: block[:ROWS] for name, block in more.items()}))
+        writer.commit()
+    shutil.copytree(path, tmp_path / "older")
+
+    def enrol(row: int) -> None:
+        writing = Store.open(path)
+        with writing.writer() as writer:
+            writer.add(make_batch(["s"], {name: block[row : row + 1] for name, block in more.items()}))
+            writer.commit()
+        caplog.clear()
+        query = np.hstack([block[row : row + 1] for block in more.values()])
+        assert Store.open(path, backend="scan").search(query, 1)[0][0, 0] == ROWS
+
+    enrol(ROWS)
+    assert "built" in caplog.text
+    shutil.copytree(path / CACHE_NAME, tmp_path / "older" / CACHE_NAME)
+    shutil.rmtree(path)
+    (tmp_path / "older").rename(path)
+    enrol(ROWS + 1)
+    assert "built" in caplog.text
 
 
 def test_a_folder_that_cannot_be_written_is_searched_without_a_cache(
