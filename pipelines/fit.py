@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -132,8 +133,7 @@ def embed_set(
     return Templates.concat(templates), np.concatenate(quality)
 
 
-@dataclass(frozen=True)
-class Trial:
+class Trial(NamedTuple):
     """Closed-set searches of valid at every level, as the term scores that the score model weighs.
 
     Attributes:
@@ -150,20 +150,26 @@ class Trial:
     level: IntArray
     terms: tuple[str, ...]
 
+    @staticmethod
+    def joined(trials: Sequence[Trial]) -> Trial:
+        """All searches of several trials."""
+        scores, quality, mate = (torch.cat(parts) for parts in zip(*(each[:3] for each in trials), strict=True))
+        return Trial(scores, quality, mate, np.concatenate([each.level for each in trials]), trials[0].terms)
 
-def make_trial(model: TGFR, valid: ValidSet, seed: int, *, lines: int | None = None, constant: bool = False) -> Trial:
-    """Runs valid's searches in the `own` regime (or `constant`), all levels.
+
+def make_trial(model: TGFR, valid: ValidSet, seed: int, *, lines: int | None = None, regime: str = "own") -> Trial:
+    """Runs valid's searches at all levels.
 
     Args:
         model: Trained so far.
         valid: The set.
         seed: Of the caption draws.
         lines: Enrol at most this many lines a gallery image (speed); None enrols all.
-        constant: The image-only control's regime.
+        regime: What is said of the probes, by `tgfr_search.data.regimes`; `constant` is the image-only control's.
     """
     gallery_rows, probe_rows = valid.trial()
     numbers = [str(s) for s in valid.subjects]
-    text = assign("constant" if constant else "own", valid.names, numbers, valid.captions, seed)
+    text = assign(regime, valid.names, numbers, valid.captions, seed)
     subset = FeatureSet(
         valid.features.views, valid.features.vectors[gallery_rows], valid.features.regions[gallery_rows]
     )
@@ -243,8 +249,14 @@ def _powers(bernstein: npt.NDArray[np.float32]) -> Coefficients:
     return (*coefficients, *[0.0] * (len(bernstein) - len(coefficients)))
 
 
-def fit_scores(trial: Trial, modes: Mapping[str, Sequence[str]] = MODE_TERMS) -> ScoreModel:
-    """Score weights of some modes."""
+def fit_scores(trial: Trial, *more: Trial, modes: Mapping[str, Sequence[str]] = MODE_TERMS) -> ScoreModel:
+    """Score weights of some modes.
+
+    Args:
+        trial: Searches of valid.
+        more: The same searches with other words, for the modes that read the probe's words.
+        modes: Mode → its terms.
+    """
     # The mean impostor cosine of the blocks that are not centred, over searches of all qualities.
     impostors = ~F.one_hot(trial.mate, trial.scores.shape[1]).bool()
     centres = {
@@ -252,10 +264,10 @@ def fit_scores(trial: Trial, modes: Mapping[str, Sequence[str]] = MODE_TERMS) ->
         for term in FACE_TERMS
         if term in trial.terms
     }
-    fitted = {}
+    every, fitted = Trial.joined([trial, *more]), {}
     for mode, wanted in modes.items():
         terms = [term for term in wanted if term in trial.terms]
-        fitted[mode] = fit_mode(trial, terms, centres, mode != "caption", "face" in terms)
+        fitted[mode] = fit_mode(trial if mode == "image" else every, terms, centres, mode != "caption", "face" in terms)
     return ScoreModel({m: w for m, (w, _) in fitted.items()}, centres, {m: c for m, (_, c) in fitted.items()})
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pipelines.fit import QUALITY_DEGREE, Trial, _powers, fit_mode, fit_scores
-from tgfr_search.model.scoring import weight_at
+from tgfr_search.model.scoring import ScoreModel, weight_at
 
 PEOPLE = 60
 
@@ -21,7 +21,7 @@ def test_trained_weights_fade_with_quality_and_those_of_the_frozen_encoder_need_
     quality = torch.from_numpy(np.where(level == 0, 0.98, 0.3).astype(np.float32))
     terms = ("face", "adapted", "shared_face")
     trial = Trial(torch.from_numpy(scores), quality, torch.from_numpy(mate), level, terms)
-    fitted = fit_scores(trial, {"fused": terms, "image": terms})
+    fitted = fit_scores(trial, modes={"fused": terms, "image": terms})
 
     def weight(mode: str, term: str, q: float) -> float:
         return float(weight_at(fitted.weights[mode][term], q))
@@ -31,6 +31,28 @@ def test_trained_weights_fade_with_quality_and_those_of_the_frozen_encoder_need_
         for term in ("adapted", "shared_face"):
             assert abs(weight(mode, term, 1.0)) < 1e-6
             assert weight(mode, term, 0.3) > 1
+
+
+def test_words_weigh_what_they_are_worth_over_all_trials_and_pictures_what_they_did() -> None:
+    rng = np.random.default_rng(1)
+    same = np.eye(PEOPLE, dtype=np.float32)
+
+    def trial(worth: float) -> Trial:
+        face = 0.4 * same + 0.3 * np.random.default_rng(2).normal(size=(PEOPLE, PEOPLE)).astype(np.float32)
+        words = worth * same + 0.3 * rng.normal(size=(PEOPLE, PEOPLE)).astype(np.float32)
+        scores = torch.from_numpy(np.stack([face, words], axis=2))
+        return Trial(scores, torch.full((PEOPLE,), 0.5), torch.arange(PEOPLE), np.zeros(PEOPLE, np.int64), terms)
+
+    terms = ("face", "description")
+    modes = {"fused": terms, "image": ("face",)}
+    one, three = trial(0.1), trial(0.8)
+    alone, both = fit_scores(one, modes=modes), fit_scores(one, three, modes=modes)
+
+    def weight(fitted: ScoreModel) -> float:
+        return float(weight_at(fitted.weights["fused"]["description"], 0.5))
+
+    assert 0 <= weight(alone) < weight(both) < weight(fit_scores(three, modes=modes))
+    assert alone.weights["image"] == both.weights["image"]
 
 
 def test_a_system_without_the_frozen_face_does_not_fade() -> None:
