@@ -7,6 +7,7 @@ with the checksum at its end; otherwise it is made anew. It can be removed at an
 from __future__ import annotations
 
 import hashlib
+import mmap
 import shutil
 import time
 import zlib
@@ -116,6 +117,18 @@ def map_vectors(path: Path, dim: int) -> FloatArray:
     # Copy on write: nobody writes to it, but libraries warn of arrays that could not be written to.
     mapped: FloatArray = np.asarray(np.memmap(path, np.dtype("<f4"), "c", shape=(rows, dim)))
     return mapped
+
+
+def let_go(vectors: FloatArray) -> None:
+    """Tell the system that pages of mapped vectors need not stay in memory; of other arrays, nothing.
+
+    Who has read every row to build something smaller would otherwise seem to need both.
+    """
+    base: Any = vectors
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 def forget(directory: Path) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 
 from indexer.backends.base import Source
 from indexer.backends.faiss_build import import_faiss, matrix_products
+from indexer.caches import let_go
 from indexer.rows import FloatArray, IdArray
 
 _ROWS_AT_ONCE = 16_384
@@ -64,6 +65,7 @@ class RoundedFlatBackend:
         """See `Backend.build`."""
         self._ids = source.ids
         self._index, self.slack = rounded(self._faiss, source.vectors, self._bits)
+        let_go(source.vectors)
 
     def search(self, queries: FloatArray, k: int) -> tuple[IdArray, FloatArray]:
         """See `Backend.search`."""

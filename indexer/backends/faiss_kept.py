@@ -14,6 +14,7 @@ from indexer.backends.cache import Cache
 from indexer.backends.calibrate import DEFAULT_RECALL, Recall, calibrate
 from indexer.backends.carry import Carried, carry, covered
 from indexer.backends.faiss_build import import_faiss
+from indexer.caches import let_go
 from indexer.rows import FloatArray, IdArray
 
 _FEWEST_ROWS = 1000  # below, there is nothing to train on and nothing to gain: every row is scored as it is stored
@@ -55,8 +56,11 @@ class KeptBackend:
         if len(source.ids) < _FEWEST_ROWS:
             self.overfetch = len(source.ids)
             return
-        if source.cache is not None and self._restore(source, source.cache):
-            return
+        if source.cache is None or not self._restore(source, source.cache):
+            self._build(source)
+        let_go(source.vectors)
+
+    def _build(self, source: Source) -> None:
         began = time.perf_counter()
         made = self._make(source)
         self._index = self._joined(made)

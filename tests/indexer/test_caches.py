@@ -220,3 +220,21 @@ def test_killed_at_every_step(store: Store, tmp_path: Path) -> None:
         assert [file.name[:7] for file in cached(path)] == ["vectors"]
         purge(Store.open(path))
         assert (verify(path).ok, verify(path).notes) == (True, ())
+
+
+def test_pages_that_were_read_are_let_go(tmp_path: Path) -> None:
+    def pages() -> int:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("RssFile:"))
+
+    rows = np.random.default_rng(0).standard_normal((1 << 15, 512), np.float32)  # 64 MiB
+    path = tmp_path / "vectors.f32"
+    path.write_bytes(rows.tobytes() + bytes(caches._TRAILER))
+    mapped = caches.map_vectors(path, 512)
+    before = pages()
+    np.testing.assert_array_equal(mapped, rows)
+    assert pages() - before > 60 << 20
+    caches.let_go(mapped[:100])
+    assert pages() - before < 10 << 20
+    np.testing.assert_array_equal(mapped[::1000], rows[::1000])
+    caches.let_go(rows)  # nothing to let go
