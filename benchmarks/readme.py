@@ -8,7 +8,7 @@ Nothing between the markers is written by hand. A measurement whose file is not 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,17 @@ ROWS: tuple[Series, ...] = (
     ("default", "wrong"), ("default", "none"),
 )  # fmt: skip
 TITLES = {"mmceleba": "MM-CelebA-HQ", "face2text": "Face2Text"}
+PAPER = {
+    "ablation": "Losses of step 1 (the paper's Table 3); `tgfr` has all four",
+    "text-encoders": "Text encoders under TGFR as printed (its Table 4)",
+}
 
 
 def section(path: Path) -> str:
     """All that stands between a page's markers; a model's card has the model's own figures only."""
     parts = [*_sets(), *_photographs(), *_quality()]
     if path == README:
-        parts += [*_speed(), *_demo()]
+        parts += [*_paper(), *_speed(), *_demo()]
     return "\n" + "\n\n".join(parts) + "\n\n" if parts else "\n"
 
 
@@ -57,6 +61,17 @@ def _sets() -> Iterator[str]:
             yield "\n".join(_table(report, metric, levels))
         fte = " · ".join(f"{level} {_value(report, ('frozen', 'none'), level, FTE)}" for level in levels)
         yield f"No face found on degraded whole photos (failure to enrol, %): {fte}."
+
+
+def _paper() -> Iterator[str]:
+    for name, title in PAPER.items():
+        tree = read_result(name)
+        if tree is not None:
+            report = Report({**tree, "curves": []})
+            rows = [(system, "none" if system == "frozen" else "own") for system in tree["systems"]]
+            yield f"**{title}**, on MM-CelebA-HQ's test split. `{tree['command']}`; more in `{name}.md`."
+            yield _budgets(tree["systems"])
+            yield "\n".join(_table(report, RANKS[0], report.levels, rows))
 
 
 def _budgets(systems: Mapping[str, Any]) -> str:
@@ -85,11 +100,11 @@ def _text_gain(report: Report, levels: list[str]) -> Iterator[str]:
         yield f"| {captions} | {' | '.join(told)} |"
 
 
-def _table(report: Report, metric: Metric, levels: list[str]) -> Iterator[str]:
+def _table(report: Report, metric: Metric, levels: list[str], rows: Sequence[Series] = ROWS) -> Iterator[str]:
     heads = " | ".join(level.replace("_", " ") for level in levels)
     yield f"| {metric.label} | witness says | {heads} |"
     yield "|---|---" + "|---" * len(levels) + "|"
-    for row in ROWS:
+    for row in rows:
         if report.get(row, levels[0], metric) is not None:
             yield f"| {row[0]} | {row[1]} | {' | '.join(_value(report, row, level, metric) for level in levels)} |"
 

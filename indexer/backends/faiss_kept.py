@@ -115,17 +115,18 @@ class KeptBackend:
 
     def _restore(self, source: Source, cache: Cache) -> bool:
         """Take what was kept for these rows, or for those of an earlier state that are nearly these."""
-        key = cache.key_of(self._rows_name)
+        key, carried = cache.key_of(self._rows_name), None
         rows = None if key is None else cache.load(self._rows_name, self._identity(), key)
-        kept = [cache.load(self._part_name(number), self._identity(), key) for number in range(self.parts)]
-        whole = [part for part in kept if part is not None]
-        if rows is None or len(whole) < self.parts or Recall(**whole[0][1]["recall"]).at_1 < self._asked:
+        if rows is None:
             return False
-        carried = None
         if key != cache.key:
             carried = carry(rows[0], source)
             if carried is None:
                 return False
+        kept = [cache.load(self._part_name(number), self._identity(), key) for number in range(self.parts)]
+        whole = [part for part in kept if part is not None]
+        if len(whole) < self.parts or Recall(**whole[0][1]["recall"]).at_1 < self._asked:
+            return False
         parts = [self._faiss.deserialize_index(np.frombuffer(data, np.uint8)) for data, _ in whole]
         if carried:
             add_all(parts[-1], source.vectors, carried.new)
