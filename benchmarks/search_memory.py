@@ -2,9 +2,10 @@
 
     python -m benchmarks.search_memory [--rows 200000] [--backends flat scan ...]
 
-Resident memory (VmRSS) less that of a process that has imported the package and nothing else, over the bytes of the
-vectors. Pages of mapped files that were looked at count, though the system may take them back at any time. The rows are
-random, so the approximate backends are asked for no recall; they propose the rows that the cheapest setting proposes.
+Resident memory (VmRSS) less that of a process that has imported the package and FAISS and nothing else, over the bytes
+of the vectors. Pages of mapped files that were looked at count, though the system may take them back at any time. The
+rows are random, so the approximate backends are asked for no recall; they propose the rows that the cheapest setting
+proposes.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 
 from benchmarks.random_index import contract, fill
 from indexer import Store
+from indexer.backends.faiss_build import import_faiss
 
 QUERIES, TOP = 200, 10
 BACKENDS = ("flat", "flat-fp16", "flat-sq8", "scan@0", "ivf@0", "hnsw@0")
@@ -52,6 +54,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.open:
         (backend,) = arguments.backends
+        import_faiss()
         print(json.dumps(resident() if backend == "none" else search(arguments.open, backend)))
         return
     from benchmarks.results import write_result  # imports torch, which the processes must not count

@@ -23,7 +23,7 @@ Ranking = tuple[npt.NDArray[np.int64], FloatArray]
 # slack is about 0.02.
 _MORE_ROWS, _MORE_A_SLACK = 8, 5000
 _LEAST_WANTED = 10  # rows that an approximate backend proposes for, as its recall was measured
-_PAIRS_AT_ONCE = 32  # rows and queries side by side, in float64: about what the first-level caches hold
+_PAIRS_AT_ONCE = 32  # rows and queries side by side, in float64: they stay in the second-level cache
 _SCORES_AT_ONCE = 1 << 22
 _TINY = float(np.finfo(np.float32).tiny)
 
@@ -137,6 +137,8 @@ class Ranker:
         if 2 * fetch >= len(self._ids) or not len(queries):
             return [self._best_of_all(query, k, off) for query, off in zip(queries, error, strict=True)]
         ids, scores = self._backend.search(queries, fetch)
+        if ids.shape[1] < k:  # a GPU selects so many and no more
+            return [self._best_of_all(query, k, off) for query, off in zip(queries, error, strict=True)]
         answers = self._best_of(exact, ids, scores, k, error)
         # A graph or a partition may run dry: a short answer would pass for a small index.
         for number in np.flatnonzero(ids[:, k - 1] < 0):
@@ -184,7 +186,7 @@ class Ranker:
     ) -> npt.NDArray[np.float64]:
         """Inner products of rows [n] with the queries asked [n]: float64 [n].
 
-        Each product is exact, and a row's products are added up in the same order wherever it lies.
+        Each product is exact, and a row's products (up to 8,192) are added up in the same order wherever it lies.
         """
         scores = np.empty(len(rows))
         for start in range(0, len(rows), _PAIRS_AT_ONCE):

@@ -117,7 +117,8 @@ class Cache:
 def described(index: Path, committed: Manifest) -> list[dict[str, Any]]:
     """What is said of each structure kept at `index`: backend, recall, bytes, seconds to build.
 
-    One that is not `of_these_rows` was built for an earlier state; it is used as long as few rows have changed since.
+    One that is not `of_these_rows` was built for an earlier state, of so many `rows`; where few have changed since, it
+    is used, else made again.
     """
     told = []
     for path in caches.files(index):

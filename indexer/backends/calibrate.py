@@ -23,6 +23,7 @@ _LOG = logging.getLogger(__name__)
 _QUERIES_A_KIND = 64
 _TOP = 10
 _NEAR, _HALF_WAY = 0.2, 0.5
+_NEW_ROWS, _BESIDE = 32, 0.3
 Setting = TypeVar("Setting")
 Propose = Callable[[FloatArray, int], tuple[IdArray, FloatArray]]
 
@@ -123,6 +124,34 @@ def calibrate(
         expected=f"{asked:g} or more",
         do=f"choose 'flat', which is exact, or ask for less with '{name}@{max(0.0, best.at_1 - 0.005):.2f}'",
     )
+
+
+def finds_new_rows(source: Source, new: IdArray, propose: Propose, overfetch: int) -> float:
+    """The share of rows added to a finished structure that it finds, by what they are and by one block of theirs.
+
+    One that was made without such rows may not tell them apart: rows with captions, for instance, where none had any.
+
+    Args:
+        source: What is searched.
+        new: Places of the new rows.
+        propose: The backend's search.
+        overfetch: As the backend uses it.
+    """
+    rng = np.random.default_rng(0)
+    rows = rng.permutation(new)[:_NEW_ROWS]
+    own, others = source.vectors[rows], source.vectors[rng.integers(0, len(source.ids), len(rows))]
+    asked, queries = [np.arange(len(rows))], [own]
+    for where in source.contract.slices.values():
+        present = np.flatnonzero(own[:, where].any(axis=1))
+        for beside in (0.0, _BESIDE):  # the block alone, and with something of somebody else's others
+            query = beside * others[present]
+            query[:, where] = own[present, where]
+            asked.append(present)
+            queries.append(query)
+    whose, every = np.concatenate(asked), np.vstack(queries)
+    _, scores = propose(every, min(_TOP * overfetch, len(source.ids)))
+    least = np.einsum("qd,qd->q", every, own[whose])
+    return float((scores.max(axis=1) >= least - 1e-5 * (1.0 + np.abs(least))).mean())
 
 
 def _between(source: Source, rng: np.random.Generator, share: float, weights: dict[str, float]) -> FloatArray:

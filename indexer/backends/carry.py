@@ -3,7 +3,8 @@
 A committed row never changes its vector, and a new one gets an id of its own: what an earlier state had is there as it
 was, or is deleted. So few deleted rows are passed over when they are proposed and few new ones are added, instead of
 building for minutes after each photo that is enrolled. A folder may still have been put back by other means than ours,
-and have given an id to another photo since; marks of the vectors would tell.
+and have given an id to another photo since; marks of the vectors would tell. Codes of deleted rows stay in the folder
+of caches until the structure is built again or the index is purged, which empties that folder.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from indexer.rows import FloatArray, IdArray
 MOST_GONE, GONE_SHARE = 1000, 0.01
 """Deleted rows, at most: a search asks for as many rows more."""
 NEW_SHARE = 0.05
-"""New rows, at most: the structure is trained on, and its recall measured of, the others."""
+"""New rows, at most: the structure was made for the others. `finds_new_rows` tells whether it serves these as well."""
 _MARKS, _NEAR = 2, 1e-4
 _ROWS_AT_ONCE = 16_384
 

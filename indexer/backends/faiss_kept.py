@@ -11,7 +11,7 @@ import numpy as np
 
 from indexer.backends.base import Source
 from indexer.backends.cache import Cache
-from indexer.backends.calibrate import DEFAULT_RECALL, Recall, calibrate
+from indexer.backends.calibrate import DEFAULT_RECALL, Recall, calibrate, finds_new_rows
 from indexer.backends.carry import Carried, carry, covered
 from indexer.backends.faiss_build import import_faiss
 from indexer.caches import let_go
@@ -130,10 +130,17 @@ class KeptBackend:
         parts = [self._faiss.deserialize_index(np.frombuffer(data, np.uint8)) for data, _ in whole]
         if carried:
             add_all(parts[-1], source.vectors, carried.new)
-            _LOG.info("search structure %r goes on: %d new rows, %d gone", self.name, len(carried.new), carried.gone)
         self._carried, self._index = carried, self._joined(parts)
         overfetch, effort = whole[0][1]["setting"]
         self._use((overfetch, effort))
+        if carried and len(carried.new):
+            found = finds_new_rows(source, carried.new, self._propose, self.overfetch)
+            if found < self._asked:
+                _LOG.info("search structure %r finds %.4f of %d new rows", self.name, found, len(carried.new))
+                self._carried = None
+                return False
+        if carried:
+            _LOG.info("search structure %r goes on: %d new rows, %d gone", self.name, len(carried.new), carried.gone)
         return True
 
     def _identity(self) -> dict[str, Any]:
