@@ -69,7 +69,11 @@ def _paper() -> Iterator[str]:
         if tree is not None:
             report = Report({**tree, "curves": []})
             rows = [(system, "none" if system == "frozen" else "own") for system in tree["systems"]]
-            yield f"**{title}**, on MM-CelebA-HQ's test split. `{tree['command']}`; more in `{name}.md`."
+            yield (
+                f"**{title}**, on MM-CelebA-HQ's test split. One seed a row; SGD at "
+                "the printed rate has not settled after so few epochs, and that is most of what the rows differ by "
+                f"(`docs/experiments.md`, 25). `{tree['command']}`; more in `benchmarks/results/{name}.md`."
+            )
             yield _budgets(tree["systems"])
             yield "\n".join(_table(report, RANKS[0], report.levels, rows))
 
