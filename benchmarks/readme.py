@@ -90,7 +90,12 @@ def _budgets(systems: Mapping[str, Any]) -> str:
     told = "; ".join(f"{', '.join(own)} {epochs}" for epochs, own in names.items())
     earlier = [f"`{name}`" for name, known in systems.items() if "measured" in known]
     kept = f" Measured in an earlier session: {', '.join(earlier)}." if earlier else ""
-    return f"Epochs of steps 0 (face network) + 1 + 2 (the paper's) + 3 (descriptions): {told}.{kept}"
+    shared = (
+        " The control has the default's face network, for which step 0 is not run again."
+        if "control" in systems
+        else ""
+    )
+    return f"Epochs of steps 0 (face network) + 1 + 2 (the paper's) + 3 (descriptions): {told}.{shared}{kept}"
 
 
 def _text_gain(report: Report, levels: list[str]) -> Iterator[str]:

@@ -134,21 +134,20 @@ class Ranker:
         exact = queries.astype(np.float64)
         error = self._errors(exact)
         fetch = max(k, _LEAST_WANTED) * self._backend.overfetch
-        if 2 * fetch >= len(self._ids) or not len(queries):
-            return [self._best_of_all(query, k, off) for query, off in zip(queries, error, strict=True)]
-        ids, scores = self._backend.search(queries, fetch)
-        if ids.shape[1] < k:  # a GPU selects so many and no more
-            return [self._best_of_all(query, k, off) for query, off in zip(queries, error, strict=True)]
-        answers = self._best_of(exact, ids, scores, k, error)
-        # A graph or a partition may run dry: a short answer would pass for a small index.
-        for number in np.flatnonzero(ids[:, k - 1] < 0):
-            answers[number] = self._best_of_all(queries[number], k, error[number])
-        return answers
+        if 2 * fetch < len(self._ids) and len(queries):
+            ids, scores = self._backend.search(queries, fetch)
+            if ids.shape[1] >= k:  # a GPU selects so many and no more
+                answers = self._best_of(exact, ids, scores, k, error)
+                # A graph or a partition may run dry: a short answer would pass for a small index.
+                for number in np.flatnonzero(ids[:, k - 1] < 0):
+                    answers[number] = self._best_of_all(queries[number], k, error[number])
+                return answers
+        return [self._best_of_all(query, k, off) for query, off in zip(queries, error, strict=True)]
 
     def _best_means(self, query: FloatArray, subjects: list[npt.NDArray[np.int64]], k: int) -> Ranking:
         best, means = [], []
         for positions in subjects:
-            scores = self._scores(positions, query[None].astype(np.float64), np.zeros(len(positions), np.int64))
+            scores = self._scores_of_one(query, positions)
             best.append(positions[np.argmax(scores.astype(np.float32))])
             means.append(scores.mean())
         return _sorted(np.array(best), np.array(means).astype(np.float32), k)
@@ -178,7 +177,7 @@ class Ranker:
         rough = self._vectors @ query
         lowest = float(np.partition(rough, len(rough) - k)[len(rough) - k])
         positions = np.flatnonzero(rough >= lowest - 2.0 * error)
-        scores = self._scores(positions, query[None].astype(np.float64), np.zeros(len(positions), np.int64))
+        scores = self._scores_of_one(query, positions)
         return _sorted(positions, scores.astype(np.float32), k)
 
     def _scores(
@@ -193,6 +192,9 @@ class Ranker:
             part = slice(start, start + _PAIRS_AT_ONCE)
             np.einsum("nd,nd->n", self._vectors[rows[part]].astype(np.float64), queries[asked[part]], out=scores[part])
         return scores
+
+    def _scores_of_one(self, query: FloatArray, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        return self._scores(rows, query[None].astype(np.float64), np.zeros(len(rows), np.int64))
 
     def _errors(self, queries: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         errors: npt.NDArray[np.float64] = np.sqrt(np.einsum("qd,qd->q", queries, queries)) * self._error + _TINY

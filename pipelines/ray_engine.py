@@ -115,7 +115,7 @@ class RayEngine:
                 self.device,
                 TRIES,
                 describes,
-                None if self.attributes is None else str(self.attributes),
+                self.attributes,
             )
             with _cluster(self.address, self.workers) as ray:
                 for done in _run(ray, work, absent, self.workers):
@@ -145,7 +145,7 @@ class _Work:
     device: str
     tries: int
     describes: str | None
-    attributes: str | None
+    attributes: Path | None
 
     def find(self, row: dict[str, Any]) -> dict[str, Any]:
         """Reads a partition's photos, and finds and aligns their faces: the stage before the encoders."""
@@ -176,8 +176,7 @@ class _Encoder:
     def _describer(self) -> Describer | None:
         if self.work.describes is None:
             return None
-        folder = None if self.work.attributes is None else Path(self.work.attributes)
-        describer = Describer.of(load_attributes(folder, self.model.tgfr.device), self.model)
+        describer = Describer.of(load_attributes(self.work.attributes, self.model.tgfr.device), self.model)
         if describer.model_id != self.work.describes:
             raise InputError(
                 f"the attribute model on {os.uname().nodename}", found=describer.model_id, expected=self.work.describes
