@@ -1,7 +1,8 @@
-"""Step 3 (not in the paper): the reader of whole descriptions.
+"""Step 3 (not in the paper): the readers of whole descriptions and of looks.
 
 Two pictures of a subject: a witness says a line or a few about one, all lines of the other are on record. The reader is
-to find the record among those of the batch. Further descriptions, in other people's words, may come without pictures.
+to find the record among those of the batch, and the other picture by its face alone. Further descriptions, in other
+people's words, may come without pictures.
 Telling the loss what the frozen face encoder sees already made no difference (docs/experiments.md, 21).
 """
 
@@ -23,8 +24,10 @@ from pipelines.updates import Updater
 from tgfr_search.data.manifest import read_records
 from tgfr_search.data.regimes import CONSTANT, Lines
 from tgfr_search.data.sampling import IntArray, epoch_pairs
+from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.errors import InputError, OptionsError
 from tgfr_search.losses.info_nce import Temperature, info_nce
+from tgfr_search.model.looks import LooksReader
 from tgfr_search.model.reader import DescriptionReader
 from tgfr_search.model.tgfr import TGFR
 from tgfr_search.options import TrainOptions
@@ -37,6 +40,9 @@ WHOLE_RECORD = 0.8
 
 CENTRE_STEP = 0.05
 """Of the running mean of the vectors."""
+
+UNDEGRADED = 0.75
+"""Share of pictures on record that are seen as they are; the others in any view of the training set."""
 
 OTHER_PICTURE = 0.7
 """Share of further descriptions that meet another picture's, where there is that and a second line of their own."""
@@ -51,40 +57,54 @@ class Said(NamedTuple):
 
 
 class DescribeLoss(nn.Module):
-    """InfoNCE between what witnesses say and what is on record.
+    """InfoNCE between what witnesses say and what is on record: the lines, and the face.
 
     Args:
         reader: Trained.
+        looks: Trained.
     """
 
     centre: Tensor
     """Running mean of the reader's vectors, [outputs]."""
+    looks_centre: Tensor
+    """That of the vectors of looks."""
 
-    def __init__(self, reader: DescriptionReader) -> None:
+    def __init__(self, reader: DescriptionReader, looks: LooksReader) -> None:
         super().__init__()
-        self.reader = reader
-        self.temperature = Temperature(0.1)
+        self.reader, self.looks = reader, looks
+        self.temperature, self.looks_temperature = Temperature(0.1), Temperature(0.1)
         # Few and many lines lie apart, so the centre is that of both sides together, and what is trained is what is
         # left without it: exactly what a search compares.
         self.register_buffer("centre", torch.zeros(reader.linear.out_features))
+        self.register_buffer("looks_centre", torch.zeros(reader.linear.out_features))
 
-    def forward(self, said: Said, record: Said, subjects: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self, said: Said, record: Said, subjects: Tensor, faces: FaceFeatures | None = None
+    ) -> dict[str, Tensor]:
         """Computes the loss.
 
         Args:
             said: Of N witnesses.
             record: Of N records; record i is of the subject of witness i.
             subjects: int64 [N].
+            faces: Of the N pictures on record, where there are pictures.
 
         Returns:
-            `total`.
+            `total` and its parts, `lines` and `looks`.
         """
         both = [self.reader(*said), self.reader(*record)]
         centre = torch.cat(both).mean(dim=0)
+        one, other = (vectors - centre for vectors in both)
+        parts = {"lines": info_nce(one, other, subjects, self.temperature())}
         with torch.no_grad():
             self.centre.lerp_(centre, CENTRE_STEP)
-        one, other = (vectors - centre for vectors in both)
-        return {"total": info_nce(one, other, subjects, self.temperature())}
+        if faces is not None:
+            looks = self.looks(faces)
+            middle = looks.mean(dim=0)
+            parts["looks"] = info_nce(one, looks - middle, subjects, self.looks_temperature())
+            with torch.no_grad():
+                self.looks_centre.lerp_(middle, CENTRE_STEP)
+        return {"total": torch.stack(list(parts.values())).sum(), **parts}
 
 
 @dataclass(frozen=True)
@@ -129,11 +149,13 @@ class Descriptions:
 
 
 class _Batch(NamedTuple):
-    """What witnesses say, what is on record, and of whom."""
+    """What witnesses say, what is on record, of whom; and of which images in which views, where there are pictures."""
 
     said: list[Lines]
     record: list[Lines]
     subjects: IntArray
+    rows: IntArray | None = None
+    views: IntArray | None = None
 
 
 def describe_step(
@@ -145,10 +167,10 @@ def describe_step(
     team: Team | None = None,
     further: Descriptions | None = None,
 ) -> None:
-    """Trains the reader over the frozen text encoder, to its last epoch.
+    """Trains both readers over the frozen encoders, to their last epoch.
 
     Args:
-        model: Changed in place; has a reader.
+        model: Changed in place; has both.
         train: Training faces and captions; subjects with one image take no part.
         options: The run's.
         folder: For states that a resumed run starts from.
@@ -160,23 +182,25 @@ def describe_step(
         OptionsError: An epoch has no whole batch.
     """
     o, team = options.describe, team or Team(model.device)
-    reader = model.description
-    if reader is None:
-        raise ValueError("a model without a reader: options.model.description_dim is 0")
+    reader, looks = model.description, model.looks
+    if reader is None or looks is None:
+        raise ValueError("a model without readers: options.model.description_dim is 0")
     model.eval()
-    loss = DescribeLoss(reader).to(model.device)
-    for parameter in reader.parameters():
+    loss = DescribeLoss(reader, looks).to(model.device)
+    readers = [*reader.parameters(), *looks.parameters()]
+    for parameter in readers:
         parameter.requires_grad_(True)
+    temperatures = [*loss.temperature.parameters(), *loss.looks_temperature.parameters()]
     groups = [
-        {"params": list(reader.parameters()), "lr": o.lr, "weight_decay": o.weight_decay},
-        {"params": list(loss.temperature.parameters()), "lr": o.lr, "weight_decay": 0.0},
+        {"params": readers, "lr": o.lr, "weight_decay": o.weight_decay},
+        {"params": temperatures, "lr": o.lr, "weight_decay": 0.0},
     ]
     optimiser = torch.optim.AdamW(groups)
     peaks = [group["lr"] for group in optimiser.param_groups]
     state = RunState(folder, loss, optimiser)
     done, _ = state.load()
     if done >= o.epochs:
-        model.get_buffer("centre_description").copy_(loss.centre)
+        _centre(model, loss)
         return
     further = further or Descriptions(np.empty(0, np.int64), [])
     if options.align.captions == "constant":
@@ -190,18 +214,33 @@ def describe_step(
         if not steps:
             found = f"{o.batch} subjects a batch, {train.subject_count} subjects, {team.size} processes"
             raise OptionsError(f"{options.name}: describe.batch", found=found, expected="a batch for every process")
-        total = 0.0
+        loss.train()
+        totals: dict[str, list[float]] = {}
         for step, batch in enumerate(batches[team.rank : steps * team.size : team.size], 1):
             share = (epoch + step / steps) / o.epochs
             for group, peak in zip(optimiser.param_groups, peaks, strict=True):
                 group["lr"] = peak * min(1.0, share / o.warmup) * (1 - share)
             subjects = torch.from_numpy(batch.subjects).to(model.device)
-            total += float(update([(_said(cache, batch.said), _said(cache, batch.record), subjects)])["total"].detach())
-        log("describe", epoch + 1, {"total": total / steps})
+            said, record = _said(cache, batch.said), _said(cache, batch.record)
+            for name, value in update([(said, record, subjects, _faces(train, batch, model.device))]).items():
+                totals.setdefault(name, []).append(float(value.detach()))
+        loss.eval()
+        log("describe", epoch + 1, {name: sum(values) / len(values) for name, values in totals.items()})
         if team.leads:
             state.save(epoch + 1, {})
         team.wait()
+    _centre(model, loss)
+
+
+def _centre(model: TGFR, loss: DescribeLoss) -> None:
     model.get_buffer("centre_description").copy_(loss.centre)
+    model.get_buffer("centre_looks").copy_(loss.looks_centre)
+
+
+def _faces(train: TrainSet, batch: _Batch, device: torch.device) -> FaceFeatures | None:
+    if batch.rows is None or batch.views is None:
+        return None
+    return FaceFeatures(*(part.to(device) for part in train.features.batch(batch.rows, batch.views)))
 
 
 def _epoch(train: TrainSet, further: Descriptions, size: int, rng: np.random.Generator) -> list[_Batch]:
@@ -209,9 +248,12 @@ def _epoch(train: TrainSet, further: Descriptions, size: int, rng: np.random.Gen
     batches = []
     for first, second in epoch_pairs(train.subjects, size, rng):
         two = np.flatnonzero(first != second)  # a subject's only image would find its own lines
+        if not len(two):
+            continue
         said = [_witness(train.captions[row], rng) for row in first[two]]
         record = [_record(train.captions[row], rng) for row in second[two]]
-        batches.append(_Batch(said, record, train.subjects[first[two]]))
+        views = np.where(rng.random(len(two)) < UNDEGRADED, 0, rng.integers(len(train.features.views), size=len(two)))
+        batches.append(_Batch(said, record, train.subjects[first[two]], second[two], views))
     texts = [*train.captions, *further.captions]
     same: dict[int, list[int]] = {}
     for row, subject in enumerate([*train.subjects.tolist(), *further.subjects.tolist()]):

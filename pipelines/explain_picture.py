@@ -26,6 +26,7 @@ NAMES = {
     "fused": "face and description, fused",
     "caption_to_face": "description against the enrolled face",
     "face_to_caption": "face against the enrolled caption",
+    "description_to_face": "description against what the enrolled face looks like",
 }
 
 

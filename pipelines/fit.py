@@ -63,7 +63,7 @@ class ValidSet:
 def fit_centres(model: TGFR, train: TrainSet, seed: int, constant: bool) -> None:
     """Mean unit vector of each trained block over undegraded and degraded train faces, written into the model.
 
-    Not that of `description`, whose mean is part of its own step.
+    Not those of `description` and `looks`, whose means are part of their own step.
     """
     rng = epoch_rng(seed, "centres", 0)
     rows = rng.choice(len(train.subjects), size=min(CENTRE_FACES, len(train.subjects)), replace=False)
@@ -79,7 +79,8 @@ def fit_centres(model: TGFR, train: TrainSet, seed: int, constant: bool) -> None
             blocks, _, _ = model.raw_blocks(faces, one)
             for name, block in blocks.items():
                 sums[name] = sums.get(name, torch.zeros_like(block[0])) + F.normalize(block, dim=1).sum(dim=0)
-    sums.pop("description", None)
+    for name in ("description", "looks"):
+        sums.pop(name, None)
     for name, total in sums.items():
         # A control's captions are all one sentence: its caption block is constant and its centred norm would be noise.
         getattr(model, f"centre_{name}").copy_(total / len(rows))

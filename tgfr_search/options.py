@@ -50,7 +50,8 @@ class ModelOptions:
         fused_dim: E of the fused block.
         heads: Attention heads of the FCFM.
         dropout: In the face adapter and the FCFM.
-        description_dim: Of the block that reads all lines of an image as one set; 0 leaves it out, as the paper does.
+        description_dim: Of the block that reads all lines of an image as one set, and of the one that reads a face as
+            it would be described; 0 leaves both out, as the paper does.
     """
 
     face_encoder: str = "dlib-resnet"
@@ -198,14 +199,14 @@ class FuseOptions:
 
 @dataclass(frozen=True, slots=True)
 class DescribeOptions:
-    """Step 3: the reader of whole descriptions (not in the paper); needs `model.description_dim`.
+    """Step 3: the readers of whole descriptions and of looks (not in the paper); needs `model.description_dim`.
 
     Attributes:
         epochs: Passes over the training images.
         batch: Subjects a batch.
         lr: AdamW learning rate.
         warmup: Fraction of the steps over which it rises linearly; then it falls linearly to nothing.
-        weight_decay: Of the reader.
+        weight_decay: Of the readers.
         further: Data sets whose descriptions (of their split `data.train`) are read too, not their photos; a subject id
             that stands in the training set as well is the same person.
     """

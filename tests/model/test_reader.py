@@ -57,7 +57,7 @@ def test_lines_are_a_set_of_which_the_size_counts(model: TGFR) -> None:
 
 
 def test_only_descriptions_have_the_block(model: TGFR) -> None:
-    assert model.layout[-1] == ("description", 6)
+    assert model.layout[-2] == ("description", 6)
     both, image = model.embed(faces(2), [LINES, ()]), model.embed(faces(2), [(), ()])
     assert both.templates.present("description").tolist() == [True, False]
     assert not image.templates.present("description").any()

@@ -12,6 +12,7 @@ import torch
 from pipelines.describe import Descriptions, describe_step
 from pipelines.train_steps import RunState, TrainSet
 from tgfr_search.data.datasets import FeatureSet
+from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.encoders.bilstm import BiLSTMTextEncoder
 from tgfr_search.errors import InputError, OptionsError
 from tgfr_search.model.tgfr import TGFR
@@ -33,9 +34,10 @@ def options(captions: str = "drawn", epochs: int = 30) -> TrainOptions:
 
 
 def people() -> TrainSet:
-    """64 people, two images each: one of eight looks, which two lines name, and one of eight manners."""
+    """64 people, two images each: one of eight looks, which two lines name and faces show, and one of eight manners."""
     look, manner = np.arange(64) % 8, np.arange(64) // 8
     vectors = np.ones((128, 3, 2, 12), np.float32)
+    vectors[np.arange(128), ..., look[np.arange(128) // 2]] += 1
     lines = [
         (f"a {LOOKS[look[i // 2]]} person", f"a {MANNERS[manner[i // 2]]} person", f"{LOOKS[look[i // 2]]} hair")
         for i in range(128)
@@ -63,7 +65,8 @@ def test_it_finds_the_record_that_a_witness_means(tmp_path: Path) -> None:
     assert len(losses) == 30
     assert losses[-1] < 0.6 * losses[0]
     changed = {name for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])}
-    assert changed == {name for name in before if "description" in name}  # everything else stays as it was
+    # Everything else stays as it was.
+    assert changed == {name for name in before if "description" in name or "looks" in name}
     records = model.embed(None, train.captions[::2]).templates.blocks["description"]
     said = model.embed(None, [own[:2] for own in train.captions[1::2]]).templates.blocks["description"]
     assert ((said @ records.T).argmax(axis=1) == np.arange(64)).mean() > 0.9
@@ -71,6 +74,20 @@ def test_it_finds_the_record_that_a_witness_means(tmp_path: Path) -> None:
     best = np.argsort(-(manner @ records.T), axis=1)[:, :8]
     assert (best // 8 == np.arange(64)[:, None] // 8).mean() > 0.9  # the eight people of that manner, of any look
     assert abs((said @ records.T)[~np.eye(64, dtype=bool)].mean()) < 0.1  # strangers score about nothing
+
+
+def test_it_finds_the_faces_that_look_as_a_witness_says(tmp_path: Path) -> None:
+    train, o = people(), options()
+    model = model_of(train, o)
+    describe_step(model, train, o, tmp_path, lambda *_: None)
+    pictures = FaceFeatures(*train.features.batch(np.arange(0, 128, 2), 0))
+    faces = model.embed(pictures, [()] * 64).templates.blocks["looks"]
+    for look, word in enumerate(LOOKS):
+        best = np.argsort(-(faces @ vector(model, f"a {word} person")))[:8]
+        assert set(best % 8) == {look}
+    # Of the manner a face shows nothing, and nothing is made up.
+    told = faces @ np.stack([vector(model, f"a {word} person") for word in MANNERS]).T
+    assert np.ptp(told, axis=0).max() < np.ptp(faces @ vector(model, "a black person"))
 
 
 def test_killed_and_resumed_it_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

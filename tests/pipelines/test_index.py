@@ -59,7 +59,7 @@ def test_without_captions_the_text_blocks_are_absent(
     store = Store.open(tmp_path / "index")
     present = {name: bool(v.any()) for name, v in store.split(store.vectors([0])).items()}
     seen = {"face": True, "adapted": True, "shared_face": True}
-    assert present == seen | {"caption": False, "fused": False, "description": False}
+    assert present == seen | {"caption": False, "fused": False, "description": False, "looks": True}
 
 
 def test_a_second_run_adds_only_what_is_new(gallery_folder: Path, model: FaceTextModel, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_the_answer(gallery: Gallery, probes: list[tuple[Path, str, str]], enrol
     assert scores == sorted(scores, reverse=True)
     for hit in result.candidates:
         assert sum(hit.blocks.values()) + result.offset == pytest.approx(hit.score, abs=1e-3)
-        assert set(hit.blocks) == {"face", "adapted", "shared_face", "caption", "fused", "description"}
+        assert set(hit.blocks) == {"face", "adapted", "shared_face", "caption", "fused", "description", "looks"}
         row = gallery.store.rows([hit.row_id])[0]
         assert (row.subject_id, row.image, " ".join(row.captions)) == (hit.subject_id, hit.image, hit.caption)
     assert set(result.timing_ms) == {"load", "detect", "encode", "search"}

@@ -167,6 +167,7 @@ def test_an_adapted_face_encoder_joins_the_model_and_resumes(
         "caption",
         "fused",
         "description",
+        "looks",
     ]
     assert "adapted" in model.scoring.weights["image"]
     assert "adapted" not in model.scoring.weights["caption"]

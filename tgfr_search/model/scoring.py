@@ -29,12 +29,13 @@ TERMS: dict[str, tuple[str, str]] = {
     # Both modalities live in one space, so a description also searches pictures that nobody described, and back.
     "caption_to_face": ("caption", "shared_face"),
     "face_to_caption": ("shared_face", "caption"),
+    "description_to_face": ("description", "looks"),
 }
 """Term → (probe block, gallery block)."""
 
 MODE_TERMS: dict[str, tuple[str, ...]] = {
     "image": ("face", "adapted", "shared_face", "face_to_caption"),
-    "caption": ("caption", "description", "caption_to_face"),
+    "caption": ("caption", "description", "caption_to_face", "description_to_face"),
     "fused": (
         "face",
         "adapted",
@@ -44,6 +45,7 @@ MODE_TERMS: dict[str, tuple[str, ...]] = {
         "fused",
         "caption_to_face",
         "face_to_caption",
+        "description_to_face",
     ),
 }
 

@@ -15,6 +15,7 @@ from tgfr_search.errors import OptionsError
 from tgfr_search.model.baselines import CFAM, FLF, TextRefinement
 from tgfr_search.model.fcam import FCAM, SharedFeatures
 from tgfr_search.model.fcfm import FCFM
+from tgfr_search.model.looks import LooksReader
 from tgfr_search.model.projection import SHARED_DIM
 from tgfr_search.model.quality import QualityHead
 from tgfr_search.model.reader import DescriptionReader
@@ -31,8 +32,8 @@ class Embedded(NamedTuple):
     """What the model makes of N face-caption pairs.
 
     Attributes:
-        templates: Blocks `face` (and `adapted`), `shared_face`, `caption`, `fused` (and `description`); zero where
-            absent.
+        templates: Blocks `face` (and `adapted`), `shared_face`, `caption`, `fused` (and `description`, `looks`);
+            zero where absent.
         quality: float32 [N], predicted quality of each face; NaN where there is no face.
         truncated: How many caption lines were longer than the text encoder reads.
     """
@@ -105,10 +106,12 @@ class TGFR(nn.Module):
         self.fusion = make_fusion(options)
         self.quality = QualityHead(face_dim, region_channels)
         self.description: DescriptionReader | None = None
+        self.looks: LooksReader | None = None
         trained = [("shared_face", SHARED_DIM), ("caption", SHARED_DIM), ("fused", options.fused_dim)]
         if options.description_dim:
             self.description = DescriptionReader(SHARED_DIM, options.description_dim)
-            trained.append(("description", options.description_dim))
+            self.looks = LooksReader([dim for _, dim in parts], region_channels, options.description_dim)
+            trained += [("description", options.description_dim), ("looks", options.description_dim)]
         self.trained = tuple(trained)
         # Mean unit vector of each trained block over the train split: subtracted, so that the mean impostor score is
         # about 0 and an absent (all-zero) block is neutral. The frozen face block is not centred: it loses by it.
@@ -179,6 +182,8 @@ class TGFR(nn.Module):
         if faces is not None:
             blocks["shared_face"], regions = self.fcam.face(faces)
             quality = self.quality(faces)
+            if self.looks is not None:
+                blocks["looks"] = self.looks(faces)
         truncated = 0
         for owner, lines in self._batches(captions):
             caption, words, mask, cut = (read or self.read_lines)(lines)
