@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipelines.lines import LineCache
@@ -26,7 +27,7 @@ from tgfr_search.data.regimes import CONSTANT, Lines
 from tgfr_search.data.sampling import IntArray, epoch_pairs
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.errors import InputError, OptionsError
-from tgfr_search.losses.info_nce import Temperature, info_nce
+from tgfr_search.losses.info_nce import Temperature, contrastive
 from tgfr_search.model.looks import LooksReader
 from tgfr_search.model.reader import DescriptionReader
 from tgfr_search.model.tgfr import TGFR
@@ -57,7 +58,9 @@ class Said(NamedTuple):
 
 
 class DescribeLoss(nn.Module):
-    """InfoNCE between what witnesses say and what is on record: the lines, and the face.
+    """InfoNCE between what witnesses say and what is on record: the lines, the face, and both together.
+
+    Together, so that a face tells what the lines leave out and not what they say already.
 
     Args:
         reader: Trained.
@@ -72,7 +75,8 @@ class DescribeLoss(nn.Module):
     def __init__(self, reader: DescriptionReader, looks: LooksReader) -> None:
         super().__init__()
         self.reader, self.looks = reader, looks
-        self.temperature, self.looks_temperature = Temperature(0.1), Temperature(0.1)
+        of = ("lines", "looks", "lines of both", "looks of both")
+        self.temperatures = nn.ModuleDict({name: Temperature(0.1) for name in of})
         # Few and many lines lie apart, so the centre is that of both sides together, and what is trained is what is
         # left without it: exactly what a search compares.
         self.register_buffer("centre", torch.zeros(reader.linear.out_features))
@@ -90,18 +94,22 @@ class DescribeLoss(nn.Module):
             faces: Of the N pictures on record, where there are pictures.
 
         Returns:
-            `total` and its parts, `lines` and `looks`.
+            `total` and its parts: `lines`, `looks` and `both`.
         """
         both = [self.reader(*said), self.reader(*record)]
         centre = torch.cat(both).mean(dim=0)
-        one, other = (vectors - centre for vectors in both)
-        parts = {"lines": info_nce(one, other, subjects, self.temperature())}
+        one, other = (F.normalize(vectors - centre, dim=1) for vectors in both)
+        tau = {name: own() for name, own in self.temperatures.items()}
+        lines = one @ other.T
+        parts = {"lines": contrastive(lines / tau["lines"], subjects)}
         with torch.no_grad():
             self.centre.lerp_(centre, CENTRE_STEP)
         if faces is not None:
-            looks = self.looks(faces)
-            middle = looks.mean(dim=0)
-            parts["looks"] = info_nce(one, looks - middle, subjects, self.looks_temperature())
+            seen = self.looks(faces)
+            middle = seen.mean(dim=0)
+            looks = one @ F.normalize(seen - middle, dim=1).T
+            parts["looks"] = contrastive(looks / tau["looks"], subjects)
+            parts["both"] = contrastive(lines / tau["lines of both"] + looks / tau["looks of both"], subjects)
             with torch.no_grad():
                 self.looks_centre.lerp_(middle, CENTRE_STEP)
         return {"total": torch.stack(list(parts.values())).sum(), **parts}
@@ -190,10 +198,9 @@ def describe_step(
     readers = [*reader.parameters(), *looks.parameters()]
     for parameter in readers:
         parameter.requires_grad_(True)
-    temperatures = [*loss.temperature.parameters(), *loss.looks_temperature.parameters()]
     groups = [
         {"params": readers, "lr": o.lr, "weight_decay": o.weight_decay},
-        {"params": temperatures, "lr": o.lr, "weight_decay": 0.0},
+        {"params": list(loss.temperatures.parameters()), "lr": o.lr, "weight_decay": 0.0},
     ]
     optimiser = torch.optim.AdamW(groups)
     peaks = [group["lr"] for group in optimiser.param_groups]
