@@ -40,7 +40,7 @@ small{opacity:.75}
 """
 COLOURS = {
     "face": "#2563eb", "adapted": "#0d9488", "shared_face": "#0891b2", "caption": "#d97706", "description": "#dc2626",
-    "fused": "#9333ea",
+    "looks": "#4d7c0f", "fused": "#9333ea",
 }  # fmt: skip
 
 
