@@ -33,6 +33,12 @@ QUALITY_DEGREE = 3
 FACE_TERMS = ("face", "adapted")
 """Blocks that the face encoder gives; no caption had a part in them."""
 
+ROUNDING = 1e-6
+"""Spread of a term that is the same for all pairs."""
+
+CONSTANT_TERM = 1e-3
+"""Spread of a term's scores over probes, in its spread over all pairs, up to which it is the same for all of them."""
+
 VERIFICATION_WEIGHT = 0.5
 """Of the verification loss beside the ranking loss when score weights are fitted."""
 
@@ -213,7 +219,9 @@ def fit_mode(
     """
     x = trial.scores[:, :, [trial.terms.index(term) for term in terms]]
     spread = x.flatten(0, 1).std(dim=0)
-    spread[spread < 1e-6] = torch.inf  # a term that is the same for all (the control's captions) weighs nothing
+    # What is the same for all probes (the control's one sentence) tells nothing of them and weighs nothing, though it
+    # may meet some faces better than others.
+    spread[(x.std(dim=0).amax(dim=0) < CONSTANT_TERM * spread) | (spread < ROUNDING)] = torch.inf
     x = (x - torch.tensor([centres.get(term, 0.0) for term in terms])) / spread
     degree = QUALITY_DEGREE if with_quality else 0
     q = trial.quality if with_quality else torch.zeros_like(trial.quality)

@@ -68,3 +68,17 @@ def test_bernstein_coefficients_as_powers() -> None:
     assert _powers(np.array([2.0, 3.0, 5.0], np.float32)) == pytest.approx((2.0, 2.0, 1.0))
     assert _powers(np.array([4.0, 4.0, 4.0], np.float32)) == pytest.approx((4.0, 0.0, 0.0))
     assert _powers(np.array([1.5], np.float32)) == pytest.approx((1.5,))
+
+
+def test_one_sentence_for_all_weighs_nothing_though_it_prefers_some_faces() -> None:
+    rng = np.random.default_rng(0)
+    face = 0.4 * np.eye(PEOPLE, dtype=np.float32) + 0.3 * rng.normal(size=(PEOPLE, PEOPLE)).astype(np.float32)
+    liked = 0.5 * rng.normal(size=(1, PEOPLE)) + 1e-5 * rng.normal(size=(PEOPLE, PEOPLE))  # rounding differs a little
+    nothing = 1 + 6e-8 * rng.integers(2, size=(PEOPLE, PEOPLE))
+    terms = ("face", "description_to_face", "caption")
+    scores = torch.from_numpy(np.stack([face, liked, nothing], axis=2).astype(np.float32))
+    trial = Trial(scores, torch.full((PEOPLE,), 0.5), torch.arange(PEOPLE), np.zeros(PEOPLE, np.int64), terms)
+    fitted = fit_scores(trial, modes={"fused": terms, "caption": terms[1:]})
+    assert set(fitted.weights["fused"]["description_to_face"] + fitted.weights["fused"]["caption"]) == {0.0}
+    assert set(fitted.weights["caption"]["description_to_face"]) == {0.0}
+    assert float(weight_at(fitted.weights["fused"]["face"], 0.5)) > 0
