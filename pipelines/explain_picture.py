@@ -24,7 +24,7 @@ NAMES = {
     "caption": "description against the enrolled caption",
     "description": "description against all enrolled lines",
     "fused": "face and description, fused",
-    "caption_to_face": "description against the enrolled face",
+    "caption_to_face": "description against the enrolled face, in the space shared with words",
     "face_to_caption": "face against the enrolled caption",
     "description_to_face": "description against what the enrolled face looks like",
 }

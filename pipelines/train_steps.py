@@ -26,6 +26,7 @@ from tgfr_search.data.datasets import FeatureSet, TrainBatch, training_batches
 from tgfr_search.data.regimes import CONSTANT
 from tgfr_search.data.sampling import IntArray
 from tgfr_search.encoders.base import FaceFeatures
+from tgfr_search.errors import CheckpointError
 from tgfr_search.losses.identity import ArcFace
 from tgfr_search.losses.total import FCAMLoss
 from tgfr_search.model.fcam import SharedFeatures
@@ -89,14 +90,26 @@ class RunState:
         temporary.replace(self.path)
 
     def load(self) -> tuple[int, dict[str, Any]]:
-        """Restores the state; returns (epochs done, extra), or (0, {}) where there is none."""
+        """Restores the state; returns (epochs done, extra), or (0, {}) where there is none.
+
+        Raises:
+            CheckpointError: It is of another architecture.
+        """
         if not self.path.is_file():
             return 0, {}
         tensors = load_file(self.path)
         with safe_open(self.path, framework="pt") as file:
             meta = file.metadata()
         state = {name.removeprefix("module/"): t for name, t in tensors.items() if name.startswith("module/")}
-        self.module.load_state_dict(state)
+        try:
+            self.module.load_state_dict(state)
+        except RuntimeError as error:
+            raise CheckpointError(
+                f"{self.path}",
+                found=str(error).splitlines()[-1].strip(),
+                expected="a state of the run's own architecture",
+                do="take another --out: this run was begun with other options or another version",
+            ) from error
         slots: dict[int, dict[str, Tensor]] = {}
         for key, tensor in tensors.items():
             if key.startswith("optimiser/"):

@@ -9,16 +9,17 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from pipelines.describe import Descriptions, describe_step
+from pipelines.describe import UNDEGRADED, Descriptions, _epoch, describe_step
 from pipelines.train_steps import RunState, TrainSet
 from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.encoders.bilstm import BiLSTMTextEncoder
-from tgfr_search.errors import InputError, OptionsError
+from tgfr_search.errors import CheckpointError, InputError, OptionsError
 from tgfr_search.model.tgfr import TGFR
 from tgfr_search.options import DataOptions, DescribeOptions, ModelOptions, TrainOptions
 
 LOOKS = ["black", "brown", "blond", "grey", "red", "white", "dark", "light"]
+NO_FURTHER = Descriptions(np.empty(0, np.int64), [])
 MANNERS = ["kind", "loud", "tall", "short", "quick", "slow", "calm", "proud"]
 
 
@@ -88,6 +89,30 @@ def test_it_finds_the_faces_that_look_as_a_witness_says(tmp_path: Path) -> None:
     # Of the manner a face shows nothing, and nothing is made up.
     told = faces @ np.stack([vector(model, f"a {word} person") for word in MANNERS]).T
     assert np.ptp(told, axis=0).max() < np.ptp(faces @ vector(model, "a black person"))
+
+
+def test_the_face_on_record_is_of_the_picture_whose_lines_are() -> None:
+    train = people()
+    captions = [(f"line of picture {i}", f"another of picture {i}") for i in range(128)]
+    told = TrainSet(train.features, train.subjects, captions)
+    batches = [batch for n in range(20) for batch in _epoch(told, NO_FURTHER, 32, np.random.default_rng(n))]
+    for batch in batches:
+        assert batch.rows is not None
+        for row, said, record, subject in zip(batch.rows, batch.said, batch.record, batch.subjects, strict=True):
+            assert {line.split()[-1] for line in record} == {str(row)}
+            assert {line.split()[-1] for line in said} == {str(row ^ 1)}  # the person's other picture
+            assert subject == row // 2
+    views = np.concatenate([batch.views for batch in batches])
+    assert (views == 0).mean() == pytest.approx(UNDEGRADED + (1 - UNDEGRADED) / 3, abs=0.03)
+    assert set(views) == {0, 1, 2}
+
+
+def test_a_state_of_another_architecture_is_told(tmp_path: Path) -> None:
+    train, o = people(), options(epochs=1)
+    describe_step(model_of(train, o), train, o, tmp_path, lambda *_: None)
+    wider = dataclasses.replace(o, model=dataclasses.replace(o.model, description_dim=8))
+    with pytest.raises(CheckpointError, match=r"state\.safetensors"):
+        describe_step(model_of(train, wider), train, wider, tmp_path, lambda *_: None)
 
 
 def test_killed_and_resumed_it_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,7 @@ def card(config: Mapping[str, Any]) -> str:
 
 
 def _described(options: Mapping[str, Any]) -> str:
-    """What the reader of whole descriptions had, where the model has one."""
+    """What the readers of step 3 had, where the model has them."""
     if not options["model"].get("description_dim"):
         return ""
     further = ", ".join(f"`{path}`" for path in options["describe"]["further"])

@@ -29,6 +29,7 @@ TERMS: dict[str, tuple[str, str]] = {
     # Both modalities live in one space, so a description also searches pictures that nobody described, and back.
     "caption_to_face": ("caption", "shared_face"),
     "face_to_caption": ("shared_face", "caption"),
+    # The same of whole descriptions, in the space of their reader.
     "description_to_face": ("description", "looks"),
 }
 """Term → (probe block, gallery block)."""
