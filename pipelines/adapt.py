@@ -24,7 +24,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from pipelines.chips import Chips
 from pipelines.features import view
-from pipelines.train_steps import RunState, epoch_rng
+from pipelines.run_state import RunState
+from pipelines.train_steps import epoch_rng
 from tgfr_search.data.degrade import LADDER, degrade, random_degradation
 from tgfr_search.data.sampling import IntArray, epoch_pairs
 from tgfr_search.encoders.adapted import save_adapted

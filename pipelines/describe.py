@@ -19,8 +19,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipelines.lines import LineCache
+from pipelines.run_state import RunState
 from pipelines.team import Team
-from pipelines.train_steps import Log, RunState, TrainSet, epoch_rng
+from pipelines.train_steps import Log, TrainSet, epoch_rng
 from pipelines.updates import Updater
 from tgfr_search.data.manifest import read_records
 from tgfr_search.data.regimes import CONSTANT, Lines

@@ -6,27 +6,24 @@ run that was killed and resumed ends with the same weights as one that was not.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from pipelines.lines import LineCache
+from pipelines.run_state import RunState
 from pipelines.team import Team
 from pipelines.updates import AlignLoss, FuseLoss, Updater
 from tgfr_search.data.datasets import FeatureSet, TrainBatch, training_batches
 from tgfr_search.data.regimes import CONSTANT
 from tgfr_search.data.sampling import IntArray
 from tgfr_search.encoders.base import FaceFeatures
-from tgfr_search.errors import CheckpointError
 from tgfr_search.losses.identity import ArcFace
 from tgfr_search.losses.total import FCAMLoss
 from tgfr_search.model.fcam import SharedFeatures
@@ -60,64 +57,6 @@ class TrainSet:
     def subject_count(self) -> int:
         """S."""
         return int(self.subjects.max()) + 1
-
-
-class RunState:
-    """The complete state of a step after an epoch: parameters, optimiser, best validation value. No pickle.
-
-    Args:
-        folder: Where it is kept; one file, replaced whole.
-        module: Everything that has trained parameters or buffers.
-        optimiser: Its moments are part of the state.
-    """
-
-    def __init__(self, folder: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-        self.path = folder / "state.safetensors"
-        self.module, self.optimiser = module, optimiser
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def save(self, epoch: int, extra: dict[str, Any]) -> None:
-        """Writes the state after `epoch` epochs."""
-        tensors = {f"module/{name}": tensor.detach().contiguous() for name, tensor in self.module.state_dict().items()}
-        for index, slots in self.optimiser.state_dict()["state"].items():
-            for name, value in slots.items():
-                if value is not None:
-                    tensors[f"optimiser/{index}/{name}"] = torch.as_tensor(value).clone(
-                        memory_format=torch.contiguous_format
-                    )
-        temporary = self.path.with_suffix(".tmp")
-        save_file(tensors, temporary, {"epoch": str(epoch), "extra": json.dumps(extra)})
-        temporary.replace(self.path)
-
-    def load(self) -> tuple[int, dict[str, Any]]:
-        """Restores the state; returns (epochs done, extra), or (0, {}) where there is none.
-
-        Raises:
-            CheckpointError: It is of another architecture.
-        """
-        if not self.path.is_file():
-            return 0, {}
-        tensors = load_file(self.path)
-        with safe_open(self.path, framework="pt") as file:
-            meta = file.metadata()
-        state = {name.removeprefix("module/"): t for name, t in tensors.items() if name.startswith("module/")}
-        try:
-            self.module.load_state_dict(state)
-        except RuntimeError as error:
-            raise CheckpointError(
-                f"{self.path}",
-                found=str(error).splitlines()[-1].strip(),
-                expected="a state of the run's own architecture",
-                do="take another --out: this run was begun with other options or another version",
-            ) from error
-        slots: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in tensors.items():
-            if key.startswith("optimiser/"):
-                _, index, name = key.split("/")
-                slots.setdefault(int(index), {})[name] = tensor
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": slots, "param_groups": groups})
-        return int(meta["epoch"]), json.loads(meta["extra"])
 
 
 def trains_text(options: TrainOptions) -> bool:

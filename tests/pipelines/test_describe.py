@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from pipelines.describe import UNDEGRADED, Descriptions, _epoch, describe_step
-from pipelines.train_steps import RunState, TrainSet
+from pipelines.run_state import RunState
+from pipelines.train_steps import TrainSet
 from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.encoders.bilstm import BiLSTMTextEncoder

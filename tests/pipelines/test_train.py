@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 import pipelines.adapt
-import pipelines.train_steps
+import pipelines.run_state
 from pipelines.train import load_sets, train
 from tgfr_search.encoders.dlib_resnet import DlibFaceEncoder
 from tgfr_search.encoders.registry import make_face_encoder
@@ -94,17 +94,17 @@ def test_killed_in_the_middle_it_ends_with_the_same_weights(
     class KilledError(BaseException):
         pass
 
-    real = pipelines.train_steps.RunState.save
+    real = pipelines.run_state.RunState.save
     saves = 0
 
-    def save_and_die(self: pipelines.train_steps.RunState, epoch: int, extra: dict[str, float]) -> None:
+    def save_and_die(self: pipelines.run_state.RunState, epoch: int, extra: dict[str, float]) -> None:
         nonlocal saves
         real(self, epoch, extra)
         saves += 1
         if saves in (1, 3, 5):  # after the first epoch of every step
             raise KilledError
 
-    monkeypatch.setattr(pipelines.train_steps.RunState, "save", save_and_die)
+    monkeypatch.setattr(pipelines.run_state.RunState, "save", save_and_die)
     for _ in range(3):
         with pytest.raises(KilledError):
             train(options, tmp_path / "resumed", workers=0)
