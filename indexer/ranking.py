@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from indexer.backends.base import Backend, Source
 from indexer.errors import BadVectorError, IndexerError
+from indexer.products import Rows, exact_products, products
 from indexer.rows import FloatArray
 
 Ranking = tuple[npt.NDArray[np.int64], FloatArray]
@@ -23,7 +24,6 @@ Ranking = tuple[npt.NDArray[np.int64], FloatArray]
 # slack is about 0.02.
 _MORE_ROWS, _MORE_A_SLACK = 8, 5000
 _LEAST_WANTED = 10  # rows that an approximate backend proposes for, as its recall was measured
-_PAIRS_AT_ONCE = 32  # rows and queries side by side, in float64: they stay in the second-level cache
 _SCORES_AT_ONCE = 1 << 22
 _TINY = float(np.finfo(np.float32).tiny)
 
@@ -38,7 +38,8 @@ class Ranker:
     """
 
     def __init__(self, backend: Backend, source: Source, max_norm: float) -> None:
-        self._backend, self._vectors, self._ids = backend, source.vectors, source.ids
+        self._backend, self._ids = backend, source.ids
+        self._vectors: Rows = source.rows
         # The worst that a float32 inner product of D components, and the rounding of the score itself, can be off for a
         # query of norm 1 (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., eq. 3.5).
         rounding = (self._vectors.shape[1] + 2) * 2.0**-24
@@ -120,7 +121,7 @@ class Ranker:
         answers = []
         slab = max(1, _SCORES_AT_ONCE // len(self._ids))
         for begin in range(0, len(queries), slab):
-            scores = queries[begin : begin + slab] @ self._vectors.T
+            scores = products(queries[begin : begin + slab], self._vectors)
             means = np.add.reduceat(scores[:, order], starts, axis=1, dtype=np.float64) / counts
             for number, mean in enumerate(means, start=begin):
                 threshold = np.partition(mean, -k)[-k] - 2.0 * error[number]
@@ -167,34 +168,21 @@ class Ranker:
         lowest = np.partition(rough, rough.shape[1] - k, axis=1)[:, rough.shape[1] - k]
         asked, places = np.nonzero(rough >= (lowest - 2.0 * error)[:, None])
         rows = np.searchsorted(self._ids, ids[asked, places])
-        scores = self._scores(rows, queries, asked).astype(np.float32)
+        scores = exact_products(self._vectors, rows, queries, asked).astype(np.float32)
         order = np.lexsort((rows, -scores, asked))
         firsts = np.searchsorted(asked, np.arange(len(queries))).tolist()
         rows, scores = rows[order], scores[order]
         return [(rows[first : first + k], scores[first : first + k]) for first in firsts]
 
     def _best_of_all(self, query: FloatArray, k: int, error: float) -> Ranking:
-        rough = self._vectors @ query
+        rough = products(query[None], self._vectors)[0]
         lowest = float(np.partition(rough, len(rough) - k)[len(rough) - k])
         positions = np.flatnonzero(rough >= lowest - 2.0 * error)
         scores = self._scores_of_one(query, positions)
         return _sorted(positions, scores.astype(np.float32), k)
 
-    def _scores(
-        self, rows: npt.NDArray[np.int64], queries: npt.NDArray[np.float64], asked: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.float64]:
-        """Inner products of rows [n] with the queries asked [n]: float64 [n].
-
-        Each product is exact, and a row's products (up to 8,192) are added up in the same order wherever it lies.
-        """
-        scores = np.empty(len(rows))
-        for start in range(0, len(rows), _PAIRS_AT_ONCE):
-            part = slice(start, start + _PAIRS_AT_ONCE)
-            np.einsum("nd,nd->n", self._vectors[rows[part]].astype(np.float64), queries[asked[part]], out=scores[part])
-        return scores
-
     def _scores_of_one(self, query: FloatArray, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        return self._scores(rows, query[None].astype(np.float64), np.zeros(len(rows), np.int64))
+        return exact_products(self._vectors, rows, query[None].astype(np.float64), np.zeros(len(rows), np.int64))
 
     def _errors(self, queries: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         errors: npt.NDArray[np.float64] = np.sqrt(np.einsum("qd,qd->q", queries, queries)) * self._error + _TINY

@@ -31,6 +31,9 @@ from indexer.ranking import check_queries
 from indexer.rows import UNIT_TOLERANCE, FloatArray, IdArray, QuarantineRecord, Row, SubjectHit
 from indexer.writer import Writer
 
+FILTERS_KEPT = 8
+"""Filters whose rows are remembered: each costs 24 bytes a row that it lets through."""
+
 
 class Store:
     """An index at the generation it was opened at; writing through it moves it on, others' commits do not.
@@ -272,12 +275,14 @@ class Store:
                 self._move_to(writer.committed)
 
     def _gallery(self, where: str | None) -> Searched:
-        """What is searched: all rows, or those a filter lets through; the last filter's are kept."""
+        """What is searched: all rows, or those a filter lets through; the last few filters' are kept."""
         if where is None:
             return self._everything
-        if where not in self._filtered:
-            self._filtered = {where: filtered(self._generation, self._columns, where, self._max_norm)}
-        return self._filtered[where]
+        found = self._filtered.pop(where, None) or filtered(self._generation, self._columns, where, self._max_norm)
+        self._filtered[where] = found  # last: the one that goes first is the one asked for longest ago
+        while len(self._filtered) > FILTERS_KEPT:
+            del self._filtered[next(iter(self._filtered))]
+        return found
 
     @cached_property
     def _everything(self) -> Searched:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from indexer.backends.cache import Cache
 from indexer.contract import Contract
+from indexer.products import Picked, Rows
 from indexer.rows import FloatArray, IdArray
 
 
@@ -22,6 +23,8 @@ class Source:
         index_id: Of the index.
         generation: The committed state that the rows are.
         cache: Where a structure that is expensive to build may be kept; None where nothing is to be written.
+        picked: int64 [N], which rows of a longer `vectors` [M, D] are searched, `ids` being theirs; None is all. Only
+            `exact` looks at it.
     """
 
     vectors: FloatArray
@@ -30,6 +33,12 @@ class Source:
     index_id: str = ""
     generation: int = 0
     cache: Cache | None = None
+    picked: IdArray | None = None
+
+    @property
+    def rows(self) -> Rows:
+        """The vectors that are searched: float32 [N, D]."""
+        return self.vectors if self.picked is None else Picked(self.vectors, self.picked)
 
 
 class Backend(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from indexer.backends.base import Source
+from indexer.products import Rows, rows_at_once
 from indexer.rows import FloatArray, IdArray
 
 _SCORES_AT_ONCE = 1 << 22  # 16 MiB of float32 scores
@@ -19,15 +20,16 @@ class ExactBackend:
 
     def build(self, source: Source) -> None:
         """See `Backend.build`."""
-        self._vectors, self._ids = source.vectors, source.ids
+        self._rows: Rows = source.rows
+        self._ids = source.ids
 
     def search(self, queries: FloatArray, k: int) -> tuple[IdArray, FloatArray]:
         """See `Backend.search`."""
-        slab = max(1, _SCORES_AT_ONCE // len(queries))
+        slab = rows_at_once(self._rows, _SCORES_AT_ONCE // len(queries))
         scores = np.empty((len(queries), 0), np.float32)
         rows = np.empty((len(queries), 0), np.int64)
         for start in range(0, len(self._ids), slab):
-            fresh = queries @ self._vectors[start : start + slab].T
+            fresh = queries @ self._rows[start : start + slab].T
             numbers = np.broadcast_to(np.arange(start, start + fresh.shape[1]), fresh.shape)
             scores, rows = np.hstack([scores, fresh]), np.hstack([rows, numbers])
             if scores.shape[1] > k:

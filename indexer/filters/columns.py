@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from indexer.errors import FilterError
@@ -22,13 +24,15 @@ from indexer.generation import Generation
 TEXT, NUMBER, BOOLEAN, DATE = "text", "number", "boolean", "date"
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
-_OWN = ("subject_id", "image", "image_sha256")
+_OWN = ("row_id", "subject_id", "image", "image_sha256", "caption")
 ARROW_TYPES = {TEXT: pa.string(), NUMBER: pa.float64(), BOOLEAN: pa.bool_(), DATE: _TIMESTAMP}
 """What a column of each type is compared as."""
 
 
 class Columns:
-    """The columns of one generation; metadata is read from JSON once.
+    """The columns of one generation; metadata is read from JSON once, and only where a filter or a listing asks for it.
+
+    A column is kept as {position: value} of the rows that have one, so that the work is that of the values there are.
 
     Args:
         generation: Whose rows.
@@ -36,17 +40,8 @@ class Columns:
 
     def __init__(self, generation: Generation) -> None:
         self._generation = generation
-        self._values: dict[str, list[Any]] = {"row_id": generation.ids.tolist()}
-        for name in _OWN:
-            self._values[name] = generation.column(name).to_pylist()
-        self._values["caption"] = [" ".join(lines) or None for lines in generation.column("captions").to_pylist()]
-        own = set(self._values)
-        for prefix, column in (("metadata.", "metadata"), ("quality.", "quality")):
-            for number, text in enumerate(generation.column(column).to_pylist()):
-                for key, value in json.loads(text).items():
-                    name = key if column == "metadata" and key not in own else prefix + key
-                    self._values.setdefault(name, [None] * len(generation))[number] = value
-        self._kinds = {name: _kind(values) for name, values in self._values.items()}
+        self._found: dict[str, dict[int, Any]] = {}
+        self._kinds: dict[str, str | None] = {}
         self._read: dict[tuple[str, str], pa.Array] = {}
 
     def __len__(self) -> int:
@@ -54,17 +49,18 @@ class Columns:
 
     def catalogue(self) -> Iterator[tuple[str, str | None, tuple[str, ...]]]:
         """Every column: its name, the type of its values (see `_kind`), and the types that all its texts read as."""
-        for name, kind in self._kinds.items():
-            values = self._values[name]
-            texts = set(values) - {None, ""} if kind == TEXT else ()
+        for name in self._known:
+            values, kind = self._cells(name).values(), self._kind_of(name)
+            texts = {*values} - {""} if kind == TEXT else ()
             if kind == NUMBER and any(isinstance(value, int) and abs(value) > MAX_WHOLE for value in values):
                 kind = "numbers too large to compare exactly"
             reads = (wanted for wanted in _READERS if all(reading(text, wanted) is not None for text in texts))
             yield name, kind, tuple(reads) if kind == TEXT else ()
 
     def row(self, position: int) -> dict[str, Any]:
-        """One row's value in every column, None where it has none."""
-        return {name: values[position] for name, values in self._values.items()}
+        """One row's value in every column in which it has one."""
+        columns = ((name, self._cells(name)) for name in self._known)
+        return {name: cells[position] for name, cells in columns if position in cells}
 
     def has_value(self, name: str) -> pa.Array:
         """Boolean [N]: whether each row has a value in this column.
@@ -73,7 +69,9 @@ class Columns:
             FilterError: There is no such column.
         """
         self._need(name)
-        return pa.array([value is not None for value in self._values[name]], pa.bool_())
+        has = np.zeros(len(self), np.bool_)
+        has[list(self._cells(name))] = True
+        return pa.array(has)
 
     def read_as(self, name: str, literal: Literal) -> tuple[str, pa.Array]:
         """A column in the type of a literal that it is compared with.
@@ -85,12 +83,12 @@ class Columns:
             FilterError: There is no such column, or its values are of another type.
         """
         self._need(name)
-        wanted, kind = kind_of(literal), self._kinds[name]
+        wanted, kind = kind_of(literal), self._kind_of(name)
         if (name, wanted) not in self._read:
             if kind in (None, wanted):
-                array = _array(name, self._values[name], wanted)
+                array = self._array(name, self._cells(name), wanted)
             elif kind == TEXT:
-                array = _array(name, self._from_text(name, wanted, literal), wanted)
+                array = self._array(name, self._from_text(name, wanted, literal), wanted)
             else:
                 raise FilterError(
                     f"column {name!r} is compared with {_shown(literal)}, a {wanted}",
@@ -100,24 +98,86 @@ class Columns:
             self._read[name, wanted] = array
         return wanted, self._read[name, wanted]
 
-    def _from_text(self, name: str, wanted: str, literal: Literal) -> list[Any]:
-        read, known = _READERS[wanted], dict[str, Any]()
-        for text in set(self._values[name]) - {None, ""}:
-            try:
-                known[text] = read(text)
-            except (ValueError, OverflowError):
-                row_id = self._values["row_id"][self._values[name].index(text)]
-                raise FilterError(
-                    f"column {name!r} is compared with {_shown(literal)}, a {wanted}",
-                    found=f"the text {text!r} in row {row_id}",
-                    expected=f"a {wanted} in every row that has a value",
-                    do="compare it with a text in single quotes, or mend the row with `tgfr-search update`",
-                ) from None
-        return [known.get(text) for text in self._values[name]]
+    @cached_property
+    def _metadata(self) -> dict[str, dict[int, Any]]:
+        return self._json("metadata", lambda key: f"metadata.{key}" if key in _OWN else key)
+
+    @cached_property
+    def _quality(self) -> dict[str, dict[int, Any]]:
+        return self._json("quality", lambda key: f"quality.{key}")
+
+    @cached_property
+    def _known(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*_OWN, *self._metadata, *self._quality)))
+
+    def _json(self, column: str, named: Callable[[str], str]) -> dict[str, dict[int, Any]]:
+        cells: dict[str, dict[int, Any]] = {}
+        names: dict[str, str] = {}
+        for position, text in enumerate(self._generation.column(column).to_pylist()):
+            for key, value in json.loads(text).items():
+                if key not in names:
+                    names[key] = named(key)
+                    cells[names[key]] = {}
+                if value is not None:
+                    cells[names[key]][position] = value
+        return cells
+
+    def _cells(self, name: str) -> dict[int, Any]:
+        """The rows that have a value in this column, and which."""
+        if name not in self._found:
+            if name in _OWN:
+                self._found[name] = {at: value for at, value in enumerate(self._own(name)) if value is not None}
+            elif name.startswith("quality."):
+                self._found[name] = {**self._metadata.get(name, {}), **self._quality.get(name, {})}
+            else:
+                self._found[name] = self._metadata.get(name, {})
+        return self._found[name]
+
+    def _own(self, name: str) -> list[Any]:
+        if name == "row_id":
+            return list(self._generation.ids.tolist())
+        if name == "caption":
+            return [" ".join(lines) or None for lines in self._generation.column("captions").to_pylist()]
+        return self._generation.column(name).to_pylist()  # type: ignore[no-any-return]
+
+    def _kind_of(self, name: str) -> str | None:
+        if name not in self._kinds:
+            self._kinds[name] = _kind(self._cells(name).values())
+        return self._kinds[name]
+
+    def _array(self, name: str, cells: Mapping[int, Any], kind: str) -> pa.Array:
+        if kind == NUMBER and any(isinstance(value, int) and abs(value) > MAX_WHOLE for value in cells.values()):
+            raise FilterError(
+                f"column {name!r} of a filter",
+                found="numbers too large to compare exactly",
+                expected=f"up to {MAX_WHOLE}",
+            )
+        values: list[Any] = [None] * len(self)
+        for position, value in cells.items():
+            values[position] = value
+        return pa.array(values, ARROW_TYPES[kind])
+
+    def _from_text(self, name: str, wanted: str, literal: Literal) -> dict[int, Any]:
+        read, known, cells = _READERS[wanted], dict[str, Any](), dict[int, Any]()
+        for position, text in self._cells(name).items():
+            if not text:
+                continue
+            if text not in known:
+                try:
+                    known[text] = read(text)
+                except (ValueError, OverflowError):
+                    raise FilterError(
+                        f"column {name!r} is compared with {_shown(literal)}, a {wanted}",
+                        found=f"the text {text!r} in row {self._generation.ids[position]}",
+                        expected=f"a {wanted} in every row that has a value",
+                        do="compare it with a text in single quotes, or mend the row with `tgfr-search update`",
+                    ) from None
+            cells[position] = known[text]
+        return cells
 
     def _need(self, name: str) -> None:
-        if name not in self._values:
-            known = ", ".join(f"{each} ({kind or 'no values'})" for each, kind in sorted(self._kinds.items()))
+        if name not in _OWN and not self._cells(name) and name not in self._known:
+            known = ", ".join(f"{each} ({self._kind_of(each) or 'no values'})" for each in sorted(self._known))
             raise FilterError(f"column {name!r} of a filter", found="no such column", expected=f"one of: {known}")
 
 
@@ -150,14 +210,6 @@ def _kind(values: Iterable[Any]) -> str | None:
     """The one type of all values; None where there is none, a description where there are several."""
     kinds = sorted({_TYPES.get(type(value), "lists or objects") for value in values if value is not None})
     return " and ".join(kinds) or None
-
-
-def _array(name: str, values: list[Any], kind: str) -> pa.Array:
-    if kind == NUMBER and any(isinstance(value, int) and abs(value) > MAX_WHOLE for value in values):
-        raise FilterError(
-            f"column {name!r} of a filter", found="numbers too large to compare exactly", expected=f"up to {MAX_WHOLE}"
-        )
-    return pa.array(values, ARROW_TYPES[kind])
 
 
 def _number(text: str) -> int | float:

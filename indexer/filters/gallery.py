@@ -58,7 +58,7 @@ def everything(generation: Generation, backend: str | BackendFactory, max_norm: 
 
 
 def filtered(generation: Generation, columns: Columns, where: str, max_norm: float) -> Searched:
-    """The rows that a filter lets through, ranked exactly whatever their share: their vectors are copied together.
+    """The rows that a filter lets through, ranked exactly whatever their share, where they lie: nothing is copied.
 
     Args:
         generation: Whose rows.
@@ -71,5 +71,5 @@ def filtered(generation: Generation, columns: Columns, where: str, max_norm: flo
     """
     places = select(columns, parse(where))
     ids = generation.ids[places]
-    source = Source(generation.vectors[places], ids, generation.manifest.contract)
+    source = Source(generation.vectors, ids, generation.manifest.contract, picked=places)
     return Searched(ids, generation.subjects[0][places], Ranker(ExactBackend(), source, max_norm))

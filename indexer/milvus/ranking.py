@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from indexer.contract import Contract
 from indexer.milvus.connect import Server
 from indexer.milvus.layout import subject_key
+from indexer.products import exact_products
 from indexer.rows import UNIT_TOLERANCE, FloatArray, IdArray
 
 MORE_ROWS = 16
@@ -110,10 +112,11 @@ class Remote:
         order = np.lexsort((ids, -scores))
         return Ranking(ids[order], scores[order], [rows[i]["subject_id"] for i in order], whole)
 
-    def exact(self, query: FloatArray, rows: list[dict[str, Any]]) -> Any:
-        """Inner products, float64 [n], added up as `indexer.ranking` does."""
+    def exact(self, query: FloatArray, rows: list[dict[str, Any]]) -> npt.NDArray[np.float64]:
+        """Inner products, float64 [n]: those that `indexer.ranking` tells of the same rows."""
         vectors = np.array([row["vector"] for row in rows], np.float32).reshape(len(rows), self.dim)
-        return np.multiply(vectors, query, dtype=np.float64).sum(axis=1)
+        asked = np.zeros(len(rows), np.int64)
+        return exact_products(vectors, np.arange(len(rows)), query[None].astype(np.float64), asked)
 
 
 def best_rows(remote: Remote, queries: FloatArray, k: int, where: str) -> Iterator[Ranking]:

@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from index_helpers import CONTRACT, make_batch, plain_search, plain_subjects, random_blocks
 
-from indexer import FilterError, Store
+from indexer import FilterError, Store, products
 from indexer.filters import parse
 from indexer.filters.parse import Both, Comparison, Either, IsNull, Membership, Not
+from indexer.generation import Generation
+from indexer.store import FILTERS_KEPT
 
 COUNT = 240
 METADATA: list[dict[str, Any]] = [
@@ -207,3 +209,53 @@ def test_random_filters_against_three_valued_logic(gallery: tuple[Store, np.ndar
     condition = parse(where)
     expected = [i for i in range(COUNT) if truth(condition, METADATA[i]) is True]
     assert sorted(i for i in ids[0].tolist() if i >= 0) == expected
+
+
+def cells_made(path: Path, count: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The cells of all whole columns that a first filtered query makes: each is made as long as the gallery."""
+    store = Store.create(path, CONTRACT)
+    metadata = [{f"m{i}": i for i in range(9)} for _ in range(count)]
+    with store.writer() as writer:
+        writer.add(make_batch(["a"] * count, random_blocks(np.random.default_rng(0), count), metadata=metadata))
+        writer.commit()
+    made, length = [], Generation.__len__
+    with monkeypatch.context() as patch:
+        patch.setattr(Generation, "__len__", lambda self: made.append(length(self)) or made[-1])
+        store.search(np.ones((1, CONTRACT.dim), np.float32), 1, where="m3 = 3")
+    return sum(made)
+
+
+def test_the_work_of_a_first_filtered_query_grows_as_the_rows_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few, many = (cells_made(tmp_path / str(count), count, monkeypatch) for count in (40, 160))
+    assert 0 < many <= 4 * few
+
+
+def test_a_filter_copies_no_vectors_and_the_last_few_are_kept(gallery: tuple[Store, np.ndarray, list[str]]) -> None:
+    store, query = gallery[0], np.ones((1, CONTRACT.dim), np.float32)
+    for where in ("n < 200", "n < 100", "n < 200"):
+        store.search(query, 1, where=where)
+    first = store._gallery("n < 200")
+    assert store._gallery("n < 100") is not first
+    assert store._gallery("n < 200") is first
+    assert np.shares_memory(first.ranker._vectors._vectors, store._generation.vectors)  # type: ignore[union-attr]
+    for number in range(FILTERS_KEPT):
+        store.search(query, 1, where=f"n = {number}")
+    assert store._gallery("n < 200") is not first
+
+
+def test_a_filter_that_lets_much_through_is_ranked_in_pieces(
+    gallery: tuple[Store, np.ndarray, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "_BYTES_AT_ONCE", 7 * 4 * CONTRACT.dim)
+    store, vectors, subjects = gallery
+    keep = np.array([i for i in range(COUNT) if i < 200])
+    queries = np.random.default_rng(3).standard_normal((3, CONTRACT.dim)).astype(np.float32)
+    ids, scores = store.search(queries, 5, where="n < 200 and n >= 0")
+    for number, query in enumerate(queries):
+        found = list(zip(ids[number].tolist(), scores[number].tolist(), strict=True))
+        assert found == plain_search(vectors[keep], keep, query, 5)
+    for query, hits in zip(queries, store.search_subjects(queries, 9, "mean", where="n < 200 and n >= 0"), strict=True):
+        expected = plain_subjects(vectors[keep], keep, [subjects[i] for i in keep], query, 9, "mean")
+        assert [(hit.subject_id, hit.row_id, hit.score) for hit in hits] == expected

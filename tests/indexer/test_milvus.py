@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import test_store_search as suite
-from index_helpers import CONTRACT, make_batch, random_blocks
+from index_helpers import CONTRACT, make_batch, random_blocks, unit
 
 from indexer import (
     Block,
@@ -28,10 +28,14 @@ from indexer import (
     restore,
     snapshot,
 )
+from indexer.backends.base import Source
+from indexer.backends.exact import ExactBackend
 from indexer.errors import MilvusError, MissingMilvusError
 from indexer.filters.parse import parse
 from indexer.milvus import MilvusStore, Server, connect, layout, publish, ranking
 from indexer.milvus.expression import expression, literal
+from indexer.milvus.ranking import Remote
+from indexer.ranking import Ranker
 
 
 class Served(MilvusStore):
@@ -400,3 +404,15 @@ def test_bad_addresses_and_missing_parts(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(MissingMilvusError, match=r"pip install 'tgfr-search\[milvus\]'"):
         connect.Server("http://127.0.0.1:1").connect()
     assert issubclass(MissingMilvusError, IndexerError)
+
+
+def test_a_score_is_the_same_number_from_the_server_as_from_the_index() -> None:
+    """In float64, before rounding: means over a subject's rows are added up from these."""
+    contract = Contract((Block("face", 1280),), {"model_id": "m"})
+    vectors = unit(np.random.default_rng(0).standard_normal((200, 1280)))
+    query = np.random.default_rng(1).standard_normal(1280).astype(np.float32)
+    here = Ranker(ExactBackend(), Source(vectors, np.arange(200), contract), 1.001)._scores_of_one(
+        query, np.arange(200)
+    )
+    there = Remote(None, None, "c", contract).exact(query, [{"vector": vector.tolist()} for vector in vectors])  # type: ignore[arg-type]
+    assert here.tolist() == there.tolist()
