@@ -20,6 +20,8 @@ TMP_PREFIX = ".tmp-"
 SPARE_BYTES = 16 << 20
 """Left free beside what a job needs: the manifest and the tombstones of whoever must still be able to delete."""
 _CHUNK = 1 << 20
+_NO_DIRECTORY_SYNC = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
+"""A network file system without this operation (CIFS, sshfs): the server decides when a new name is on its disk."""
 
 
 def _pass(step: str, path: Path) -> None:
@@ -123,7 +125,8 @@ def open_lock(path: Path) -> int:
     """
     with _clear_errors(path):
         on_step("lock", path)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        # The umask decides, as for every other file here: a second member of a group must be able to write as well.
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
 
 
 def overwrite_lock(descriptor: int, path: Path, data: bytes) -> None:
@@ -164,7 +167,7 @@ def digest_file(path: Path) -> tuple[int, str]:
 
 
 def need_space(path: Path, needed: int) -> None:
-    """Refuse to start what the disk cannot hold.
+    """Refuse to start what the disk cannot hold; a file system that tells no size (many network mounts) is trusted.
 
     Args:
         path: Where it is to be written; it need not be there yet.
@@ -175,11 +178,11 @@ def need_space(path: Path, needed: int) -> None:
     """
     there = next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
     with _clear_errors(path):
-        free = shutil.disk_usage(there).free
-    if free < needed + SPARE_BYTES:
+        disk = shutil.disk_usage(there)
+    if disk.total and disk.free < needed + SPARE_BYTES:
         raise DiskFullError(
             f"{path}: there is not enough space on the disk to begin",
-            found=f"{free / 1e6:,.0f} MB free",
+            found=f"{disk.free / 1e6:,.0f} MB free",
             expected=f"{(needed + SPARE_BYTES) / 1e6:,.0f} MB",
             do="free some space, or choose a path on another disk; nothing was written",
         )
@@ -190,6 +193,9 @@ def _sync_directory(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_DIRECTORY_SYNC:
+            raise
     finally:
         os.close(descriptor)
 

@@ -6,6 +6,7 @@ is.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -22,6 +23,7 @@ from indexer import io
 from indexer.errors import IndexLockedError, StorageError
 
 LOCK_NAME = "LOCK"
+_BUSY = (errno.EWOULDBLOCK, errno.EACCES)  # a server that keeps locks by byte ranges may say the second
 
 
 @contextmanager
@@ -32,12 +34,12 @@ def hold(directory: Path) -> Iterator[None]:
 
     Raises:
         IndexLockedError: Another process, or another writer of this one, holds it; names the owner.
-        StorageError: The lock file cannot be written (read-only, full disk).
+        StorageError: The lock file cannot be written (read-only, full disk), or its file system has no locks.
     """
     path = directory / LOCK_NAME
     descriptor = io.open_lock(path)
     try:
-        if not _lock(descriptor):
+        if not _lock(descriptor, path):
             raise IndexLockedError(
                 f"{directory} is being written by another process",
                 found=_describe(path),
@@ -62,8 +64,8 @@ def is_held(directory: Path) -> bool:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+    except OSError as error:  # without locks nobody can hold one
+        return error.errno in _BUSY
     finally:
         os.close(descriptor)
     return False
@@ -80,13 +82,20 @@ def read_owner(data: bytes) -> dict[str, str | int] | None:
     return None
 
 
-def _lock(descriptor: int) -> bool:
+def _lock(descriptor: int, path: Path) -> bool:
     # `is_held` takes a shared lock for microseconds; a writer must not be turned away by that.
     for pause in (0.02, 0.05, 0.1, 0.0):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
-        except BlockingIOError:
+        except OSError as error:
+            if error.errno not in _BUSY:
+                raise StorageError(
+                    f"{path} cannot be locked",
+                    found=f"{error.strerror}: the file system has no locks, as some network mounts",
+                    expected="a file system with flock",
+                    do="put the index on a local disk, or mount the share with its locks on",
+                ) from error
             time.sleep(pause)
     return False
 

@@ -99,10 +99,10 @@ def load_features(
     done = int(state.read_text()) if state.is_file() else 0
     if not done:
         need = feature_bytes(count, width, spec)
-        free = shutil.disk_usage(folder).free
-        if need > 0.95 * free:
+        disk = shutil.disk_usage(folder)
+        if disk.total and need > 0.95 * disk.free:  # many network mounts tell no size
             raise TgfrError(
-                f"feature cache {folder}", found=f"{free / 1e9:.1f} GB free", expected=f"{need / 1e9:.1f} GB"
+                f"feature cache {folder}", found=f"{disk.free / 1e9:.1f} GB free", expected=f"{need / 1e9:.1f} GB"
             )
         progress(f"features, {need / 1e9:.2f} GB", 0, count)
     arrays = {

@@ -85,7 +85,7 @@ def test_a_disk_that_is_too_small_is_told_before_any_work(
     chips: Chips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage: Any = namedtuple("usage", "total used free")
-    monkeypatch.setattr("shutil.disk_usage", lambda path: usage(0, 0, feature_bytes(len(chips), 1, SPEC) // 2))
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage(10**9, 0, feature_bytes(len(chips), 1, SPEC) // 2))
     encoder = Counting()
     with pytest.raises(TgfrError, match=r"feature cache .*GB free; expected: .*GB"):
         load_features(chips, ("original",), encoder, tmp_path / "c", 0)

@@ -145,13 +145,13 @@ def test_too_little_space_is_seen_before_anything_is_written(
     out = tmp_path / "index"
     enrol(gallery_folder, out, model)
     before = Store.open(out)
-    monkeypatch.setattr(indexer.io.shutil, "disk_usage", lambda path: SimpleNamespace(free=16_790_000))
+    monkeypatch.setattr(indexer.io.shutil, "disk_usage", lambda path: SimpleNamespace(total=10**9, free=16_790_000))
     shutil.copytree(next(p for p in gallery_folder.iterdir() if p.is_dir()), gallery_folder / "newcomer")
     with pytest.raises(DiskFullError, match=r"not enough space.*found: 17 MB free; expected: 17 MB") as caught:
         enrol(gallery_folder, out, model)
     assert "nothing was written" in caught.value.do
     assert Store.open(out).generation == before.generation
-    monkeypatch.setattr(indexer.io.shutil, "disk_usage", lambda path: SimpleNamespace(free=18_000_000))
+    monkeypatch.setattr(indexer.io.shutil, "disk_usage", lambda path: SimpleNamespace(total=10**9, free=18_000_000))
     assert enrol(gallery_folder, out, model).enrolled > 0
 
 
