@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,8 +21,8 @@ def contract() -> Contract:
     return Contract(tuple(Block(name, dim) for name, dim in BLOCKS.items()), {"model_id": "random"})
 
 
-def fill(path: Path, rows: int, rows_a_commit: int, seed: int = 0) -> None:
-    """Makes an index of `rows` random rows at `path`, three a subject, without crops."""
+def fill(path: Path, rows: int, rows_a_commit: int, seed: int = 0, metadata: Mapping[str, Any] | None = None) -> None:
+    """Makes an index of `rows` random rows at `path`, three a subject, without crops; `metadata` is what all share."""
     rng = np.random.default_rng(seed)
 
     def unit(count: int, dim: int) -> FloatArray:
@@ -40,7 +42,10 @@ def fill(path: Path, rows: int, rows_a_commit: int, seed: int = 0) -> None:
                     image_sha256s=[hashlib.sha256(str(number).encode()).hexdigest() for number in numbers],
                     captions=[("A young man with black hair.",)] * count,
                     blocks={name: unit(count, dim) for name, dim in BLOCKS.items()},
-                    metadata=[{"site": "ABC"[number % 3], "year": 2000 + number % 25} for number in numbers],
+                    metadata=[
+                        {"site": "ABC"[number % 3], "year": 2000 + number % 25, **(metadata or {})}
+                        for number in numbers
+                    ],
                     quality=[{"inter_eye_px": 60.0}] * count,
                     chips=[None] * count,
                 )

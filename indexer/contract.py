@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ class Contract:
         blocks: Names and dimensions in the order of concatenation.
         fields: What the vectors were made with, name → value: model, encoders, alignment, preprocessing, checksums.
         metric: How two vectors are compared; `inner_product` is the only one.
+        assumed: Field → its value in an index that was made before the field was written. Not stored, not compared.
 
     Raises:
         IndexerError: A name, dimension, field or metric is not usable.
@@ -45,6 +46,7 @@ class Contract:
     blocks: tuple[Block, ...]
     fields: Mapping[str, str]
     metric: str = METRIC
+    assumed: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         names = [block.name for block in self.blocks]
@@ -100,6 +102,10 @@ class Contract:
         blocks = tuple(Block(name, dim) for name, dim in values["blocks"])
         return cls(blocks, dict(values["fields"]), values["metric"])
 
+    def accepts(self, wanted: Contract) -> bool:
+        """Whether vectors made by `wanted` may be compared with those of this contract, the index's own."""
+        return not self._differences(wanted)
+
     def require(self, wanted: Contract, index: str) -> None:
         """Refuse a contract that differs from this one, the index's own.
 
@@ -110,15 +116,19 @@ class Contract:
         Raises:
             ContractMismatchError: Names every field that differs, with both values.
         """
-        ours, theirs = _flat(self), _flat(wanted)
-        names = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
-        if names:
+        differences = self._differences(wanted)
+        if differences:
             raise ContractMismatchError(
-                f"{index}: the index differs in {', '.join(names)}",
-                found=", ".join(f"{name} = {ours.get(name, 'absent')!r}" for name in names),
-                expected=", ".join(f"{name} = {theirs.get(name, 'absent')!r}" for name in names),
+                f"{index}: the index differs in {', '.join(differences)}",
+                found=", ".join(f"{name} = {ours!r}" for name, (ours, _) in differences.items()),
+                expected=", ".join(f"{name} = {theirs!r}" for name, (_, theirs) in differences.items()),
                 do="use the model and settings the index was built with, or build a new index with these",
             )
+
+    def _differences(self, wanted: Contract) -> dict[str, tuple[str, str]]:
+        ours, theirs = {**wanted.assumed, **_flat(self)}, _flat(wanted)
+        pairs = {name: (ours.get(name, "absent"), theirs.get(name, "absent")) for name in sorted({*ours, *theirs})}
+        return {name: (own, other) for name, (own, other) in pairs.items() if own != other}
 
 
 def _flat(contract: Contract) -> dict[str, str]:

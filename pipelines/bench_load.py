@@ -25,7 +25,7 @@ from tgfr_search.types import Record
 
 READ_ROWS = 256
 
-FACE_FIELDS = ("face_encoder", "face_encoder_sha256", "alignment", "input_size", "preprocessing")
+FACE_FIELDS = ("face_encoder", "face_encoder_sha256", "alignment", "alignment_sha256", "input_size", "preprocessing")
 """What of a contract a system without text depends on."""
 
 
@@ -117,8 +117,10 @@ def index_chips(path: Path, systems: Sequence[System], cache: Path, progress: Pr
 def _check_contract(store: Store, systems: Sequence[System]) -> None:
     trained = sorted((system for system in systems if system.name != "frozen"), key=lambda s: s.name != "default")
     contracts = [contract_of(system.model) for system in trained]
-    face = {name: value for name, value in contract_of(systems[0].model).fields.items() if name in FACE_FIELDS}
-    if not contracts and all(store.contract.fields.get(name) == value for name, value in face.items()):
+    own = contract_of(systems[0].model)
+    face = {name: value for name, value in own.fields.items() if name in FACE_FIELDS}
+    fields = {**own.assumed, **store.contract.fields}
+    if not contracts and all(fields.get(name) == value for name, value in face.items()):
         return  # the face encoder alone is compared, and it is the index's own
-    if store.contract not in contracts:
+    if not any(map(store.contract.accepts, contracts)):
         store.contract.require((contracts or [contract_of(systems[0].model)])[0], str(store.path))

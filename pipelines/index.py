@@ -19,6 +19,7 @@ from pipelines.enrol import Engine, EnrolBatch, LocalEngine
 from tgfr_search.data.manifest import read_records
 from tgfr_search.data.rows import Problem
 from tgfr_search.errors import FaceError
+from tgfr_search.faces.align import FIRST_DIGESTS
 from tgfr_search.faces.decode import read_bytes
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel
@@ -91,7 +92,9 @@ class IndexSummary:
 
 def contract_of(model: FaceTextModel) -> Contract:
     """The contract of an index whose templates `model` makes."""
-    return Contract(tuple(Block(name, dim) for name, dim in model.tgfr.layout), model.contract)
+    blocks = tuple(Block(name, dim) for name, dim in model.tgfr.layout)
+    first = FIRST_DIGESTS.get(model.face_encoder.spec.alignment)
+    return Contract(blocks, model.contract, assumed={"alignment_sha256": first} if first else {})
 
 
 def open_or_create(path: Path, model: FaceTextModel) -> Store:

@@ -44,7 +44,7 @@ def test_template_lies_level_in_the_chip() -> None:
     assert points.shape == (5, 2)
     assert points[4, 1] == pytest.approx(87.28, abs=0.005)
     assert points[0, 0] > points[1, 0] > points[3, 0] > points[2, 0]  # the eye on the image's right comes first
-    assert Alignment("dlib5-150-pad25", 150, DLIB_CHIP.template) == DLIB_CHIP
+    assert Alignment("dlib-150", 150, DLIB_CHIP.template) == DLIB_CHIP
 
 
 def test_chip_agrees_with_dlib(draw_face: DrawFace) -> None:

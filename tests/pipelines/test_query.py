@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer import ContractMismatchError, FilterError, NotAnIndexError, Store
+from indexer import Contract, ContractMismatchError, FilterError, NotAnIndexError, Store
 from pipelines.index import IndexSummary, contract_of, index_gallery
 from pipelines.query import Gallery
 from pipelines.sheet import write_sheet
 from tgfr_search.errors import FaceError, InputError, Reason
+from tgfr_search.faces.align import ALIGNMENTS, DLIB_CHIP
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.types import LEAD_NOTICE
 
@@ -171,6 +172,22 @@ def test_an_index_of_another_model_is_refused(
     with pytest.raises(NotAnIndexError):
         Gallery.open(tmp_path / "nothing", model=model)
     assert Store.open(enrolled[0]).contract == contract_of(model)
+
+
+def test_an_index_of_another_face_template_is_refused_and_one_from_before_the_digest_is_read(
+    enrolled: tuple[Path, IndexSummary], model: FaceTextModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = json.loads((enrolled[0] / "manifest.json").read_text())["contract"]["fields"]
+    assert written["alignment_sha256"] == ALIGNMENTS[written["alignment"]].digest
+    contract = contract_of(model)
+    before = {name: value for name, value in contract.fields.items() if name != "alignment_sha256"}
+    Store.create(tmp_path / "old", Contract(contract.blocks, before))
+    assert len(Gallery.open(tmp_path / "old", model=model)) == 0
+    moved = [(x, y + 1.0) for x, y in DLIB_CHIP.template]
+    monkeypatch.setitem(ALIGNMENTS, "dlib-150", dataclasses.replace(DLIB_CHIP, template=tuple(moved)))
+    for path in (enrolled[0], tmp_path / "old"):
+        with pytest.raises(ContractMismatchError, match="differs in alignment_sha256"):
+            Gallery.open(path, model=model)
 
 
 @pytest.mark.parametrize("ending", [".html", ".png"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import cv2
@@ -20,7 +21,7 @@ class Alignment:
     """Where a face lies in its chip. Hashable and of plain values, so that a contract can store and compare it.
 
     Attributes:
-        name: Goes into the index contract; a changed template needs a new name.
+        name: Goes into the index contract, and so does `digest`: a template that is changed under its name is noticed.
         size: Side of the square chip in pixels.
         template: Where dlib's five points (`AlignedFace.landmarks`) lie in the chip: five (x, y), pixel centres.
         used: Which of the five points the similarity is fitted to.
@@ -35,6 +36,12 @@ class Alignment:
     def points(self) -> FloatArray:
         """The template as float32 [5, 2]."""
         return np.array(self.template, np.float32)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over size, template and points used, hex; of the template in steps of a thousandth of a pixel."""
+        places = [f"{x:.3f},{y:.3f}" for x, y in self.template]
+        return hashlib.sha256(";".join([str(self.size), *places, str(self.used)]).encode()).hexdigest()
 
 
 MEAN_SHAPE = (
@@ -55,7 +62,7 @@ def _dlib_chip(size: int, padding: float) -> Alignment:
     """
     scale = size / (2 * padding + 1)
     template = tuple(((padding + x) * scale - 0.5, (padding + y) * scale - 0.5) for x, y in MEAN_SHAPE)
-    return Alignment(f"dlib5-{size}-pad{round(100 * padding)}", size, template)
+    return Alignment(f"dlib-{size}", size, template)
 
 
 DLIB_CHIP = _dlib_chip(150, 0.25)
@@ -108,8 +115,14 @@ def _arcface_chip() -> Alignment:
 ARCFACE_CHIP = _arcface_chip()
 """112×112 for ArcFace, AdaFace, MagFace and SFace, from dlib's landmarks."""
 
-ALIGNMENTS = {"dlib-150": DLIB_CHIP, "arcface-112-dlib5": ARCFACE_CHIP}
+ALIGNMENTS = {alignment.name: alignment for alignment in (DLIB_CHIP, ARCFACE_CHIP)}
 """`FaceSpec.alignment` → the chip it means."""
+
+FIRST_DIGESTS = {
+    "dlib-150": "0825713c4466881c77198de007f528da4391d029c5cc572a2143b4a603a9f539",
+    "arcface-112-dlib5": "9cb9438552904e6604cce618fcafcdd1c29b79d38e7cceaa250d920dfd6eb7f3",
+}
+"""What indexes that were made before digests were written are aligned with, whatever the names mean now."""
 
 
 def align(photo: ByteArray, landmarks: FloatArray, alignment: Alignment = DLIB_CHIP) -> ByteArray:

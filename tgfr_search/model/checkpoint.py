@@ -30,6 +30,7 @@ from torch import Tensor
 from tgfr_search.encoders.base import FaceEncoder, pick_device, tensors_sha256
 from tgfr_search.encoders.registry import fast_dtype, make_face_encoder, make_text_encoder
 from tgfr_search.errors import CheckpointError
+from tgfr_search.faces.align import ALIGNMENTS
 from tgfr_search.model.scoring import ScoreModel
 from tgfr_search.model.tgfr import TGFR, Embedded
 from tgfr_search.options import ModelOptions, from_dict, to_dict
@@ -71,6 +72,7 @@ class FaceTextModel:
             "face_encoder_sha256": spec.sha256,
             "text_encoder": self.config["model"]["text_encoder"],
             "alignment": spec.alignment,
+            "alignment_sha256": ALIGNMENTS[spec.alignment].digest,
             "input_size": str(spec.input_size),
             "preprocessing": spec.preprocessing,
         }
