@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from indexer import caches, segments
 from indexer.backends.cache import described
 from indexer.errors import DamagedIndexError, UnknownRowError
-from indexer.manifest import DELETED, QUARANTINE, RESTORE, ROWS, UPDATED, FileEntry, Manifest
+from indexer.manifest import DELETED, QUARANTINE, REMOVED, RESTORE, ROWS, UPDATED, FileEntry, Manifest
 from indexer.rows import FloatArray, IdArray, QuarantineRecord, Row
 
 MAPPED_FROM = 64 << 20
@@ -145,6 +145,16 @@ class Generation:
                     records[row["image"]] = QuarantineRecord(**row)
         return records
 
+    @cached_property
+    def removed(self) -> frozenset[str]:
+        """Hex SHA-256 of the photos that were deleted for good and are not to be enrolled again unasked."""
+        log: dict[str, bool] = {}
+        for entry in self.manifest.of_kind(REMOVED):
+            schema = segments.REMOVED_SCHEMA
+            table = segments.read_columns(self.directory, entry, schema, schema.names)
+            log.update(zip(*(table[name].to_pylist() for name in schema.names), strict=True))
+        return frozenset(photo for photo, is_removed in log.items() if is_removed)
+
     def info(self) -> dict[str, Any]:
         """Counts, sizes, times and contract, as plain JSON values."""
         committed = self.manifest
@@ -164,6 +174,7 @@ class Generation:
             "rows_deleted": len(self.deleted),
             "rows_updated": int(np.isin(list(self.updates), self.ids).sum()),
             "quarantined": dict(sorted(reasons.items())),
+            "photos_removed": len(self.removed),
             "segments": sum(1 for _ in committed.of_kind(ROWS)),
             "bytes": sum(sizes) + len(committed.to_bytes()) + retired,
             "bytes_retired": retired,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,10 +22,13 @@ from indexer.errors import DamagedIndexError, FormatVersionError, IndexerError, 
 MANIFEST_NAME = "manifest.json"
 FORMAT = "tgfr-index"
 FORMAT_VERSION = 2
-READABLE_VERSIONS = (1, 2)  # version 1 knew neither updates nor retired files; its first commit makes it version 2
+REMOVED_VERSION = 3
+READABLE_VERSIONS = (1, 2, 3)
+"""Version 1 knew neither updates nor retired files; its first commit makes it version 2. Version 3 is version 2 with a
+list of removed photos: only an index that has one is written so, so that earlier programs go on reading the others."""
 
-ROWS, DELETED, UPDATED, QUARANTINE, PURGE = "rows", "deleted", "updated", "quarantine", "purge"
-_SUFFIXES = {ROWS: "parquet", DELETED: "parquet", UPDATED: "parquet", QUARANTINE: "parquet", PURGE: "json"}
+ROWS, DELETED, UPDATED, QUARANTINE, REMOVED, PURGE = "rows", "deleted", "updated", "quarantine", "removed", "purge"
+_SUFFIXES = {**dict.fromkeys((ROWS, DELETED, UPDATED, QUARANTINE, REMOVED), "parquet"), PURGE: "json"}
 _DATA_NAME = re.compile(r"([a-z]+)-(\d{8,})\.[a-z]+")
 
 
@@ -35,7 +38,8 @@ class FileEntry:
 
     Attributes:
         kind: `rows` (templates and metadata), `deleted` (tombstones), `updated` (newer subjects and metadata of rows),
-            `quarantine` (photos not used, and why), all Parquet; or `purge` (JSON, the proof of a purge).
+            `quarantine` (photos not used, and why), `removed` (digests of photos that were deleted for good), all
+            Parquet; or `purge` (JSON, the proof of a purge).
         generation: The commit that wrote it.
         rows: Number of rows in it.
         size: Bytes.
@@ -121,8 +125,14 @@ class Manifest:
         return canonical({**body, "digest": hashlib.sha256(canonical(body)).hexdigest()})
 
     def _follow(self, **changed: Any) -> Manifest:
-        fresh = {"generation": self.generation + 1, "updated": utc_now(), "format_version": FORMAT_VERSION}
-        return replace(self, **{**fresh, **changed})
+        fresh = {"generation": self.generation + 1, "updated": utc_now()}
+        version = version_of(changed.get("files", self.files))
+        return replace(self, **{**fresh, **changed, "format_version": version})
+
+
+def version_of(files: Iterable[FileEntry]) -> int:
+    """The format version that an index of these files is written in."""
+    return REMOVED_VERSION if any(entry.kind == REMOVED for entry in files) else FORMAT_VERSION
 
 
 def data_name(kind: str, generation: int) -> str:

@@ -61,6 +61,11 @@ QUARANTINE_SCHEMA = pa.schema(
     ]
 )
 
+# A removed file is a piece of a log, too: the last entry of a photo counts.
+REMOVED_SCHEMA = pa.schema(
+    [pa.field("image_sha256", pa.string(), nullable=False), pa.field("removed", pa.bool_(), nullable=False)]
+)
+
 
 def vector_column(block: str) -> str:
     """The name of the Parquet column that holds a block."""
@@ -123,6 +128,11 @@ def quarantine_table(entries: Sequence[tuple[str, QuarantineRecord | None]]) -> 
         ],
         schema=QUARANTINE_SCHEMA,
     )
+
+
+def removed_table(entries: Mapping[str, bool]) -> pa.Table:
+    """Entries of the log of removed photos as a table: SHA-256 of a photo, and whether it is to stay out."""
+    return pa.table([list(entries), list(entries.values())], schema=REMOVED_SCHEMA)
 
 
 def write_table(directory: Path, kind: str, generation: int, table: pa.Table) -> FileEntry:

@@ -165,6 +165,10 @@ class Store:
         """The photos that could not be enrolled and have not been since, one record each."""
         return list(self._generation.quarantine.values())
 
+    def removed(self) -> frozenset[str]:
+        """Hex SHA-256 of the photos that were deleted for good: see `Writer.delete`."""
+        return self._generation.removed
+
     def rows(self, ids: Sequence[int] | IdArray, *, chips: bool = True) -> list[Row]:
         """The rows of the given ids, in that order.
 

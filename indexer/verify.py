@@ -168,7 +168,7 @@ class _Check:
             if not np.isin(list(generation.updates), ids).all():
                 self.problems.append(f"{UPDATED}: refers to rows that are not there")
             self._living(generation)
-            _ = generation.quarantine
+            _ = generation.quarantine, generation.removed
         except IndexerError as error:
             self.problems.append(str(error))
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from indexer import io, manifest, segments
 from indexer.errors import BadVectorError, IndexerError, UnknownRowError
 from indexer.generation import Generation, merge_update
-from indexer.manifest import DELETED, QUARANTINE, ROWS, UPDATED, Manifest
+from indexer.manifest import DELETED, QUARANTINE, REMOVED, ROWS, UPDATED, Manifest
 from indexer.rows import IdArray, QuarantineRecord, RowBatch, check_text, to_json
 
 
@@ -46,7 +46,7 @@ class Writer:
         return self._generation
 
     def add(self, batch: RowBatch) -> IdArray:
-        """Gather rows; an image of the same name leaves quarantine.
+        """Gather rows; an image of the same name leaves quarantine, a photo that was deleted for good is back.
 
         Returns:
             The ids the rows will have once committed: int64 [N].
@@ -72,9 +72,9 @@ class Writer:
             self._gathered["subject_id"].update(zip(ids.tolist(), batch.subject_ids, strict=True))
             self._gathered["image_sha256"].update(zip(ids.tolist(), batch.image_sha256s, strict=True))
             self._next_row_id += len(ids)
-        for image in batch.images:
-            if self._quarantine.pop(image, None) is not None:
-                self._log[image] = None
+        self.release(batch.images)
+        for photo in batch.image_sha256s:
+            self._note_removed(photo, False)
         return ids
 
     def quarantine(self, records: Iterable[QuarantineRecord]) -> None:
@@ -84,12 +84,20 @@ class Writer:
             if self._quarantine.get(record.image) != record:
                 self._quarantine[record.image] = self._log[record.image] = record
 
+    def release(self, images: Iterable[str]) -> int:
+        """Gather that images leave quarantine, because the cause is gone; returns how many were in it."""
+        self._need_open()
+        gone = [image for image in images if self._quarantine.pop(image, None) is not None]
+        self._log.update(dict.fromkeys(gone))
+        return len(gone)
+
     def delete(
         self,
         *,
         row_ids: Iterable[int] | IdArray | None = None,
         subject_id: str | None = None,
         image_sha256: str | None = None,
+        for_good: bool = False,
     ) -> int:
         """Gather deletions, of rows committed before or gathered here.
 
@@ -97,6 +105,9 @@ class Writer:
             row_ids: Which rows, or
             subject_id: all rows of this subject, or
             image_sha256: all rows of the photo with this hex digest.
+            for_good: Remember the SHA-256 of the photos' bytes, and nothing else of them, so that whoever enrols the
+                folder they came from does not bring them back unasked (`Store.removed`). The list outlives compaction
+                and purge, and goes into snapshots and exports; adding a row of a photo takes it off the list.
 
         Returns:
             How many rows.
@@ -119,6 +130,9 @@ class Writer:
             wanted = self._rows_where(column, str(value))
             if not wanted:
                 raise _unknown(f"{column} {value!r}", self._directory)
+        if for_good:
+            for photo in self._photos(wanted):
+                self._note_removed(photo, True)
         self._deleted |= wanted
         for row_id in wanted & self._updates.keys():
             del self._updates[row_id]
@@ -171,6 +185,8 @@ class Writer:
             tables[UPDATED] = segments.updated_table(self._updates)
         if self._log:
             tables[QUARANTINE] = segments.quarantine_table(list(self._log.items()))
+        if self._removed:
+            tables[REMOVED] = segments.removed_table(self._removed)
         if tables:
             # Closed until it is known to be whole: after an error nobody can tell whether the manifest reached the
             # disk, and a second commit of the same number would write over files that it may list.
@@ -187,7 +203,7 @@ class Writer:
             DiskFullError, StorageError: As `commit`.
         """
         self._need_open()
-        if self._tables or self._deleted or self._updates or self._log:
+        if self._tables or self._deleted or self._updates or self._log or self._removed:
             raise IndexerError(str(self._directory), found="changes not committed yet", expected="none", do="commit")
         self.close()
         self._publish(fresh)
@@ -209,6 +225,7 @@ class Writer:
         self._updates: dict[int, segments.RowUpdate] = {}
         self._deleted: set[int] = set()
         self._log: dict[str, QuarantineRecord | None] = {}
+        self._removed: dict[str, bool] = {}
         self._is_open = True
 
     def _need_open(self) -> None:
@@ -218,6 +235,18 @@ class Writer:
                 found="its block was left, or a commit failed",
                 do="open a new one with `store.writer()`",
             )
+
+    def _note_removed(self, photo: str, is_removed: bool) -> None:
+        if is_removed == (photo in self._generation.removed):
+            self._removed.pop(photo, None)
+        else:
+            self._removed[photo] = is_removed
+
+    def _photos(self, ids: set[int]) -> set[str]:
+        gathered = self._gathered["image_sha256"]
+        committed = sorted(ids - gathered.keys())
+        rows = self._generation.rows(committed, chips=False)
+        return {row.image_sha256 for row in rows} | {gathered[row_id] for row_id in ids & gathered.keys()}
 
     def _need_rows(self, ids: set[int]) -> None:
         if gone := ids & self._deleted:

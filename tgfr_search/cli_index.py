@@ -22,12 +22,15 @@ def delete(
     index: Index = DEFAULT_INDEX,
     as_json: Json = False,
 ) -> None:
-    """Delete rows: no query finds them any more. `purge` then removes them from the disk."""
+    """Delete rows: no query finds them any more. `purge` then removes them from the disk.
+
+    The SHA-256 of their photos is remembered: a later `index` leaves them out, unless `index --again` asks for them.
+    """
     from indexer import Store
 
     store = Store.open(index)
     with store.writer() as writer:
-        deleted = writer.delete(row_ids=row or None, subject_id=subject, image_sha256=image_sha256)
+        deleted = writer.delete(row_ids=row or None, subject_id=subject, image_sha256=image_sha256, for_good=True)
         writer.commit()
     _tell({"index": str(index), "generation": store.generation, "deleted": deleted, "rows": len(store)}, as_json)
 

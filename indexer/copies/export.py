@@ -1,7 +1,8 @@
 """Exports: the living rows as plain Parquet with a JSON manifest, for any program; and indexes made from them.
 
-An export holds no tombstones and no updates, only rows as they are, in files `rows-….parquet` ascending by row id, and
-the quarantine. `export.json` lists each with its SHA-256 and tells the contract that the vectors were made by.
+An export holds no tombstones and no updates, only rows as they are, in files `rows-….parquet` ascending by row id, the
+quarantine, and the digests of removed photos. `export.json` lists each with its SHA-256 and tells the contract that the
+vectors were made by.
 """
 
 from __future__ import annotations
@@ -18,7 +19,17 @@ from indexer.contract import Contract
 from indexer.copies.build import need_nothing, new_directory
 from indexer.errors import DamagedIndexError, FormatVersionError, IndexerError, NotAnIndexError
 from indexer.generation import Generation
-from indexer.manifest import QUARANTINE, ROWS, FileEntry, Manifest, canonical, utc_now, write_manifest
+from indexer.manifest import (
+    QUARANTINE,
+    REMOVED,
+    ROWS,
+    FileEntry,
+    Manifest,
+    canonical,
+    utc_now,
+    version_of,
+    write_manifest,
+)
 from indexer.store import Store
 from indexer.upkeep.compact import runs
 from indexer.verify import verify
@@ -26,6 +37,7 @@ from indexer.verify import verify
 EXPORT_NAME = "export.json"
 EXPORT_FORMAT = "tgfr-export"
 EXPORT_VERSION = 1
+REMOVED_EXPORT_VERSION = 2  # of an export with a list of removed photos; the others stay readable as they were
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +79,12 @@ def export_index(store: Store, target: str | Path) -> ExportReport:
                 files.append(segments.write_table(building, ROWS, len(files) + 1, table))
         if records := list(generation.quarantine.items()):
             files.append(segments.write_table(building, QUARANTINE, 1, segments.quarantine_table(records)))
+        if generation.removed:
+            removed = segments.removed_table(dict.fromkeys(sorted(generation.removed), True))
+            files.append(segments.write_table(building, REMOVED, 1, removed))
         body = {
             "format": EXPORT_FORMAT,
-            "format_version": EXPORT_VERSION,
+            "format_version": EXPORT_VERSION if not generation.removed else REMOVED_EXPORT_VERSION,
             "exported": utc_now(),
             "index_id": committed.index_id,
             "generation": committed.generation,
@@ -129,11 +144,11 @@ def _read_export(source: Path) -> dict[str, Any]:
         raise _damaged(path, "text that is not JSON, or cut off") from None
     if values.get("format") != EXPORT_FORMAT:
         raise NotAnIndexError(str(path), found=f"format {values.get('format')!r}", expected=repr(EXPORT_FORMAT))
-    if values.get("format_version") != EXPORT_VERSION:
+    if values.get("format_version") not in (EXPORT_VERSION, REMOVED_EXPORT_VERSION):
         raise FormatVersionError(
             str(path),
             found=f"format version {values.get('format_version')!r}",
-            expected=f"format version {EXPORT_VERSION}",
+            expected=f"format version {EXPORT_VERSION} or {REMOVED_EXPORT_VERSION}",
             do="use the tgfr-search version that wrote it",
         )
     body = {name: value for name, value in values.items() if name != "digest"}
@@ -150,7 +165,9 @@ def _manifest_of(source: Path, values: dict[str, Any]) -> Manifest:
             raise ValueError("file names")
         contract, next_row_id = Contract.from_dict(values["contract"]), int(values["next_row_id"])
         now, last = utc_now(), max([entry.generation for entry in files], default=0)
-        return Manifest(str(uuid.uuid4()), last, next_row_id, now, now, contract, tuple(files))
+        return Manifest(
+            str(uuid.uuid4()), last, next_row_id, now, now, contract, tuple(files), format_version=version_of(files)
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(source / EXPORT_NAME, f"fields that are missing or of another kind ({error!r})") from None
 

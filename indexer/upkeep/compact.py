@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from indexer import io, segments
 from indexer.generation import Generation
-from indexer.manifest import DELETED, QUARANTINE, ROWS, UPDATED, FileEntry
+from indexer.manifest import DELETED, QUARANTINE, REMOVED, ROWS, UPDATED, FileEntry
 from indexer.rows import IdArray
 from indexer.store import Store
 from indexer.writer import Writer
@@ -71,8 +72,11 @@ def compact_with(writer: Writer) -> CompactReport:
     segments_before = sum(1 for _ in writer.committed.of_kind(ROWS))
     for run in runs(list(writer.committed.of_kind(ROWS))):
         deleted, updates = _rewrite_run(writer, run, deleted, updates)
-    if _log_is_long(writer.generation):
-        _rewrite_quarantine(writer)
+    generation = writer.generation
+    if _log_is_long(generation, QUARANTINE, len(generation.quarantine)):
+        _rewrite_log(writer, QUARANTINE, segments.quarantine_table(list(generation.quarantine.items())))
+    if _log_is_long(generation, REMOVED, len(generation.removed)):
+        _rewrite_log(writer, REMOVED, segments.removed_table(dict.fromkeys(sorted(generation.removed), True)))
     now = writer.committed
     return CompactReport(
         generation=now.generation,
@@ -134,15 +138,15 @@ def _in_place(files: Sequence[FileEntry], run: tuple[FileEntry, ...], written: l
     return [*files[:start], *written, *(entry for entry in files[start:] if entry not in run)]
 
 
-def _log_is_long(generation: Generation) -> bool:
-    files = list(generation.manifest.of_kind(QUARANTINE))
-    return len(files) > 1 or sum(entry.rows for entry in files) > len(generation.quarantine)
+def _log_is_long(generation: Generation, kind: str, entries: int) -> bool:
+    files = list(generation.manifest.of_kind(kind))
+    return len(files) > 1 or sum(entry.rows for entry in files) > entries
 
 
-def _rewrite_quarantine(writer: Writer) -> None:
+def _rewrite_log(writer: Writer, kind: str, table: pa.Table) -> None:
+    """Commit a log as one file of what counts of it."""
     generation, committed = writer.generation, writer.committed
-    files = [entry for entry in committed.files if entry.kind != QUARANTINE]
-    if records := list(generation.quarantine.items()):
-        table = segments.quarantine_table(records)
-        files.append(segments.write_table(generation.directory, QUARANTINE, committed.generation + 1, table))
+    files = [entry for entry in committed.files if entry.kind != kind]
+    if len(table):
+        files.append(segments.write_table(generation.directory, kind, committed.generation + 1, table))
     writer.rewrite(committed.superseded_by(tuple(files)))

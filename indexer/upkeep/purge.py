@@ -52,6 +52,9 @@ class PurgeReport:
 def purge(store: Store) -> PurgeReport:
     """Remove deleted rows, and values that updates replaced, from the disk; write a proof of it into the index.
 
+    The digests of photos that were deleted for good stay, as the proofs do: without them the next enrolment of the
+    same folder would bring them back. A digest of the bytes tells nothing to who has not the photo itself.
+
     All caches go too: they are made again from what is left when they are next needed.
 
     The index is compacted first. Files kept for readers of earlier generations go too: such a reader gets a

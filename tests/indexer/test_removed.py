@@ -1,0 +1,79 @@
+"""Photos deleted for good: their digests, and nothing else of them, outlive everything that keeps an index in order."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from index_helpers import make_batch, random_blocks, small_index
+
+from indexer import (
+    QuarantineRecord,
+    Store,
+    compact,
+    export_index,
+    import_index,
+    manifest,
+    purge,
+    restore,
+    snapshot,
+    verify,
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return small_index(tmp_path / "index")
+
+
+def test_the_list_outlives_compaction_purge_and_copies(store: Store, tmp_path: Path) -> None:
+    assert store.removed() == frozenset()
+    assert store.manifest.format_version == 2
+    photos = {row.image_sha256 for row in store.rows([0, 2])}
+    for row in (0, 2):
+        with store.writer() as writer:
+            writer.delete(row_ids=[row], for_good=True)
+            writer.commit()
+    with store.writer() as writer:
+        writer.delete(row_ids=[3])
+        writer.commit()
+    assert store.removed() == Store.open(store.path).removed() == photos
+    assert (store.manifest.format_version, store.info()["photos_removed"]) == (manifest.REMOVED_VERSION, 2)
+    compact(store)
+    assert sum(1 for _ in store.manifest.of_kind(manifest.REMOVED)) == 1
+    purge(store)
+    snapshot(store, tmp_path / "snapshot")
+    restore(tmp_path / "snapshot", tmp_path / "restored")
+    export_index(store, tmp_path / "export")
+    import_index(tmp_path / "export", tmp_path / "imported")
+    for path in (store.path, tmp_path / "restored", tmp_path / "imported"):
+        assert Store.open(path).removed() == photos
+        assert Store.open(path).manifest.format_version == manifest.REMOVED_VERSION
+        assert verify(path).ok
+
+
+def test_a_photo_that_is_added_again_is_off_the_list(store: Store) -> None:
+    with store.writer() as writer:
+        ids = writer.add(make_batch(["x"], random_blocks(np.random.default_rng(0), 1), 30))
+        writer.delete(row_ids=ids, for_good=True)
+        writer.commit()
+    (photo,) = store.removed()
+    with store.writer() as writer:
+        writer.add(make_batch(["x"], random_blocks(np.random.default_rng(0), 1), 30))
+        writer.commit()
+    assert store.removed() == frozenset()
+    with store.writer() as writer:
+        writer.delete(image_sha256=photo, for_good=True)
+        writer.commit()
+    assert store.removed() == {photo}
+    compact(store)
+    assert store.removed() == {photo}
+
+
+def test_images_are_released_from_quarantine(store: Store) -> None:
+    records = [QuarantineRecord("y.jpg", "no_face", "", "k"), QuarantineRecord("z.jpg", "no_face", "", "k")]
+    with store.writer() as writer:
+        writer.quarantine(records)
+        writer.commit()
+        assert writer.release(["y.jpg", "nobody.jpg", "x.jpg"]) == 2
+        writer.commit()
+    assert store.quarantined() == Store.open(store.path).quarantined() == [records[1]]
