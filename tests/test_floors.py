@@ -23,7 +23,8 @@ FLOOR_3 = {
     "tgfr_search.console",
     "tgfr_search.__main__",
 }
-FLOOR_0_LIBRARIES = {"numpy"}
+FLOOR_0_LIBRARIES = {"numpy", "pandas"}
+"""pandas for `QueryResult.to_frame` alone; `test_lazy_imports.py` sees that it is loaded only then."""
 INDEXER_LIBRARIES = {"numpy", "pyarrow", "faiss", "pymilvus"}
 ONE_DOOR = {"ray": "pipelines.ray_engine", "pymilvus": "indexer.milvus.connect"}
 """Parts that few have: one module each knows them, and imports them when it is asked to work."""

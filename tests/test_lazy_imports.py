@@ -30,3 +30,16 @@ def test_an_error_of_the_index_still_is_a_line_and_an_exit_code() -> None:
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 2
     assert result.stderr.startswith("error: /nowhere/at/all; found: nothing there")
+
+
+def test_pandas_is_loaded_only_for_a_table() -> None:
+    code = """
+import sys
+from tgfr_search.types import QueryResult
+result = QueryResult((), {}, "image", {}, 0.0, "model", "index", {})
+before = "pandas" in sys.modules
+result.to_frame()
+print(before, "pandas" in sys.modules)
+"""
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert result.stdout.split() == ["False", "True"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,9 @@ import numpy.typing as npt
 from tgfr_search.terms import LEAD_NOTICE as LEAD_NOTICE
 from tgfr_search.terms import QUERY_MODES as QUERY_MODES
 from tgfr_search.terms import QueryMode as QueryMode
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FloatArray = npt.NDArray[np.float32]
 ByteArray = npt.NDArray[np.uint8]
@@ -212,3 +215,23 @@ class QueryResult:
     def as_dict(self) -> dict[str, Any]:
         """The result as plain JSON values."""
         return asdict(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The candidates as a table, one row each, best first.
+
+        Returns:
+            Columns `rank`, `subject_id`, `row_id`, `score`, one `block_NAME` for each block of the gallery, `image`,
+            `caption`, `auto_caption`; no rows where there is no candidate. `score` is the sum of the `block_` columns
+            and `offset`. What holds for all rows is in `attrs`: mode, offset, where, model_id, index_id, notice.
+        """
+        import pandas as pd  # half a second that nobody should wait for who does not ask for a table
+
+        before, after = ("rank", "subject_id", "row_id", "score"), ("image", "caption", "auto_caption")
+        blocks = list(self.candidates[0].blocks) if self.candidates else []
+        columns = {name: [getattr(hit, name) for hit in self.candidates] for name in before}
+        columns |= {f"block_{name}": [hit.blocks[name] for hit in self.candidates] for name in blocks}
+        columns |= {name: [getattr(hit, name) for hit in self.candidates] for name in after}
+        frame = pd.DataFrame(columns)
+        shared = ("mode", "offset", "where", "model_id", "index_id", "notice")
+        frame.attrs.update({name: getattr(self, name) for name in shared})
+        return frame

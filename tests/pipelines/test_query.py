@@ -76,6 +76,26 @@ def test_the_answer(gallery: Gallery, probes: list[tuple[Path, str, str]], enrol
     assert json.loads(json.dumps(result.as_dict()))["candidates"][0]["subject_id"] == result.candidates[0].subject_id
 
 
+def test_the_answer_as_a_table(gallery: Gallery, probes: list[tuple[Path, str, str]]) -> None:
+    path, _, caption = probes[0]
+    result = gallery.query(path, caption=caption, top_k=4)
+    frame = result.to_frame()
+    blocks = [f"block_{name}" for name in result.candidates[0].blocks]
+    ends = ["image", "caption", "auto_caption"]
+    assert list(frame.columns) == ["rank", "subject_id", "row_id", "score", *blocks, *ends]
+    assert list(frame["rank"]) == [1, 2, 3, 4]
+    for row, hit in zip(frame.to_dict("records"), result.candidates, strict=True):
+        assert (row["subject_id"], row["row_id"], row["score"]) == (hit.subject_id, hit.row_id, hit.score)
+        assert (row["image"], row["caption"], row["auto_caption"]) == (hit.image, hit.caption, hit.auto_caption)
+        assert {name: row[f"block_{name}"] for name in hit.blocks} == hit.blocks
+    summed = frame[blocks].sum(axis=1) + frame.attrs["offset"]
+    assert np.allclose(summed, frame["score"], atol=1e-3)
+    assert (frame.attrs["mode"], frame.attrs["notice"]) == ("fused", LEAD_NOTICE)
+    empty = dataclasses.replace(result, candidates=()).to_frame()
+    assert len(empty) == 0
+    assert list(empty.columns) == ["rank", "subject_id", "row_id", "score", *ends]
+
+
 def test_no_caption_is_exactly_the_image_search(gallery: Gallery, probes: list[tuple[Path, str, str]]) -> None:
     path, _, caption = probes[1]
     image = gallery.query(path, mode="image")
