@@ -15,7 +15,12 @@ __all__ = ["Gallery", "__version__"]
 
 def __getattr__(name: str) -> Any:
     if name == "Gallery":
-        from pipelines.query import Gallery
+        from tgfr_search.installed import check_own_packages, explain_import
 
+        check_own_packages()
+        try:
+            from pipelines.query import Gallery
+        except ImportError as error:
+            raise explain_import(error) from error
         return Gallery
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,5 +1,18 @@
-"""`python -m tgfr_search` is the command line."""
+"""`python -m tgfr_search` and the script `tgfr-search` are the command line."""
 
-from tgfr_search.cli import main
+import sys
 
-main()
+
+def main() -> None:
+    """Runs the command line; a library without which it cannot even start is named, with the command that brings it."""
+    try:
+        from tgfr_search.cli import main as run
+    except ImportError as error:
+        from tgfr_search.installed import explain_import
+
+        sys.exit(f"error: {explain_import(error)}")
+    run()
+
+
+if __name__ == "__main__":
+    main()
