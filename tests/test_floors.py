@@ -10,7 +10,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("tgfr_search", "indexer", "pipelines", "benchmarks")
 
-FLOOR_0 = {"tgfr_search.types", "tgfr_search.terms", "tgfr_search.errors", "tgfr_search.options"}
+FLOOR_0 = {
+    "tgfr_search.types",
+    "tgfr_search.terms",
+    "tgfr_search.errors",
+    "tgfr_search.options",
+    "tgfr_search.installed",
+}
 FLOOR_3 = {
     "tgfr_search",
     "tgfr_search.cli",

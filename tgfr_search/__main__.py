@@ -10,7 +10,9 @@ def main() -> None:
     except ImportError as error:
         from tgfr_search.installed import explain_import
 
-        sys.exit(f"error: {explain_import(error)}")
+        told = explain_import(error)
+        print(f"error: {told}", file=sys.stderr)
+        sys.exit(told.exit_code)
     run()
 
 

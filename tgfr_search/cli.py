@@ -34,6 +34,7 @@ from tgfr_search.cli_options import (
     make_finder,
 )
 from tgfr_search.errors import InputError, TgfrError
+from tgfr_search.installed import check_own_packages, explain_import
 from tgfr_search.terms import LEAD_NOTICE, QUERY_MODES
 
 app = typer.Typer(
@@ -336,11 +337,14 @@ def main() -> None:
     import sys
 
     try:
+        check_own_packages()
         app()
     except Exception as error:
-        from indexer.errors import IndexerError  # brings NumPy and PyArrow, which `--help` should not wait for
+        told = explain_import(error) if isinstance(error, ImportError) else error
+        if not isinstance(told, TgfrError):
+            from indexer.errors import IndexerError  # brings NumPy and PyArrow, which `--help` should not wait for
 
-        if not isinstance(error, TgfrError | IndexerError):
-            raise
-        console.error(str(error), "--json" in sys.argv)
-        sys.exit(error.exit_code)
+            if not isinstance(told, IndexerError):
+                raise
+        console.error(str(told), "--json" in sys.argv)
+        sys.exit(told.exit_code)
