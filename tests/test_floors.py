@@ -26,7 +26,10 @@ FLOOR_3 = {
     "tgfr_search.cli_index",
     "tgfr_search.cli_model",
     "tgfr_search.cli_options",
+    "tgfr_search.cli_query",
     "tgfr_search.console",
+    "tgfr_search.console_progress",
+    "tgfr_search.console_streams",
     "tgfr_search.__main__",
 }
 FLOOR_0_LIBRARIES = {"numpy", "pandas"}

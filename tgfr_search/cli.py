@@ -13,29 +13,27 @@ from typing import Annotated
 import typer
 
 import tgfr_search
-from tgfr_search import console
+from tgfr_search import console, console_streams
 from tgfr_search.cli_benchmark import benchmark, degrade
 from tgfr_search.cli_data import data_app
-from tgfr_search.cli_explain import show_explained
 from tgfr_search.cli_index import compact, delete, export, import_, publish, purge, restore, snapshot, update, verify
 from tgfr_search.cli_model import model_app
 from tgfr_search.cli_options import (
     DEFAULT_INDEX,
     PARTIAL,
     Aligned,
-    Backend,
     Device,
-    Index,
     Json,
-    MilvusCollection,
-    MilvusUri,
+    Model,
     Multiple,
     Out,
     make_finder,
 )
+from tgfr_search.cli_query import query
+from tgfr_search.console_streams import INTERRUPTED, OutputError, PipeClosedError
 from tgfr_search.errors import InputError, TgfrError
 from tgfr_search.installed import check_own_packages, explain_import
-from tgfr_search.terms import LEAD_NOTICE, QUERY_MODES
+from tgfr_search.terms import LEAD_NOTICE
 
 app = typer.Typer(
     name="tgfr-search",
@@ -47,7 +45,9 @@ app = typer.Typer(
 app.add_typer(model_app, name="model")
 app.add_typer(data_app, name="data")
 
-Model = Annotated[str | None, typer.Option("--model", help="Shipped model or checkpoint folder.")]
+USAGE = 2
+USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
+"""What Typer raises for every wrong use of a command; it has its own copy of click or not, by its version."""
 
 
 @app.command()
@@ -123,86 +123,7 @@ def index(
         raise typer.Exit(PARTIAL)
 
 
-@app.command()
-def query(
-    probe: Annotated[Path | None, typer.Argument(help="Probe photo; leave out to search by description alone.")] = None,
-    index: Index = DEFAULT_INDEX,
-    caption: Annotated[list[str] | None, typer.Option(help="What a witness said; may be given several times.")] = None,
-    top_k: Annotated[int, typer.Option(help="Candidates shown.")] = 10,
-    mode: Annotated[str, typer.Option(help=f"One of: {', '.join(QUERY_MODES)}.")] = "auto",
-    aggregate: Annotated[str, typer.Option(help="A subject's score: `max` of its rows, or `mean`.")] = "max",
-    where: Annotated[
-        str | None, typer.Option(help="Rank only rows for which this is true: \"site = 'A' and year >= 2024\".")
-    ] = None,
-    on_multiple: Multiple = "largest",
-    aligned: Aligned = False,
-    milvus_uri: MilvusUri = None,
-    milvus_collection: MilvusCollection = None,
-    sheet: Annotated[
-        list[Path] | None, typer.Option(help="Also write a contact sheet: probe, candidates, scores (.html or .png).")
-    ] = None,
-    explain: Annotated[
-        int, typer.Option(help="Say of the first N candidates which words and face regions moved their scores.")
-    ] = 0,
-    model: Model = None,
-    device: Device = "auto",
-    backend: Backend = "auto",
-    as_json: Json = False,
-) -> None:
-    """Rank the gallery's subjects for a probe image, a description, or both."""
-    from pipelines.query import Gallery
-
-    if not as_json:
-        console.tell_log("indexer")  # what `auto` chose and why, what was built and its recall
-    gallery = Gallery.open(
-        index,
-        model=model,
-        device=device,
-        finder=make_finder(on_multiple, aligned),
-        backend=backend,
-        milvus_uri=milvus_uri if backend == "milvus" else None,
-        milvus_collection=milvus_collection,
-    )
-    result = gallery.query(
-        None if probe is None else str(probe),
-        caption=caption or (),
-        top_k=top_k,
-        mode=mode,  # type: ignore[arg-type]
-        aggregate=aggregate,  # type: ignore[arg-type]
-        where=where,
-    )
-    explained = None
-    if explain:
-        from pipelines.explain import explain as explain_scores
-
-        explained = explain_scores(gallery, result, None if probe is None else str(probe), caption or (), count=explain)
-    for path in sheet or ():
-        from pipelines.sheet import write_sheet
-
-        write_sheet(path, gallery, result, probe, tuple(caption or ()), explained)
-
-    def show() -> None:
-        blocks = list(result.candidates[0].blocks) if result.candidates else []
-        rows = [
-            [
-                str(c.rank),
-                c.subject_id,
-                f"{c.score:.3f}",
-                *(f"{c.blocks[b]:.3f}" for b in blocks),
-                c.image,
-                ("[machine-made] " if c.auto_caption else "") + c.caption[:60],
-            ]
-            for c in result.candidates
-        ]
-        title = f"{result.mode} search" + (f" where {where}" if where else "")
-        console.table(title, ["rank", "subject", "score", *blocks, "image", "caption"], rows)
-        if explained is not None:
-            show_explained(explained)
-        typer.echo(f"timing ms: {' '.join(f'{k} {v:.1f}' for k, v in result.timing_ms.items())}", err=True)
-        typer.echo(result.notice, err=True)
-
-    values = result.as_dict() | ({} if explained is None else {"explained": explained.as_dict()})
-    console.emit(values, as_json, show)
+app.command()(query)
 
 
 @app.command()
@@ -276,7 +197,7 @@ def train(
 
     def progress(what: str, done: int, total: int) -> None:
         if not as_json:
-            typer.echo(f"{what}: {done}" + (f" of {total}" if total else ""), err=True)
+            console.say(f"{what}: {done}" + (f" of {total}" if total else ""), err=True)
 
     values = run(options, out, workers=workers, progress=progress)
     if values:  # of several processes only the first has something to say
@@ -307,8 +228,8 @@ def doctor(as_json: Json = False) -> None:
     def show() -> None:
         console.pairs({"found": report["found"]})
         for problem in report["missing"]:
-            typer.echo(f"MISSING: {problem['what']}: {problem['do']}")
-        typer.echo("nothing is missing" if report["ok"] else "")
+            console.say(f"MISSING: {problem['what']}: {problem['do']}")
+        console.say("nothing is missing" if report["ok"] else "")
 
     console.emit(report, as_json, show)
     if not report["ok"]:
@@ -317,7 +238,7 @@ def doctor(as_json: Json = False) -> None:
 
 def _version(value: bool) -> None:
     if value:
-        typer.echo(tgfr_search.__version__)
+        console.say(tgfr_search.__version__)
         raise typer.Exit
 
 
@@ -333,18 +254,50 @@ def _root(
 
 
 def main() -> None:
-    """Entry point: runs a command, turns our errors into a line and an exit code."""
+    """Entry point: runs a command, turns errors into a line and an exit code."""
+    import sys
+
+    sys.exit(console_streams.run(_run))
+
+
+def _run() -> int:
+    """The exit code of one command; our errors, wrong usage and the system's refusals are a line, not a traceback."""
     import sys
 
     try:
         check_own_packages()
-        app()
+        code = app(standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except (OutputError, PipeClosedError):
+        raise
+    except typer.Abort:
+        return INTERRUPTED
+    except USAGE_ERROR as error:
+        if type(error).__name__ != "NoArgsIsHelpError":  # that one has printed the help
+            console.error(_usage(error), "--json" in sys.argv)
+        return USAGE
     except Exception as error:
-        told = explain_import(error) if isinstance(error, ImportError) else error
-        if not isinstance(told, TgfrError):
-            from indexer.errors import IndexerError  # brings NumPy and PyArrow, which `--help` should not wait for
+        told, code = _told(error)
+        console.error(told, "--json" in sys.argv)
+        return code
 
-            if not isinstance(told, IndexerError):
-                raise
-        console.error(str(told), "--json" in sys.argv)
-        sys.exit(told.exit_code)
+
+def _told(error: Exception) -> tuple[str, int]:
+    """The line and the exit code of an error; what is none of ours, and not the system's, is raised again."""
+    told = explain_import(error) if isinstance(error, ImportError) else error
+    if isinstance(told, OSError) and told.errno:
+        about = f"{told.filename}: " if told.filename else ""
+        return f"{about}{os.strerror(told.errno)}", InputError.exit_code
+    if not isinstance(told, TgfrError):
+        from indexer.errors import IndexerError  # brings NumPy and PyArrow, which `--help` should not wait for
+
+        if not isinstance(told, IndexerError):
+            raise told
+    return str(told), told.exit_code
+
+
+def _usage(error: Exception) -> str:
+    """A wrong option or command in our words; Typer's context knows which command it was."""
+    context = getattr(error, "ctx", None)
+    about = f"; what to do: {context.command_path} --help" if context is not None else ""
+    return f"{getattr(error, 'format_message', error.__str__)()}{about}"

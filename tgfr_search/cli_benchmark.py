@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -101,15 +102,16 @@ def benchmark(
 
     def show() -> None:
         for sentence in report.answers():
-            typer.echo(sentence, err=True)
+            console.say(sentence, err=True)
         for warning in tree["data"]["warnings"]:
-            typer.echo(f"note: {warning}", err=True)
+            console.say(f"note: {warning}", err=True)
         console.table("rates in per cent, with 95 % intervals", *report.summary())
-        typer.echo(f"report: {out / 'report.html'}", err=True)
-        typer.echo(tree["notice"], err=True)
+        console.say(f"report: {out / 'report.html'}", err=True)
+        console.say(tree["notice"], err=True)
 
     shown: dict[str, Any] = {k: v for k, v in tree.items() if k not in ("curves", "examples")}
     console.emit({"report": str(out / "report.html"), "answers": report.answers(), **shown}, as_json, show)
+    _need_figures([record["value"] for record in tree["results"]])
 
 
 def _pairs(
@@ -139,9 +141,18 @@ def _pairs(
         ]
         console.table(tree["protocol"], ["per cent", "value", "standard error", ""], rows)
         console.pairs({k: v for k, v in tree.items() if k not in ("accuracy", "eer", "tar_at_far", "notice")})
-        typer.echo(f"{out / RESULT}\n{tree['notice']}", err=True)
+        console.say(out / RESULT, err=True)
+        console.say(tree["notice"], err=True)
 
     console.emit(tree, as_json, show)
+    _need_figures([tree["eer"]["value"], (tree.get("accuracy") or {}).get("value")])
+
+
+def _need_figures(values: Sequence[float | None]) -> None:
+    """A benchmark that measured nothing has not done what it was asked."""
+    if all(value is None for value in values):
+        console.say("nothing was measured: the reasons stand beside each figure", err=True)
+        raise typer.Exit(1)
 
 
 def degrade(
@@ -160,9 +171,9 @@ def degrade(
         summary = worsen(source, out, level, seed=seed, finder=make_finder(on_multiple, aligned), progress=progress)
 
     def show() -> None:
-        typer.echo(f"{summary.written} written to {out}, {len(summary.refused)} refused")
+        console.say(f"{summary.written} written to {out}, {len(summary.refused)} refused")
         for name, why in list(summary.refused.items())[:NAMES]:
-            typer.echo(f"{name}: {why}", err=True)
+            console.say(f"{name}: {why}", err=True)
 
     console.emit({"out": str(out), **summary.as_dict()}, as_json, show)
     if not summary.written:

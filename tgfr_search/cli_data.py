@@ -63,8 +63,8 @@ def data_inspect(
         console.pairs(tree)
         for what, examples in lists.items():
             for example in examples:
-                typer.echo(f"{what}: {example}", err=True)
+                console.say(f"{what}: {example}", err=True)
         if report is not None:
-            typer.echo(f"report: {report}", err=True)
+            console.say(f"report: {report}", err=True)
 
     console.emit(found.as_dict(), as_json, show)

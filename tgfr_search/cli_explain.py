@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
 from tgfr_search import console
 
 if TYPE_CHECKING:
@@ -23,7 +21,7 @@ def show_explained(explained: Explained) -> None:
         console.table(f"{own.rank}. {own.subject_id}", ["term", "adds"], terms)
         strongest = sorted((*own.phrases, *own.words), key=lambda said: -abs(said.effect))[:WORDS]
         if strongest:
-            typer.echo("words: " + ", ".join(f"{said.text} {said.effect:+.3f}" for said in strongest))
+            console.say("words: " + ", ".join(f"{said.text} {said.effect:+.3f}" for said in strongest))
         for row in own.regions or ():
-            typer.echo("face region: " + " ".join(f"{effect:+7.3f}" for effect in row))
-    typer.echo(explained.notice, err=True)
+            console.say("face region: " + " ".join(f"{effect:+7.3f}" for effect in row))
+    console.say(explained.notice, err=True)

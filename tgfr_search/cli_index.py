@@ -173,11 +173,11 @@ def verify(
 
     def show() -> None:
         for line in repaired:
-            typer.echo(f"repaired: {line}")
-        typer.echo(f"{report.files} files, {report.bytes} bytes, {report.rows} rows")
+            console.say(f"repaired: {line}")
+        console.say(f"{report.files} files, {report.bytes} bytes, {report.rows} rows")
         for line in (*(f"PROBLEM: {p}" for p in report.problems), *(f"note: {n}" for n in report.notes)):
-            typer.echo(line)
-        typer.echo("whole" if report.ok else "DAMAGED: restore it from a copy, or enrol the gallery again")
+            console.say(line)
+        console.say("whole" if report.ok else "DAMAGED: restore it from a copy, or enrol the gallery again")
 
     told = {"repaired": list(repaired)} if repair else {}
     console.emit({**asdict(report), "ok": report.ok, **told}, as_json, show)

@@ -25,7 +25,9 @@ def model_info(name: Annotated[str | None, typer.Argument()] = None, as_json: Js
         console.pairs(values)
         card = folder / "CARD.md"
         if card.is_file():
-            typer.echo(f"\n{card.read_text(encoding='utf-8')}")
+            console.say("")
+            for line in card.read_text(encoding="utf-8").splitlines():
+                console.say(line)
 
     console.emit(values, as_json, show)
 

@@ -17,6 +17,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 DEFAULT_INDEX = Path("tgfr-index")
 Index = Annotated[Path, typer.Option("--index", help="Index directory.", envvar="TGFR_INDEX", show_envvar=True)]
 Out = Annotated[Path, typer.Option("--out", help="Index directory.", envvar="TGFR_INDEX", show_envvar=True)]
+Model = Annotated[str | None, typer.Option("--model", help="Shipped model or checkpoint folder.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, …")]
 Backend = Annotated[
     str,

@@ -1,24 +1,37 @@
-"""What the command line prints: progress and tables on a terminal, plain lines otherwise, JSON on request."""
+"""What the command line prints: tables on a terminal, plain lines otherwise, JSON on request.
+
+All of it leaves by `tgfr_search.console_streams`, which escapes data: a name is never markup, control or layout.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import re
+import shutil
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import typer
+from tgfr_search import console_streams
+from tgfr_search.console_progress import progress, stages
+from tgfr_search.console_streams import say, shown, write
+from tgfr_search.visible import visible
 
-PLAIN_EVERY_SECONDS = 10.0
+__all__ = ["emit", "error", "pairs", "progress", "say", "stages", "table", "tell_log"]
+
+NARROW = 12
+"""A column that can be folded keeps at least this width, or its longest value's where that is less."""
+GAP = 3
+"""Between two columns."""
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7e]")
 
 
 def emit(value: Mapping[str, Any], as_json: bool, show: Callable[[], None]) -> None:
     """Prints a result: as one JSON object on standard output, or with `show` for people."""
     if as_json:
-        typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+        write(_json(value, indent=2))
     else:
         show()
 
@@ -26,117 +39,115 @@ def emit(value: Mapping[str, Any], as_json: bool, show: Callable[[], None]) -> N
 def error(message: str, as_json: bool) -> None:
     """Prints an error; with `--json` also as an object, so that a program need not read prose."""
     if as_json:
-        typer.echo(json.dumps({"error": message}, ensure_ascii=False))
-    typer.secho(f"error: {message}", fg="red", err=True)
+        write(_json({"error": message}))
+    console_streams.error(message)
+
+
+def _json(value: Mapping[str, Any], indent: int | None = None) -> str:
+    """Valid JSON in the stream's characters; whatever a terminal would act on is an escape inside a string."""
+    unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
+    text = json.dumps(value, ensure_ascii=not unicode, indent=indent, default=str)
+    return _BEYOND_ASCII.sub(lambda found: _json_character(found[0]), text)
+
+
+def _json_character(char: str) -> str:
+    return json.dumps(char)[1:-1] if visible(char) != char else char
 
 
 def tell_log(name: str) -> None:
     """Shows what a package logs for a person, on standard error."""
     logger = logging.getLogger(name)
     if not logger.handlers:
-        logger.addHandler(logging.StreamHandler())
+        logger.addHandler(_Said())
         logger.setLevel(logging.INFO)
 
 
-def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """A table: drawn on a terminal, tab-separated lines otherwise."""
+class _Said(logging.Handler):
+    """Prints log records by the same door as everything else."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(self.format(record), err=True)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, key: int = 1) -> None:
+    """A table: drawn on a terminal, tab-separated lines otherwise. No value is ever cut.
+
+    Args:
+        title: Above the table, on a terminal only.
+        columns: Heads.
+        rows: Values, as many as heads.
+        key: The first `key` columns are never folded on a terminal that is at least as wide as they are.
+    """
+    cells = [[shown(value) for value in row] for row in rows]
+    heads = [shown(name) for name in columns]
     if not sys.stdout.isatty():
-        typer.echo("\t".join(columns))
-        for row in rows:
-            typer.echo("\t".join(row))
+        for row in (heads, *cells):
+            write("\t".join(row))
         return
+    width = shutil.get_terminal_size().columns
+    least = [_least(heads[at], [row[at] for row in cells], at < key) for at in range(len(heads))]
+    write(shown(title))
+    if sum(least) + GAP * (len(least) - 1) <= width:
+        write(_drawn(heads, cells, least, width, key))
+    else:
+        for row in cells:
+            _record(heads, row, key)
+
+
+def _least(head: str, values: list[str], whole: bool) -> int:
+    from rich.cells import cell_len
+
+    widest = max((cell_len(text) for text in (head, *values)), default=0)
+    return widest if whole else min(widest, max(NARROW, cell_len(head)))
+
+
+def _drawn(heads: list[str], cells: list[list[str]], least: list[int], width: int, key: int) -> str:
+    from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    drawn = Table(*columns, title=title, title_justify="left")
-    for row in rows:
-        drawn.add_row(*row)
-    Console().print(drawn)
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
+    for at, head in enumerate(heads):
+        drawn.add_column(Text(head), min_width=least[at], no_wrap=at < key, overflow="fold")
+    for row in cells:
+        drawn.add_row(*map(Text, row))  # Text: never read as markup
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    buffer = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="backslashreplace", newline="\n")
+    Console(file=buffer, width=width, color_system=None, force_terminal=False).print(drawn, end="")
+    buffer.seek(0)
+    return "\n".join(line.rstrip() for line in buffer.read().splitlines())
+
+
+def _record(heads: list[str], row: list[str], key: int) -> None:
+    """A row where the columns do not fit: what identifies it on one line, the rest below."""
+    named = [(head, value) for head, value in zip(heads, row, strict=True) if value]
+    first = named[: max(1, key)]
+    write("  ".join(f"{head} {value}".strip() for head, value in first))
+    for head, value in named[len(first) :]:
+        write(f"  {head}: {value}")
 
 
 def pairs(values: Mapping[str, Any], indent: str = "") -> None:
-    """Name and value, one a line; nested mappings indented."""
+    """Name and value, one a line; nested mappings and lists of them indented."""
     width = max((len(name) for name in values), default=0)
     for name, value in values.items():
-        if isinstance(value, Mapping):
-            typer.echo(f"{indent}{name}:")
+        if isinstance(value, Mapping) and value:
+            say(f"{indent}{name}:")
             pairs(value, indent + "  ")
+        elif isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
+            say(f"{indent}{name}:")
+            for item in value:
+                say(f"{indent}  {_words(item)}")
         else:
-            typer.echo(f"{indent}{name:<{width}}  {value}")
+            say(f"{indent}{name:<{width}}  {_words(value)}")
 
 
-@contextmanager
-def progress(what: str, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
-    """A progress display on standard error: a bar on a terminal, a line every ten seconds otherwise.
-
-    Yields:
-        Called with (done, expected).
-    """
-    if quiet:
-        yield lambda done, expected: None
-    elif sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task(what, total=None)
-            yield lambda done, expected: bar.update(task, completed=done, total=max(done, expected))
-    else:
-        last = time.monotonic()
-
-        def line(done: int, expected: int) -> None:
-            nonlocal last
-            if time.monotonic() - last >= PLAIN_EVERY_SECONDS:
-                last = time.monotonic()
-                typer.echo(f"{what}: {done} of about {max(done, expected)}", err=True)
-
-        yield line
-
-
-@contextmanager
-def stages(quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
-    """A progress display of work in several stages on standard error: a bar each, or a line every ten seconds.
-
-    The time left is that of the stage, at the pace of what this run itself has done of it: what an earlier run left
-    finished is not counted as speed.
-
-    Yields:
-        Called with (stage, done, expected); 0 where it is not known how many to expect.
-    """
-    if quiet:
-        yield lambda what, done, expected: None
-    elif sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True)) as bar:
-            tasks: dict[str, TaskID] = {}
-
-            def move(what: str, done: int, expected: int) -> None:
-                if what not in tasks:
-                    tasks[what] = bar.add_task(what, total=None)
-                bar.update(tasks[what], completed=done, total=max(done, expected) or None)
-
-            yield move
-    else:
-        seen: dict[str, tuple[float, int]] = {}
-        last = time.monotonic()
-
-        def line(what: str, done: int, expected: int) -> None:
-            nonlocal last
-            now = time.monotonic()
-            began, before = seen.setdefault(what, (now, done))
-            if now - last < PLAIN_EVERY_SECONDS:
-                return
-            last = now
-            known = expected > done > before
-            left = f", {_duration((now - began) * (expected - done) / (done - before))} left" if known else ""
-            typer.echo(f"{what}: {done}" + (f" of {expected}" if expected else "") + left, err=True)
-
-        yield line
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_words(item)}" for name, item in value.items()) or "none"
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(_words(item) for item in value) or "none"
+    if value is None:
+        return "–"
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
