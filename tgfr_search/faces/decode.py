@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-import warnings
 from io import BytesIO
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from tgfr_search.errors import FaceError, Reason
+from tgfr_search.faces.unheard import unheard
 from tgfr_search.types import ByteArray
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
@@ -85,9 +85,8 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ByteArray:
     if not data:
         raise FaceError(Reason.EMPTY_FILE, "the file has 0 bytes")
     # Pillow warns of damaged EXIF and of sizes that our own limit judges; a run over a million photos must not print
-    # each. (The filter is process-wide while it lasts: batches run in processes, not threads.)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    # each.
+    with unheard():
         image = _open(data, max_pixels)
         found = f"{image.format} {image.width}×{image.height}"
         if getattr(image, "is_animated", False) and image.format != "MPO":  # MPO: a phone's JPEG + depth or HDR map

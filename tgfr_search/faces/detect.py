@@ -1,7 +1,12 @@
-"""dlib's HOG face detector and 5-point landmark model, in bounded time whatever the size of the photo."""
+"""dlib's HOG face detector and 5-point landmark model, in bounded time whatever the size of the photo.
+
+Any number of threads may call these functions. A detector keeps the picture that it looks at, so each call has one of
+its own; the landmark model is only read.
+"""
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +17,7 @@ import numpy as np
 
 from tgfr_search.errors import MissingPartError
 from tgfr_search.faces.align import reduced
+from tgfr_search.faces.lent import Lent
 from tgfr_search.types import ByteArray, FloatArray
 
 FIRST_SIDE = 1280
@@ -67,7 +73,8 @@ def _look(photo: ByteArray, scale: float) -> list[Box]:
         size = (max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale)))
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         view = np.asarray(cv2.resize(photo, size, interpolation=how), np.uint8)
-    rectangles, scores, _ = _detector().run(view, 0, 0.0)
+    with _DETECTORS.one() as detector:
+        rectangles, scores, _ = detector.run(view, 0, 0.0)
 
     def back(edge: int) -> int:
         return round((edge + 0.5) / scale - 0.5)
@@ -103,11 +110,6 @@ def find_landmarks(photo: ByteArray, box: Box) -> FloatArray:
 
 
 @cache  # one a process: a fork inherits it, a spawned worker makes its own
-def _detector() -> Any:
-    return _dlib().get_frontal_face_detector()
-
-
-@cache
 def _predictor() -> Any:
     return _dlib().shape_predictor(str(landmark_model()))
 
@@ -118,6 +120,10 @@ def _dlib() -> Any:
     except ImportError as error:
         raise MissingPartError("dlib", found="not installed", do="pip install dlib-bin") from error
     return dlib
+
+
+_DETECTORS = Lent(lambda: _dlib().get_frontal_face_detector(), copy)
+"""Made in half a second, copied in two milliseconds."""
 
 
 def landmark_model() -> Path:
