@@ -31,6 +31,7 @@ from tgfr_search.data.sampling import IntArray, epoch_pairs
 from tgfr_search.encoders.adapted import save_adapted
 from tgfr_search.encoders.dlib_resnet import DIM, DlibFaceEncoder, DlibResNet, pixels, prepare, run
 from tgfr_search.evaluation.identification import mate_ranks, rank_k
+from tgfr_search.files import replacing
 from tgfr_search.losses.identity import ArcFace
 from tgfr_search.losses.info_nce import info_nce
 from tgfr_search.options import AdaptOptions
@@ -246,7 +247,6 @@ def _kept(path: Path, make: Callable[[], Tensor]) -> Tensor:
     """A tensor from its file, made where there is none."""
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
-        save_file({"vectors": make().contiguous()}, temporary)
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            save_file({"vectors": make().contiguous()}, temporary)
     return load_file(path)["vectors"]

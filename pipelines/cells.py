@@ -20,6 +20,7 @@ from tgfr_search.evaluation.groups import group_figures, group_members
 from tgfr_search.evaluation.intervals import Interval
 from tgfr_search.evaluation.measures import Measures, Searches, measure
 from tgfr_search.evaluation.protocol import PROTOCOL_VERSION
+from tgfr_search.files import cache_key, replace_text, replacing
 from tgfr_search.types import FloatArray
 
 FORMAT = 2
@@ -110,9 +111,7 @@ class Cells:
                     queries, templates, self.data.roles, members, self.weights, self._skip(cell.captions)
                 )
             ]
-            temporary = path.with_suffix(".tmp")
-            temporary.write_text(json.dumps(out))
-            temporary.replace(path)
+            replace_text(path, json.dumps(out))
         entries: list[dict[str, Any]] = json.loads(path.read_text())
         return entries
 
@@ -146,12 +145,12 @@ class Cells:
 
     def _key(self, cell: Cell) -> str:
         o, d, config = self.options, self.data, cell.system.model.config
-        identity = (
-            FORMAT, PROTOCOL_VERSION, cell.system.name, cell.system.model_id, config["model"], config["scoring"],
-            cell.level, cell.captions, o.condition, o.seed, o.resamples,
-            d.probes.chips.folder.name, d.templates.chips.folder.name, repr(LADDER[cell.level]),
+        return cache_key(
+            format=FORMAT, protocol=PROTOCOL_VERSION, system=cell.system.name, model_id=cell.system.model_id,
+            model=config["model"], scoring=config["scoring"], captions=cell.captions, condition=o.condition,
+            level=LADDER[cell.level], seed=o.seed, resamples=o.resamples,
+            probes=d.probes.chips.folder.name, templates=d.templates.chips.folder.name,
         )  # fmt: skip
-        return hashlib.sha256(repr(identity).encode()).hexdigest()[:24]
 
 
 def entry(
@@ -185,9 +184,8 @@ def _save(path: Path, measured: Measured) -> None:
         "quality": measured.quality,
     }
     samples = np.stack([i.samples for i in m.figures.values()])
-    temporary = path.with_suffix(".tmp.npz")
-    np.savez(temporary, meta=np.array(json.dumps(meta)), samples=samples, **vars(m.searches))
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        np.savez(temporary, meta=np.array(json.dumps(meta)), samples=samples, **vars(m.searches))
 
 
 def _load(path: Path) -> Measured:

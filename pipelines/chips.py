@@ -24,6 +24,7 @@ from pipelines.find import find_faces
 from tgfr_search.data.manifest import read_records
 from tgfr_search.errors import NothingUsableError
 from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.files import cache_key, replace_text
 from tgfr_search.types import AlignedFace, ByteArray, Record
 
 BLOCK = 512
@@ -114,7 +115,7 @@ def load_chips(
         progress: Called as the work goes on.
     """
     digest = source_sha256(source)
-    key = hashlib.sha256(repr((digest, split, captions and data_sha256(captions), finder)).encode()).hexdigest()[:16]
+    key = cache_key(data=digest, split=split, captions=captions and data_sha256(captions), finder=finder)
     left_out: Counter[str] = Counter()
     records = read_records(
         source, captions=captions, split=split, on_problem=lambda problem: left_out.update([problem.reason.value])
@@ -185,13 +186,12 @@ def _write_block(path: Path, found: list[tuple[Any, Any]]) -> None:
     ]
     if faces:
         np.save(path.with_suffix(".npy"), np.stack([face.pixels for _, face in faces]))
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps({"rows": rows, "failed": failed}))
-    temporary.replace(path.with_suffix(".json"))  # the block counts once this file is there
+    # The block counts once this file is there.
+    replace_text(path.with_suffix(".json"), json.dumps({"rows": rows, "failed": failed}))
 
 
 def _join_blocks(folder: Path, blocks: Path, source: str, digest: str, left_out: Counter[str]) -> None:
-    parts = [(json.loads(path.read_text()), path.with_suffix(".npy")) for path in sorted(blocks.glob("*.json"))]
+    parts = [(json.loads(path.read_text()), path.with_suffix(".npy")) for path in sorted(blocks.glob("[0-9]*.json"))]
     rows = [row for part, _ in parts for row in part["rows"]]
     failures = left_out + Counter(reason for part, _ in parts for reason in part["failed"])
     if not rows:
@@ -207,5 +207,6 @@ def _join_blocks(folder: Path, blocks: Path, source: str, digest: str, left_out:
     out.flush()
     names = ("name", "subject_id", "sha256", "captions", "metadata")
     pq.write_table(pa.table(dict(zip(names, zip(*rows, strict=True), strict=True))), folder / "rows.parquet")
-    (folder / "meta.json").write_text(json.dumps({"failures": dict(failures), "data_sha256": digest}))
+    # The folder counts as finished once this file is there.
+    replace_text(folder / "meta.json", json.dumps({"failures": dict(failures), "data_sha256": digest}))
     shutil.rmtree(blocks)

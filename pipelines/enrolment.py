@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pipelines.find import find_faces
 from tgfr_search.data.degrade import LADDER, degrade_photo
 from tgfr_search.data.manifest import read_records
 from tgfr_search.faces.finder import FaceFinder, Photo
+from tgfr_search.files import cache_key, replace_text
 from tgfr_search.types import AlignedFace, Record
 
 
@@ -49,8 +49,8 @@ def failures_to_enrol(
     progress: Progress,
 ) -> list[tuple[str, bool]]:
     """(subject, failed) of every photo of a data set at one level; kept in `cache` once measured."""
-    identity = (source_sha256(source), split, level, repr(LADDER[level]), seed, repr(finder))
-    path = cache / f"fte-{hashlib.sha256(repr(identity).encode()).hexdigest()[:16]}.json"
+    data = source_sha256(source)
+    path = cache / f"fte-{cache_key(data=data, split=split, level=LADDER[level], seed=seed, finder=finder)}.json"
     if not path.is_file():
         records = read_records(source, captions=captions, split=split, on_problem=lambda problem: None)
         worse = DegradingFinder(finder.options, level, seed)
@@ -59,7 +59,5 @@ def failures_to_enrol(
             outcome.append([str(record.subject_id), not isinstance(face, AlignedFace)])
             if len(outcome) % 100 == 0:
                 progress(f"failure to enrol, {level}", len(outcome), records.estimate)
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(outcome))
-        temporary.replace(path)
+        replace_text(path, json.dumps(outcome))
     return [(subject, failed) for subject, failed in json.loads(path.read_text())]

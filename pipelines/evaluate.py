@@ -28,6 +28,7 @@ from tgfr_search.evaluation.intervals import LEVEL, Interval, rate_interval, sub
 from tgfr_search.evaluation.protocol import PROTOCOL_VERSION
 from tgfr_search.evaluation.report.reading import PICTURES, SCHEMA
 from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.files import replace_text
 from tgfr_search.model.checkpoint import machine
 from tgfr_search.types import LEAD_NOTICE
 
@@ -141,9 +142,7 @@ def run_benchmark(
     clear_pictures(out / PICTURES)
     if pictures:
         write_pictures(out / PICTURES, report["examples"], data, options)
-    temporary = out / "report.json.tmp"
-    temporary.write_text(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
-    temporary.replace(out / "report.json")
+    replace_text(out / "report.json", json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
     return report
 
 

@@ -6,7 +6,6 @@ memory-mapped. They are a cache: delete the folder and they are made again.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.data.degrade import LADDER, degrade, random_degradation
 from tgfr_search.encoders.base import FaceEncoder, FaceSpec
 from tgfr_search.errors import InputError, TgfrError
+from tgfr_search.files import cache_key, replace_text
 from tgfr_search.types import ByteArray
 
 ENCODE_BATCH = 32
@@ -89,9 +89,9 @@ def load_features(
     """
     spec = encoder.spec
     count, width = len(chips), len(views)
-    how = [repr(LADDER.get(name, RANDOM_VIEWS)) for name in views if name != "original"]
-    identity = (chips.folder.name, tuple(views), how, spec, seed, str(precision))
-    key = hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
+    how = {name: LADDER.get(name, RANDOM_VIEWS) for name in views if name != "original"}
+    chip_key = chips.folder.name
+    key = cache_key(chips=chip_key, views=views, how=how, encoder=spec, seed=seed, precision=str(precision))
     folder = cache / f"features-{key}"
     folder.mkdir(parents=True, exist_ok=True)
     shapes = feature_shapes(count, width, spec)
@@ -124,9 +124,7 @@ def load_features(
         for array in arrays.values():
             array.flush()
         done = rows.stop
-        temporary = state.with_suffix(".tmp")
-        temporary.write_text(str(done))
-        temporary.replace(state)
+        replace_text(state, str(done))
         progress("faces encoded", done, count)
     return FeatureSet(
         tuple(views), *(np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("vectors", "regions"))

@@ -27,6 +27,7 @@ from tgfr_search.errors import InputError, NothingUsableError
 from tgfr_search.evaluation.folds import fold_accuracy, fold_tar
 from tgfr_search.evaluation.verification import eer, tar_at_far
 from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.files import replace_text
 from tgfr_search.types import LEAD_NOTICE, AlignedFace, FloatArray, Record
 
 FARS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
@@ -71,7 +72,7 @@ def benchmark_pairs(
     tree = work(folder, pairs, encoder, finder, workers, progress)
     tree = {"encoder": asdict(encoder.spec), "source": str(folder), **tree, "notice": LEAD_NOTICE}
     out.mkdir(parents=True, exist_ok=True)
-    (out / RESULT).write_text(json.dumps(tree, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    replace_text(out / RESULT, json.dumps(tree, indent=1, ensure_ascii=False) + "\n")
     return tree
 
 

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from tgfr_search.errors import CheckpointError
+from tgfr_search.files import replacing
 
 
 class RunState:
@@ -37,9 +38,8 @@ class RunState:
                     tensors[f"optimiser/{index}/{name}"] = torch.as_tensor(value).clone(
                         memory_format=torch.contiguous_format
                     )
-        temporary = self.path.with_suffix(".tmp")
-        save_file(tensors, temporary, {"epoch": str(epoch), "extra": json.dumps(extra)})
-        temporary.replace(self.path)
+        with replacing(self.path) as temporary:
+            save_file(tensors, temporary, {"epoch": str(epoch), "extra": json.dumps(extra)})
 
     def load(self) -> tuple[int, dict[str, Any]]:
         """Restores the state; returns (epochs done, extra), or (0, {}) where there is none.

@@ -24,6 +24,7 @@ from tgfr_search.data.datasets import FeatureSet, TrainBatch, training_batches
 from tgfr_search.data.regimes import CONSTANT
 from tgfr_search.data.sampling import IntArray
 from tgfr_search.encoders.base import FaceFeatures
+from tgfr_search.files import replacing
 from tgfr_search.losses.identity import ArcFace
 from tgfr_search.losses.total import FCAMLoss
 from tgfr_search.model.fcam import SharedFeatures
@@ -241,7 +242,6 @@ def _after_epoch(
     value = validate(model)
     log(step, epoch + 1, {"valid": value})
     if value > best:
-        temporary = folder / "best.tmp"
-        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, temporary)
-        temporary.replace(folder / "best.safetensors")
+        with replacing(folder / "best.safetensors") as temporary:
+            save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, temporary)
     return max(best, value)

@@ -14,6 +14,7 @@ from tgfr_search.data.degrade import LADDER, degrade, degrade_photo
 from tgfr_search.data.manifest import IMAGE_SUFFIXES, read_records
 from tgfr_search.errors import FaceError, InputError
 from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.files import replacing
 from tgfr_search.types import ByteArray
 
 JPEG_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif"}
@@ -110,6 +111,5 @@ def _write(target: Path, pixels: ByteArray) -> None:
     options: dict[str, Any] = {"quality": JPEG_QUALITY, "subsampling": 0} if jpeg else {}
     Image.fromarray(pixels).save(buffer, "JPEG" if jpeg else "PNG", **options)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f"{target.name}.tmp")
-    temporary.write_bytes(buffer.getvalue())
-    temporary.replace(target)
+    with replacing(target) as temporary:
+        temporary.write_bytes(buffer.getvalue())

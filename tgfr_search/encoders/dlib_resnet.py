@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from tgfr_search.encoders.base import FaceFeatures, FaceSpec, tensors_sha256
 from tgfr_search.encoders.dlib_dat import RGB_MEANS, read_layers
 from tgfr_search.errors import CheckpointError, MissingPartError
+from tgfr_search.files import replacing
 from tgfr_search.types import ByteArray
 
 INPUT_SIZE = 150
@@ -163,9 +164,8 @@ def load_weights() -> tuple[dict[str, Tensor], str]:
     state = convert(dat)
     with contextlib.suppress(OSError):  # a read-only or full cache costs speed, not the result
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        save_file(state, temporary, {"source_sha256": source, "tensors_sha256": tensors_sha256(state)})
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            save_file(state, temporary, {"source_sha256": source, "tensors_sha256": tensors_sha256(state)})
     return state, source
 
 
