@@ -1,6 +1,7 @@
 # make install   the environment in .venv/ (idempotent; nothing but Python 3.11 with venv, git and make is needed)
 # make demo      a gallery of people who do not exist, indexed and searched with a degraded probe and a description
 # make test      everything CI runs
+# make constraints  constraints.txt brought in line with what is installed in .venv/
 # make soak      the index killed a thousand times at random moments (some minutes)
 # make results   the numbers of README and model card, from the files of benchmarks/results
 PYTHON ?= python3.11
@@ -11,7 +12,7 @@ TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 STAMP := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt Makefile | cksum | cut -d' ' -f1)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: install demo test soak lint results clean
+.PHONY: install demo test constraints soak lint results clean
 
 install: $(STAMP)
 
@@ -41,6 +42,9 @@ lint: install
 
 test: lint
 	$(BIN)/python -m pytest
+
+constraints: install
+	$(BIN)/python .ci/constraints.py --write
 
 soak: install
 	TGFR_KILLS=1000 $(BIN)/python -m pytest -s tests/indexer/test_store_soak.py
