@@ -16,6 +16,7 @@ FLOOR_0 = {
     "tgfr_search.errors",
     "tgfr_search.options",
     "tgfr_search.files",
+    "tgfr_search.names",
     "tgfr_search.installed",
 }
 FLOOR_3 = {
