@@ -6,6 +6,17 @@ alike.
 
 from __future__ import annotations
 
+ECHO = 1000
+"""Characters of a part of a message: a value that is echoed must not fill a terminal or a log."""
+
+
+def limited(text: str, at_most: int = ECHO) -> str:
+    """`text`, or its two ends and how long it is: every value in a message goes through here."""
+    if len(text) <= at_most:
+        return text
+    half = at_most // 2
+    return f"{text[:half]} … ({len(text):,} characters) … {text[-half:]}"
+
 
 class IndexerError(Exception):
     """Base of every error of the index that a user can mend.
@@ -20,6 +31,7 @@ class IndexerError(Exception):
     exit_code = 2
 
     def __init__(self, what: str, *, found: str = "", expected: str = "", do: str = "") -> None:
+        what, found, expected, do = limited(what), limited(found), limited(expected), limited(do)
         self.what, self.found, self.expected, self.do = what, found, expected, do
         parts = [what]
         if found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,24 +14,21 @@ from indexer import Store, SubjectHit
 from indexer.milvus import MilvusStore
 from pipelines.auto_captions import describer_of
 from pipelines.index import IndexSummary, contract_of, index_gallery
+from pipelines.notes import query_notes
+from pipelines.probe import Caption, Image, load_probe, said_lines, search_mode
 from pipelines.serve import open_searched
 from tgfr_search.errors import InputError
-from tgfr_search.faces.finder import FaceFinder, Photo
+from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel, load_model
-from tgfr_search.model.scoring import resolve_mode
 from tgfr_search.types import (
     QUERY_MODES,
     AlignedFace,
-    ByteArray,
     FloatArray,
     QueryMode,
     QueryResult,
     SearchHit,
     Templates,
 )
-
-Image = str | Path | bytes | ByteArray
-"""A path, the encoded bytes of a photo, or its pixels (uint8 [H, W, 3], RGB)."""
 
 
 class Gallery:
@@ -80,6 +77,8 @@ class Gallery:
             IndexerError: There is no index, or it is damaged; or there is no such backend, or it cannot run here.
             CheckpointError: The model cannot be loaded.
         """
+        if not isinstance(path, str | os.PathLike):
+            raise InputError("index", found=type(path).__name__, expected="the path of an index directory")
         store = open_searched(path, backend, device=device, milvus_uri=milvus_uri, collection=milvus_collection)
         # before the model is loaded: a wrong path should be told at once
         loaded = model if isinstance(model, FaceTextModel) else load_model(model, device=device)
@@ -108,7 +107,7 @@ class Gallery:
         self,
         image: Image | None = None,
         *,
-        caption: str | Sequence[str] = (),
+        caption: Caption = (),
         top_k: int = 10,
         mode: QueryMode = "auto",
         aggregate: Literal["max", "mean"] = "max",
@@ -117,7 +116,7 @@ class Gallery:
         """Ranks the gallery's subjects for one probe.
 
         Args:
-            image: The probe photo, or None to search by description alone.
+            image: The probe photo in any form of `pipelines.probe.Image`, or None to search by description alone.
             caption: What a witness said: one text or several lines.
             top_k: Candidates returned; fewer where the gallery has fewer subjects.
             mode: `auto` and `fused` use all there is; `image` and `caption` use that alone.
@@ -134,7 +133,7 @@ class Gallery:
 
     def query_many(
         self,
-        probes: Sequence[tuple[Image | None, str | Sequence[str]]],
+        probes: Sequence[tuple[Image | None, Caption]],
         *,
         top_k: int = 10,
         mode: QueryMode = "auto",
@@ -156,17 +155,25 @@ class Gallery:
         Raises:
             InputError, FaceError, FilterError: As `query`; the batch has no partial result.
         """
-        if top_k < 1:
-            raise InputError("top_k", found=str(top_k), expected="1 or more")
+        if isinstance(top_k, bool) or not isinstance(top_k, int | np.integer) or top_k < 1:
+            raise InputError("top_k", found=repr(top_k), expected="a whole number, 1 or more")
+        if not (where is None or isinstance(where, str)):
+            raise InputError("where", found=type(where).__name__, expected="a text")
         if mode not in QUERY_MODES:
             raise InputError("mode", found=repr(mode), expected=f"one of: {', '.join(QUERY_MODES)}")
+        for probe in probes:
+            if not isinstance(probe, tuple | list) or len(probe) != 2:
+                raise InputError("probes", found=type(probe).__name__, expected="pairs (image or None, caption)")
         if not probes:
             return []
         clock = _Clock()
         lines = [said_lines(caption) for _, caption in probes]
-        modes = [_mode(mode, image, own) for (image, _), own in zip(probes, lines, strict=True)]
+        modes = [search_mode(mode, *probe, own) for probe, own in zip(probes, lines, strict=True)]
         use_image = [m in ("image", "fused") for m in modes]
-        photos = [_load(self.finder, image) if use else None for (image, _), use in zip(probes, use_image, strict=True)]
+        photos = [
+            load_probe(self.finder, image) if use and image is not None else None
+            for (image, _), use in zip(probes, use_image, strict=True)
+        ]
         self.store.load()
         clock.lap("load")
         faces = [self.finder.cut(photo) if photo else None for photo in photos]
@@ -177,12 +184,14 @@ class Gallery:
         offsets = [self.model.scoring.offset(m, float(q)) for m, q in zip(modes, quality, strict=True)]
         candidates = [self._candidates(*each) for each in zip(hits, queries, offsets, strict=True)]
         clock.lap("search")
+        cut = [self.model.tgfr.tokenize(own).truncated if own else 0 for own in lines]
+        given = [(said,) if isinstance(said, str) else tuple(said or ()) for _, said in probes]
         return [
             QueryResult(
                 candidates=candidates[i],
                 probe={
                     **_seen(faces[i], float(quality[i])),
-                    "captions_truncated": self.model.tgfr.tokenize(lines[i]).truncated if lines[i] else 0,
+                    "captions_truncated": cut[i],
                 },
                 mode=modes[i],
                 weights=self.model.scoring.at(modes[i], float(quality[i])),
@@ -191,6 +200,9 @@ class Gallery:
                 index_id=f"{self.store.index_id}@{self.store.generation}",
                 timing_ms=clock.share(len(probes)),
                 where=where,
+                notes=query_notes(
+                    mode, modes[i], given[i], lines[i], cut[i], 0 if (face := faces[i]) is None else face.faces_found
+                ),
             )
             for i in range(len(probes))
         ]
@@ -248,41 +260,6 @@ class _Clock:
 
     def share(self, count: int) -> dict[str, float]:
         return {name: round(ms / count, 3) for name, ms in self.laps.items()}
-
-
-def said_lines(caption: str | Sequence[str]) -> tuple[str, ...]:
-    """The lines of a description that say something."""
-    lines = (caption,) if isinstance(caption, str) else tuple(caption)
-    return tuple(line.strip() for line in lines if line and line.strip())
-
-
-def _mode(mode: str, image: Image | None, lines: tuple[str, ...]) -> str:
-    resolved = resolve_mode(mode, image is not None, bool(lines))
-    if not resolved:
-        found = "neither an image nor a description" if image is None and not lines else f"no {mode}"
-        raise InputError("query", found=found, expected="a probe image, --caption, or both, as --mode asks")
-    return resolved
-
-
-def probe_face(finder: FaceFinder, image: Image | None) -> AlignedFace:
-    """The face of a probe in any form.
-
-    Raises:
-        FaceError: It gives no usable face.
-        InputError: There is no image, or its pixels are not what they should be.
-    """
-    if image is None:
-        raise InputError("probe", found="no image", expected="the image that was searched with")
-    return finder.cut(_load(finder, image))
-
-
-def _load(finder: FaceFinder, image: Image | None) -> Photo:
-    if isinstance(image, np.ndarray):
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise InputError("probe pixels", found=f"{image.dtype} {image.shape}", expected="uint8 [H, W, 3], RGB")
-        return Photo(image, hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest())
-    assert image is not None  # a mode that uses an image has one
-    return finder.load(image)
 
 
 def _seen(face: AlignedFace | None, predicted: float) -> dict[str, Any]:

@@ -100,6 +100,8 @@ def query(
         _show(result, blocks)
         if explained is not None:
             show_explained(explained)
+        for note in result.notes:
+            console.say(f"note: {note}", err=True)
         console.say("why: the parts of the score that differ most from the mean of the candidates shown", err=True)
         console.say(f"timing ms: {' '.join(f'{k} {v:.1f}' for k, v in result.timing_ms.items())}", err=True)
         console.say(result.notice, err=True)

@@ -8,6 +8,17 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+ECHO = 1000
+"""Characters of a part of a message: a value that is echoed must not fill a terminal or a log."""
+
+
+def limited(text: str, at_most: int = ECHO) -> str:
+    """`text`, or its two ends and how long it is: every value in a message goes through here."""
+    if len(text) <= at_most:
+        return text
+    half = at_most // 2
+    return f"{text[:half]} … ({len(text):,} characters) … {text[-half:]}"
+
 
 class TgfrError(Exception):
     """Base of every error that a user can mend.
@@ -22,6 +33,7 @@ class TgfrError(Exception):
     exit_code = 2
 
     def __init__(self, what: str, *, found: str = "", expected: str = "", do: str = "") -> None:
+        what, found, expected, do = limited(what), limited(found), limited(expected), limited(do)
         self.what, self.found, self.expected, self.do = what, found, expected, do
         parts = [what]
         if found:
@@ -90,7 +102,7 @@ class FaceError(TgfrError):
     exit_code = 1
 
     def __init__(self, reason: Reason, detail: str, *, do: str = "") -> None:
-        self.reason, self.detail = reason, detail
+        self.reason, self.detail = reason, limited(detail)
         super().__init__(f"{reason.value}: {detail}", do=do)
 
     def __reduce__(self) -> tuple[type[FaceError], tuple[Reason, str]]:

@@ -196,6 +196,7 @@ class QueryResult:
         timing_ms: Milliseconds spent in load, detect, encode and search.
         where: The filter that rows had to pass; None where all were ranked.
         notice: What the scores mean.
+        notes: What else a reader must know: what was asked for and done otherwise, and what was left out.
     """
 
     candidates: tuple[SearchHit, ...]
@@ -208,6 +209,7 @@ class QueryResult:
     timing_ms: Mapping[str, float]
     where: str | None = None
     notice: str = LEAD_NOTICE
+    notes: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[SearchHit]:
         return iter(self.candidates)

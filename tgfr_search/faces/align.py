@@ -13,6 +13,8 @@ from tgfr_search.errors import FaceError, Reason
 from tgfr_search.types import ByteArray, FloatArray
 
 SQUARE_TOLERANCE = 1.10
+SMALLEST_CHIP = 8
+"""Pixels a side: half of what the worst level of the benchmark leaves of a face."""
 """How far from square a ready chip may be, longer side over shorter: more than that and the face is squeezed."""
 
 
@@ -193,9 +195,12 @@ def fit_chip(crop: ByteArray, alignment: Alignment = DLIB_CHIP) -> tuple[ByteArr
         The chip, uint8 [size, size, 3], and where the template's points lie in the crop, float32 [5, 2].
 
     Raises:
-        FaceError: NOT_A_CHIP where the crop is not square within 10 %.
+        FaceError: NOT_A_CHIP where the crop is not square within 10 %, or has fewer than 8 pixels a side.
     """
     height, width = crop.shape[:2]
+    if min(height, width) < SMALLEST_CHIP:
+        found = f"{width}×{height} pixels; no face can be seen in fewer than {SMALLEST_CHIP} a side"
+        raise FaceError(Reason.NOT_A_CHIP, found)
     if max(height, width) > SQUARE_TOLERANCE * min(height, width):
         raise FaceError(Reason.NOT_A_CHIP, f"{width}×{height} pixels; an aligned crop is square (within 10 %)")
     size = alignment.size

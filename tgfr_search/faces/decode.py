@@ -98,6 +98,21 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ByteArray:
             raise FaceError(Reason.UNDECODABLE, f"{found}: {error or type(error).__name__}") from error
 
 
+def upright_pixels(image: Image.Image) -> ByteArray:
+    """A Pillow image as `decode` would give it: uint8 [H, W, 3], RGB, upright by its EXIF tag.
+
+    Raises:
+        FaceError: UNDECODABLE where Pillow cannot load or convert it, EMPTY_FILE where it has no pixel.
+    """
+    found = f"Pillow image {image.mode} {image.width}×{image.height}"
+    if not image.width or not image.height:
+        raise FaceError(Reason.EMPTY_FILE, found)
+    try:
+        return np.asarray(_rgb(_upright(image)))
+    except Exception as error:  # as in `decode`
+        raise FaceError(Reason.UNDECODABLE, f"{found}: {error or type(error).__name__}") from error
+
+
 def _open(data: bytes, max_pixels: int) -> Image.Image:
     try:
         image = Image.open(BytesIO(data), formats=FORMATS)

@@ -1,0 +1,159 @@
+"""What comes in by the Python API is accepted where it is plainly meant, else refused by name; notes say the rest."""
+
+import io
+import traceback
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from indexer.errors import IndexerError, NotAnIndexError
+from pipelines.index import IndexSummary
+from pipelines.notes import looks_english
+from pipelines.query import Gallery
+from tgfr_search.errors import ECHO, FaceError, InputError, Reason, TgfrError
+from tgfr_search.faces.finder import FaceFinder, FaceOptions
+from tgfr_search.model.checkpoint import FaceTextModel
+
+
+@pytest.fixture(scope="module")
+def gallery(enrolled: tuple[Path, IndexSummary], model: FaceTextModel) -> Gallery:
+    return Gallery.open(enrolled[0], model=model)
+
+
+@pytest.fixture(scope="module")
+def probe(demo: Path) -> Path:
+    return demo / "probes/person0001.png"
+
+
+def test_every_form_of_a_photo_gives_the_same_answer(gallery: Gallery, probe: Path) -> None:
+    data = probe.read_bytes()
+    want = gallery.query(probe)
+    read = io.BytesIO(data)
+    read.seek(100)
+    with Image.open(probe) as picture, probe.open("rb") as file:
+        for form in (data, bytearray(data), memoryview(data), read, file, picture, picture.convert("RGBA")):
+            got = gallery.query(form, caption=None)
+            assert got.candidates == want.candidates, type(form)
+    assert want.mode == "image"
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        (np.zeros((0, 0, 3), np.uint8), "pixels that|has pixels"),
+        (np.zeros((64, 64, 3), np.float32), "astype"),
+        (np.zeros((64, 64, 4), np.uint8), "fromarray"),
+        (np.zeros((64, 64), np.uint8), "stack"),
+        (np.zeros((64, 64, 3), np.int64), "int64"),
+        (["a.jpg", "b.jpg"], "list of 2.*query_many"),
+        (io.StringIO("text"), "'rb'"),
+        (3.5, "float"),
+        ({"path": "a.jpg"}, "dict"),
+        (object(), "object"),
+    ],
+)
+def test_what_is_no_photo_is_refused_by_name(gallery: Gallery, image: Any, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        gallery.query(image)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"caption": 7},
+        {"caption": b"a man"},
+        {"caption": ["a man", 7]},
+        {"caption": {"said": "a man"}},
+        {"caption": "a man", "top_k": "ten"},
+        {"caption": "a man", "top_k": 2.5},
+        {"caption": "a man", "top_k": True},
+        {"caption": "a man", "where": 5},
+        {"caption": "a man", "mode": ["fused"]},
+        {"caption": "\u200b\u2060\u3164"},
+        {"caption": ["", " \u00a0", "…!"]},
+        {"caption": ()},
+    ],
+)
+def test_what_is_no_query_is_refused(gallery: Gallery, options: dict[str, Any]) -> None:
+    with pytest.raises(InputError):
+        gallery.query(**options)
+
+
+def test_a_list_that_is_no_list_of_pairs_or_a_path_that_is_none(gallery: Gallery, model: FaceTextModel) -> None:
+    with pytest.raises(InputError, match="pairs"):
+        gallery.query_many(["a.jpg"])  # type: ignore[list-item]
+    for nothing in (None, 7):
+        with pytest.raises(InputError, match="index directory"):
+            Gallery.open(nothing, model=model)  # type: ignore[arg-type]
+
+
+def test_no_error_echoes_a_photo(gallery: Gallery) -> None:
+    large = b"x" * 3_000_000
+    for form in (large, bytearray(large), memoryview(large), large.decode(), Path(large.decode())):
+        with pytest.raises(TgfrError) as caught:
+            gallery.query(form)
+        assert len(str(caught.value)) < 5 * ECHO
+        assert len("".join(traceback.format_exception_only(caught.value))) < 5 * ECHO
+    with pytest.raises(IndexerError) as refused:
+        gallery.query(caption="a man", where="x = '" + "y" * 3_000_000)
+    assert len(str(refused.value)) < 5 * ECHO
+    assert len(str(NotAnIndexError("y" * 9_000_000, found="z" * 9_000_000))) < 5 * ECHO
+
+
+def test_a_picture_of_a_few_pixels_is_no_aligned_face() -> None:
+    finder = FaceFinder(FaceOptions(aligned=True))
+    for side in (1, 7):
+        buffer = io.BytesIO()
+        Image.new("RGB", (side, side)).save(buffer, "PNG")
+        with pytest.raises(FaceError) as caught:
+            finder.find(buffer.getvalue())
+        assert caught.value.reason is Reason.NOT_A_CHIP
+
+
+def test_what_was_asked_for_and_not_done_is_told(gallery: Gallery, probe: Path) -> None:
+    assert gallery.query(probe, caption="a man with black hair").notes == ()
+    assert "no description" in gallery.query(probe, mode="fused").notes[0]
+    assert "no photo" in gallery.query(caption="a man", mode="fused").notes[0]
+    assert "left out" in gallery.query(probe, caption="\u200b").notes[0]
+    assert "cut" in gallery.query(caption="a man with very black hair " * 100).notes[0]
+    foreign = gallery.query(caption="ein alter Mann mit Brille")
+    assert "English" in foreign.notes[0]
+    assert foreign.as_dict()["notes"] == foreign.notes
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ein alter Mann mit Brille und Bart",
+        "une jeune femme avec des lunettes",
+        "un hombre con barba y gafas",
+        "un uomo con la barba e gli occhiali",
+        "um homem com barba e óculos",
+        "een oude man met een bril",
+        "en gammal man med skägg och glasögon",
+        "starszy mężczyzna z brodą",
+        "bir adam ve siyah saç",
+        "seorang pria dengan kacamata",
+        "пожилой мужчина в очках",
+        "戴眼镜的男人",
+        "رجل ملتح يرتدي نظارة",
+    ],
+)
+def test_other_languages_are_noticed(line: str) -> None:
+    assert not looks_english([line])
+
+
+def test_english_is_not_doubted(captions: dict[str, list[str]]) -> None:
+    assert all(looks_english([line]) for lines in captions.values() for line in lines)
+    for line in (
+        "bearded",
+        "old man, glasses",
+        "a naïve look",
+        "man in el camino cap with a scar",
+        "he has une tattoo",
+        "",
+    ):
+        assert looks_english([line])
