@@ -29,6 +29,7 @@ from tgfr_search.cli_options import (
     Out,
     make_finder,
 )
+from tgfr_search.cli_paths import DashGroup, read_paths
 from tgfr_search.cli_query import query
 from tgfr_search.console_streams import INTERRUPTED, OutputError, PipeClosedError
 from tgfr_search.errors import InputError, TgfrError
@@ -37,6 +38,7 @@ from tgfr_search.terms import LEAD_NOTICE
 
 app = typer.Typer(
     name="tgfr-search",
+    cls=DashGroup,
     help=f"Text-guided face search. {LEAD_NOTICE}",
     no_args_is_help=True,
     add_completion=False,
@@ -251,6 +253,9 @@ def _root(
     # No hub, no telemetry: a forensic tool opens no socket unless a flag asks for it.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
+read_paths(app)
 
 
 def main() -> None:
