@@ -83,8 +83,21 @@ def test_transparency_is_laid_on_white() -> None:
         pixels = decode(encoded(Image.fromarray(half), kind, **options)).astype(int)
         assert (pixels[0] == 255).all()
         assert np.abs(pixels[1:] - (smooth()[1:] * 128.0 + 255 * 127) / 255).max() <= 1
-    grey_alpha = Image.merge("LA", (GREY, Image.new("L", GREY.size, 0)))
-    assert (decode(encoded(grey_alpha, "PNG")) == 255).all()
+    alpha = Image.new("L", GREY.size, 0)
+    alpha.putpixel((0, 0), 255)
+    pixels = decode(encoded(Image.merge("LA", (GREY, alpha)), "PNG"))
+    assert (pixels.reshape(-1, 3)[1:] == 255).all()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
+def test_an_alpha_channel_that_hides_all_is_none(kind: str) -> None:
+    """Recorders save 32 bits a pixel and leave the fourth byte empty; laid on white, the photo would be blank."""
+    options = {"lossless": True, "exact": True} if kind == "WEBP" else {}
+    empty = np.dstack([smooth(), np.zeros(smooth().shape[:2], np.uint8)])
+    assert (decode(encoded(Image.fromarray(empty), kind, **options)) == smooth()).all()
+    if kind != "WEBP":
+        grey = Image.merge("LA", (GREY, Image.new("L", GREY.size, 0)))
+        assert (decode(encoded(grey, kind))[..., 0] == np.asarray(GREY)).all()
 
 
 def test_palette_with_transparent_entry() -> None:

@@ -73,7 +73,8 @@ def read_bytes(path: str | Path, *, max_bytes: int = MAX_BYTES) -> bytes:
 def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ByteArray:
     """Decode one photo: uint8 [H, W, 3], read-only, RGB (sRGB where an ICC profile says how), upright by its EXIF tag.
 
-    16-bit and float values are scaled, transparency is laid on white, CMYK and palettes are converted.
+    16-bit and float values are scaled, transparency is laid on white (unless all
+    is transparent), CMYK and palettes are converted.
 
     Args:
         data: The encoded image.
@@ -162,8 +163,10 @@ def _rgb(image: Image.Image) -> Image.Image:
         image = _eight_bit(image)
     elif image.has_transparency_data:
         layer = image.convert("RGBA")
+        # An alpha channel that hides every pixel is a fourth byte that some recorder's program has left empty.
+        shown = layer.getchannel("A").getextrema() != (0, 0)
         white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, layer).convert("RGB")
+        image = (Image.alpha_composite(white, layer) if shown else layer).convert("RGB")
     elif image.mode not in ("RGB", "L", "CMYK"):
         image = image.convert("RGB")
     if profile:
