@@ -47,8 +47,13 @@ def update(
 ) -> None:
     """Change a row's subject or metadata; it keeps its id, vectors and captions."""
     from indexer import Store
+    from indexer.filters.columns import OWN_COLUMNS
 
     changes = dict(_assignment(text) for text in set_ or ())
+    if own := [name for name in changes if name in OWN_COLUMNS or name.startswith("quality.")]:
+        # A filter would never find it: by these names it asks for the row's own.
+        do = "--subject ID changes whose face it is" if own == ["subject_id"] else "choose another name"
+        raise InputError("--set", found=f"{own[0]}, which is the row's own", expected="a name of metadata", do=do)
     store = Store.open(index)
     with store.writer() as writer:  # the writer's lock makes reading and writing the metadata one step
         metadata = dict(store.rows([row], chips=False)[0].metadata)

@@ -24,7 +24,8 @@ from indexer.generation import Generation
 TEXT, NUMBER, BOOLEAN, DATE = "text", "number", "boolean", "date"
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
-_OWN = ("row_id", "subject_id", "image", "image_sha256", "caption")
+OWN_COLUMNS = ("row_id", "subject_id", "image", "image_sha256", "caption")
+"""What a filter means by these names, whatever metadata is called so."""
 ARROW_TYPES = {TEXT: pa.string(), NUMBER: pa.float64(), BOOLEAN: pa.bool_(), DATE: _TIMESTAMP}
 """What a column of each type is compared as."""
 
@@ -100,7 +101,7 @@ class Columns:
 
     @cached_property
     def _metadata(self) -> dict[str, dict[int, Any]]:
-        return self._json("metadata", lambda key: f"metadata.{key}" if key in _OWN else key)
+        return self._json("metadata", lambda key: f"metadata.{key}" if key in OWN_COLUMNS else key)
 
     @cached_property
     def _quality(self) -> dict[str, dict[int, Any]]:
@@ -108,7 +109,7 @@ class Columns:
 
     @cached_property
     def _known(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*_OWN, *self._metadata, *self._quality)))
+        return tuple(dict.fromkeys((*OWN_COLUMNS, *self._metadata, *self._quality)))
 
     def _json(self, column: str, named: Callable[[str], str]) -> dict[str, dict[int, Any]]:
         cells: dict[str, dict[int, Any]] = {}
@@ -125,7 +126,7 @@ class Columns:
     def _cells(self, name: str) -> dict[int, Any]:
         """The rows that have a value in this column, and which."""
         if name not in self._found:
-            if name in _OWN:
+            if name in OWN_COLUMNS:
                 self._found[name] = {at: value for at, value in enumerate(self._own(name)) if value is not None}
             elif name.startswith("quality."):
                 self._found[name] = {**self._metadata.get(name, {}), **self._quality.get(name, {})}
@@ -176,7 +177,7 @@ class Columns:
         return cells
 
     def _need(self, name: str) -> None:
-        if name not in _OWN and not self._cells(name) and name not in self._known:
+        if name not in OWN_COLUMNS and not self._cells(name) and name not in self._known:
             known = ", ".join(f"{each} ({self._kind_of(each) or 'no values'})" for each in sorted(self._known))
             raise FilterError(f"column {name!r} of a filter", found="no such column", expected=f"one of: {known}")
 

@@ -53,6 +53,9 @@ def test_update(run: Any, index: Path) -> None:
     assert "metadata of row 0: age, site" in run("update", 0, "--unset", "x", "--index", index, code=2)["error"]
     assert "NAME=VALUE" in run("update", 0, "--set", "x", "--index", index, code=2)["error"]
     assert "no change" in run("update", 0, "--index", index, code=2)["error"]
+    for name in ("subject_id", "row_id", "image", "quality.sharpness"):  # a filter by these names means the row's own
+        assert f"found: {name}, which is" in run("update", 0, "--set", f"{name}=x", "--index", index, code=2)["error"]
+    assert "--subject ID" in run("update", 0, "--set", "subject_id=x", "--index", index, code=2)["error"]
     assert "[99]" in run("update", 99, "--subject", "x", "--index", index, code=2)["error"]
 
 
