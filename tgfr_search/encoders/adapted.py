@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from tgfr_search.encoders.base import FaceFeatures, FaceSpec, tensors_sha256
 from tgfr_search.encoders.dlib_resnet import DIM, DlibFaceEncoder, DlibResNet, pixels, prepare, run
+from tgfr_search.encoders.tensors import first_mismatch, read_tensors
 from tgfr_search.errors import CheckpointError
 from tgfr_search.types import ByteArray
 
@@ -77,11 +77,11 @@ class AdaptedFaceEncoder:
         self.frozen = DlibFaceEncoder(device, dtype, flip=flip, regions=regions)
         try:
             card = json.loads((folder / CARD_NAME).read_text(encoding="utf-8"))
-            state = load_file(folder / WEIGHTS_NAME)
+            state = read_tensors(folder / WEIGHTS_NAME)
             self.net = DlibResNet(head_bias=True)
             self.net.load_state_dict({name: tensor.float() for name, tensor in state.items()})
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            found = str(error).splitlines()[0]
+        except (OSError, ValueError, RuntimeError) as error:
+            found = first_mismatch(error) if isinstance(error, RuntimeError) else str(error).splitlines()[0]
             raise CheckpointError(f"{folder}", found=found, expected="an adapted face encoder") from error
         digest, base = tensors_sha256(state), self.frozen.spec
         told = (card.get("format"), card.get("base"), card.get("base_sha256"), card.get("tensors_sha256"))

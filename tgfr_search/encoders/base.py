@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from tgfr_search.errors import InputError
 from tgfr_search.types import ByteArray
 
 
@@ -132,10 +133,25 @@ class TextEncoder(Protocol):
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """Resolves `auto` to CUDA where there is one, else the CPU; any other name is taken as it is."""
+    """Resolves `auto` to CUDA where there is one, else the CPU; any other name is torch's.
+
+    Raises:
+        InputError: There is no such device, or it cannot be used here.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    try:
+        device = torch.device(name)
+        if device.type != "cpu":
+            torch.zeros(1, device=device).item()  # "cuda:7" has the form of a device whatever there is; "meta" has no 0
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(
+            f"device {name!r}",
+            found=(str(error).splitlines() or [type(error).__name__])[0][:120],
+            expected="auto, cpu, or cuda, cuda:1, … on a machine that has it",
+            do="leave --device out; `tgfr-search doctor` tells what there is",
+        ) from error
+    return device
 
 
 def tensors_sha256(state: Mapping[str, Tensor]) -> str:

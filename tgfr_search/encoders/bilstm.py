@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from tgfr_search.encoders.base import TextFeatures, TokenBatch
+from tgfr_search.encoders.tensors import read_tensors
 from tgfr_search.errors import InputError
 
 MODEL_TYPE = "tgfr-bilstm"
@@ -94,7 +95,7 @@ class BiLSTMTextEncoder(nn.Module):
         try:
             config = json.loads((folder / "config.json").read_text())
             made = cls(Tokenizer.from_file(str(folder / "tokenizer.json")), config["embedding"], config["hidden"])
-            made.load_state_dict({k: v.float() for k, v in load_file(folder / "model.safetensors").items()})
+            made.load_state_dict({k: v.float() for k, v in read_tensors(folder / "model.safetensors").items()})
         except (OSError, KeyError, ValueError, RuntimeError) as error:
             expected = "config.json, tokenizer.json and model.safetensors of a BiLSTM"
             raise InputError(f"text encoder {folder}", found=str(error).splitlines()[0], expected=expected) from error

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tgfr_search.encoders.base import TextFeatures, TokenBatch
+from tgfr_search.encoders.tensors import read_tensors
 from tgfr_search.errors import InputError, MissingPartError
 
 MAX_TOKENS = 64
@@ -136,6 +137,18 @@ def _transformer(folder: Path) -> Any:
     return model
 
 
+def _need_words(tokenizer: Any) -> None:
+    """Refuses a vocabulary of special tokens alone: what transformers makes of a folder without the tokenizer's files.
+
+    Every word would be the unknown one, and every description the same.
+
+    Raises:
+        ValueError: It has no words.
+    """
+    if len(tokenizer) <= len(set(tokenizer.all_special_ids)):
+        raise ValueError(f"a tokenizer of {len(tokenizer)} special tokens and no word; is tokenizer.json missing?")
+
+
 class TransformerTextEncoder(nn.Module):
     """A transformers encoder and its tokenizer.
 
@@ -166,9 +179,12 @@ class TransformerTextEncoder(nn.Module):
 
         logging.set_verbosity_error()  # a pooler that is not used is no news to the user
         logging.disable_progress_bar()
+        for path in sorted(folder.glob("*.safetensors")):
+            read_tensors(path)  # a damaged file is told in plain words; transformers would not
         try:
             model = _transformer(folder)
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            _need_words(tokenizer)
         except (OSError, ValueError, KeyError) as error:
             raise InputError(
                 f"text encoder {folder}",

@@ -19,13 +19,13 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tgfr_search.data.captions import ATTRIBUTES, caption_lines
 from tgfr_search.encoders.base import FaceEncoder, FaceFeatures, FaceSpec, tensors_sha256
 from tgfr_search.encoders.registry import fast_dtype, make_face_encoder
+from tgfr_search.encoders.tensors import first_mismatch, read_tensors
 from tgfr_search.errors import CheckpointError, ContractError
 from tgfr_search.types import FloatArray
 
@@ -237,9 +237,9 @@ def load_attributes(folder: Path | None = None, device: torch.device | str = "cp
     folder = folder or SHIPPED
     try:
         config = json.loads((folder / "attributes.json").read_text(encoding="utf-8"))
-        tensors = load_file(folder / "attributes.safetensors")
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError) as error:
         raise CheckpointError(f"{folder}", found=str(error), expected="an attribute model") from error
+    tensors = read_tensors(folder / "attributes.safetensors")
     if config.get("format") != FORMAT:
         raise CheckpointError(f"{folder}", found=f"format {config.get('format')!r}", expected=f"format {FORMAT}")
     if _digest(tensors, config) != config["sha256"]:
@@ -249,6 +249,6 @@ def load_attributes(folder: Path | None = None, device: torch.device | str = "cp
     try:
         head.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
     except RuntimeError as error:
-        raise CheckpointError(f"{folder}", found=str(error).splitlines()[0], expected="the head's tensors") from error
+        raise CheckpointError(f"{folder}", found=first_mismatch(error), expected="the head's tensors") from error
     head.eval().requires_grad_(False).to(device)
     return AttributeModel(config["model_id"], config, head)

@@ -23,12 +23,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tgfr_search.encoders.base import FaceEncoder, pick_device, tensors_sha256
 from tgfr_search.encoders.registry import fast_dtype, make_face_encoder, make_text_encoder
+from tgfr_search.encoders.tensors import first_mismatch, read_tensors
 from tgfr_search.errors import CheckpointError
 from tgfr_search.faces.align import ALIGNMENTS
 from tgfr_search.model.scoring import ScoreModel
@@ -180,8 +180,12 @@ def read_config(folder: Path) -> dict[str, Any]:
         config: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path}", found=str(error), expected="a checkpoint's config.json") from error
+    if not isinstance(config, dict):
+        raise CheckpointError(f"{path}", found=type(config).__name__, expected="a checkpoint's config.json")
     if config.get("format") != FORMAT:
         raise CheckpointError(f"{path}", found=f"format {config.get('format')!r}", expected=f"format {FORMAT}")
+    if absent := [key for key in ("model", "model_id", "scoring", "text", "tensors_sha256") if not config.get(key)]:
+        raise CheckpointError(f"{path}", found=f"no {', '.join(absent)}", expected="a checkpoint's config.json")
     return config
 
 
@@ -208,11 +212,15 @@ def load_model(
     face = make_face_encoder(face_source(folder, config), where, dtype, flip=options.flip, regions=options.regions)
     text = make_text_encoder(str(folder / config["text"]))
     model = TGFR(text, options, parts=face.spec.parts, region_channels=face.spec.regions[0])
+    heads = read_tensors(folder / "model.safetensors")
     try:
-        heads = load_file(folder / "model.safetensors")
         missing, unexpected = model.load_state_dict({k: _full(v) for k, v in heads.items()}, strict=False)
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise CheckpointError(f"{folder / 'model.safetensors'}", found=str(error).splitlines()[0]) from error
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{folder / 'model.safetensors'}",
+            found=first_mismatch(error),
+            expected="the tensors of config.json's model",
+        ) from error
     missing = [key for key in missing if not key.startswith(_TEXT)]
     if missing or unexpected:
         found = f"missing {missing or 'nothing'}, unexpected {unexpected or 'nothing'}"
