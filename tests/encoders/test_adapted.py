@@ -77,5 +77,5 @@ def test_a_truncated_file_and_an_unknown_map(folder: Path) -> None:
     with pytest.raises(InputError, match="3x3"):
         make_face_encoder(str(folder), CPU, torch.float32, flip=False, regions="3x3")
     (folder / "model.safetensors").write_bytes(b"short")
-    with pytest.raises(CheckpointError, match="an adapted face encoder"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors; found: .*header too small"):
         AdaptedFaceEncoder(folder, CPU, torch.float32, flip=False, regions="256x4x4")
