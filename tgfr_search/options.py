@@ -122,6 +122,9 @@ class AdaptOptions:
         tau: Its temperature.
         average: Decay of the running average of the weights, which is what is kept.
         clean: Share of pictures that are not degraded.
+        steps: Of SFace alone (`pipelines.adapt_photos`): how many batches, instead of `epochs`.
+        decay: Of SFace alone: share of the steps over which the learning rate falls, at the end.
+        frozen_blocks: Of SFace alone: how many of its 13 blocks, and the stem, are left as they are.
     """
 
     epochs: int = 0
@@ -137,6 +140,9 @@ class AdaptOptions:
     tau: float = 0.07
     average: float = 0.998
     clean: float = 0.3
+    steps: int = 0
+    decay: float = 0.25
+    frozen_blocks: int = 5
 
 
 @dataclass(frozen=True, slots=True)

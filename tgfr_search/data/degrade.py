@@ -88,7 +88,7 @@ def degrade(chip: ByteArray, level: str | Degradation, *, key: str, seed: int = 
         KeyError: No such level.
     """
     level = LADDER[level] if isinstance(level, str) else level
-    return _apply(chip, level, (level.side or chip.shape[0]) / chip.shape[0], _generator(key, level.name, seed))
+    return _apply(chip, level, (level.side or chip.shape[0]) / chip.shape[0], generator(key, level.name, seed))
 
 
 def degrade_photo(
@@ -108,7 +108,7 @@ def degrade_photo(
     """
     level = LADDER[level] if isinstance(level, str) else level
     chip_px = CHIP_PER_EYES * inter_eye_px
-    return _apply(photo, level, min(1.0, (level.side or chip_px) / chip_px), _generator(key, level.name, seed))
+    return _apply(photo, level, min(1.0, (level.side or chip_px) / chip_px), generator(key, level.name, seed))
 
 
 def random_degradation(key: str, seed: int = 0) -> Degradation:
@@ -118,7 +118,7 @@ def random_degradation(key: str, seed: int = 0) -> Degradation:
         key: What identifies the image (and the view, where an image has several).
         seed: Another seed gives another draw.
     """
-    draw = _generator(key, "parameters", seed)
+    draw = generator(key, "parameters", seed)
     return Degradation(
         "random",
         side=round(math.exp(draw.uniform(math.log(10), math.log(60)))),  # as many from 10 to 20 px as from 30 to 60
@@ -132,7 +132,8 @@ def random_degradation(key: str, seed: int = 0) -> Degradation:
     )
 
 
-def _generator(*parts: str | int) -> np.random.Generator:
+def generator(*parts: str | int) -> np.random.Generator:
+    """What draws for one picture: the same parts give the same draws, whatever was drawn before."""
     digest = hashlib.sha256("\0".join(map(str, parts)).encode()).digest()
     return np.random.default_rng(int.from_bytes(digest, "big"))
 
@@ -142,7 +143,7 @@ def _apply(picture: ByteArray, level: Degradation, scale: float, noise: np.rando
     height, width = picture.shape[:2]
     light: npt.NDArray[Any] = picture.astype(np.float32)
     if level.motion:
-        light = cv2.filter2D(light, -1, _path(level.motion / scale, level.angle), borderType=cv2.BORDER_REPLICATE)
+        light = cv2.filter2D(light, -1, motion_path(level.motion / scale, level.angle), borderType=cv2.BORDER_REPLICATE)
     if level.blur:
         light = cv2.GaussianBlur(light, (0, 0), level.blur / scale, borderType=cv2.BORDER_REPLICATE)
     if scale < 1:
@@ -153,19 +154,20 @@ def _apply(picture: ByteArray, level: Degradation, scale: float, noise: np.rando
     light = light + level.noise * noise.standard_normal(light.shape, np.float32)
     stored: ByteArray = np.clip(np.rint(light), 0, 255).astype(np.uint8)
     if level.jpeg is not None:
-        stored = _jpeg(stored, level.jpeg)
+        stored = jpeg(stored, level.jpeg)
     if scale < 1:
         stored = np.asarray(cv2.resize(stored, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
     return stored
 
 
-def _jpeg(picture: ByteArray, quality: int) -> ByteArray:
+def jpeg(picture: ByteArray, quality: int) -> ByteArray:
+    """The picture (uint8 [H, W, 3]) after one JPEG of this quality."""
     buffer = BytesIO()
     Image.fromarray(picture).save(buffer, "JPEG", quality=quality)
     return np.array(Image.open(buffer, formats=["JPEG"]))
 
 
-def _path(length: float, angle: float) -> npt.NDArray[np.float32]:
+def motion_path(length: float, angle: float) -> npt.NDArray[np.float32]:
     """A kernel that smears along a straight line through its centre: float32 [K, K], K odd, sums to 1."""
     reach = math.ceil(length / 2)
     kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)

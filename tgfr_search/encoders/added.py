@@ -22,7 +22,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from tgfr_search.encoders import onnx_face
+from tgfr_search.encoders import onnx_face, sface
 from tgfr_search.encoders.base import FaceEncoder, tensors_sha256
 from tgfr_search.encoders.dlib_resnet import cache_dir
 from tgfr_search.encoders.iresnet import ARCHITECTURES, IResNetFaceEncoder
@@ -33,7 +33,7 @@ from tgfr_search.errors import CheckpointError, InputError
 
 FORMAT = 1
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-BUILT_IN = ("dlib-resnet", "bilstm", *INSTALLED)
+BUILT_IN = ("dlib-resnet", sface.NAME, "bilstm", *INSTALLED)
 LICENCES = {
     "arcface": "insightface: its pretrained models are for non-commercial research only",
     "adaface": "code MIT; the weights were trained on face sets with terms of their own: see the source",

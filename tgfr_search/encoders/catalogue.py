@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tgfr_search.encoders import dlib_resnet
+from tgfr_search.encoders import dlib_resnet, sface
 from tgfr_search.encoders.added import SOURCES, added
 from tgfr_search.encoders.iresnet import ARCHITECTURES
 from tgfr_search.encoders.onnx_face import RECIPES
@@ -45,6 +45,7 @@ def _built_in() -> list[Entry]:
     except MissingPartError:
         there = False
     out = [Entry("dlib-resnet", "face", "dlib ResNet, 128-d, CC0", there, "" if there else dlib_resnet.INSTALL)]
+    out.append(Entry(sface.NAME, "face", "SFace 2021dec, MobileNet, 128-d, Apache-2.0", True))
     for name, (_, _, install) in INSTALLED.items():
         try:
             find_text_model(name)

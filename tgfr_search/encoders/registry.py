@@ -15,6 +15,9 @@ from tgfr_search.encoders.bilstm import BiLSTMTextEncoder, is_bilstm
 from tgfr_search.encoders.dlib_resnet import REGION_MAPS, DlibFaceEncoder
 from tgfr_search.encoders.iresnet import REGIONS
 from tgfr_search.encoders.onnx_face import RECIPES
+from tgfr_search.encoders.sface import NAME as SFACE
+from tgfr_search.encoders.sface import REGION_MAPS as SFACE_MAPS
+from tgfr_search.encoders.sface import SFaceEncoder
 from tgfr_search.encoders.text import TransformerTextEncoder, find_text_model
 from tgfr_search.errors import InputError
 
@@ -37,8 +40,8 @@ def make_face_encoder(name: str, device: torch.device, dtype: torch.dtype, *, fl
     """A frozen face encoder.
 
     Args:
-        name: `dlib-resnet`, the folder of an adapted encoder, the name of an added one, or the path of its card or
-            weights.
+        name: `dlib-resnet`, `sface-2021`, the folder of an adapted encoder, the name of an added one, or the path of
+            its card or weights.
         device: Where it runs.
         dtype: Of its arithmetic.
         flip: Average over the mirrored face.
@@ -50,6 +53,10 @@ def make_face_encoder(name: str, device: torch.device, dtype: torch.dtype, *, fl
         CheckpointError: Its weights are damaged.
     """
     adapted = is_adapted(Path(name))
+    if name == SFACE:
+        if regions not in SFACE_MAPS:
+            raise InputError(f"regions {regions!r}", expected=f"of {SFACE}: {' or '.join(SFACE_MAPS)}")
+        return SFaceEncoder(device, dtype, flip=flip, regions=regions)
     if name == DLIB or adapted:
         if regions not in REGION_MAPS:
             raise InputError(f"regions {regions!r}", expected=f"of {DLIB}: {' or '.join(REGION_MAPS)}")
@@ -58,7 +65,7 @@ def make_face_encoder(name: str, device: torch.device, dtype: torch.dtype, *, fl
         return DlibFaceEncoder(device, dtype, flip=flip, regions=regions)
     card = find_card(name)
     if card is None:
-        known = [DLIB, *(card.name for card in added() if card.kind == "face")]
+        known = [DLIB, SFACE, *(card.name for card in added() if card.kind == "face")]
         official = Path(name).is_file()
         raise InputError(
             f"face encoder {name!r}",
@@ -75,6 +82,8 @@ def make_face_encoder(name: str, device: torch.device, dtype: torch.dtype, *, fl
 
 def default_regions(name: str) -> str:
     """The regional map of a face encoder, the first where it has several."""
+    if name == SFACE:
+        return next(iter(SFACE_MAPS))
     card = None if name == DLIB else find_card(name)
     arch = read_card(card).arch if card else ""
     if arch in RECIPES:

@@ -1,0 +1,210 @@
+"""Step 0 on whole photos: fine-tunes SFace on pictures as poor as they come, taught by itself on the clean ones.
+
+The teacher is the frozen net on the clean photo. The student sees the same photo after the quality ladder or after
+`wear`, cut out by the clean photo's points, a little off as a detector's are on a poor picture. Two losses: 1 − cos to
+the teacher's vector of the same photo, and an InfoNCE to the teacher's vector of another photo of the subject, against
+those of everybody seen so far: the teacher never changes, so its vectors never grow stale and are computed once.
+
+The learning rate rises, stays, and falls at the end (`AdaptOptions.decay`), so that a run that was stopped before it
+fell can be carried on, in a later session or for more steps.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pipelines.run_state import RunState
+from pipelines.train_steps import epoch_rng
+from tgfr_search.data.degrade import LADDER, degrade_photo, generator
+from tgfr_search.data.sampling import IntArray, epoch_pairs
+from tgfr_search.data.wear import random_wear, wear_photo
+from tgfr_search.encoders.sface import DIM, SFaceNet, make_net, prepare
+from tgfr_search.faces.align import Alignment, align
+from tgfr_search.options import AdaptOptions
+from tgfr_search.types import ByteArray, FloatArray
+
+LADDER_SHARE = 0.5
+"""Of the poor pictures, those at a level of the ladder; the others are drawn from `wear`."""
+OFF = 0.03
+"""How far a point is off, standard deviation in distances between the eyes."""
+SAVE_SECONDS = 300.0
+LOG_STEPS = 5
+
+Log = Callable[[str, int, dict[str, float]], None]
+
+
+class Draw(NamedTuple):
+    """One draw of one photo: its row, and the key of everything random about it."""
+
+    row: int
+    key: str
+
+
+@dataclass(frozen=True)
+class FacePhotos:
+    """Whole photos with the points of one face each.
+
+    Attributes:
+        pixels: uint8 [N, H, W, 3], RGB, may be memory-mapped.
+        points: float32 [N, 5, 2], in the scheme of `alignment`.
+        eyes: float32 [N, 2, 2], the eye centres.
+        subjects: int64 [N].
+        names: N.
+        sha256: N digests of the source photos.
+        alignment: The chip that the net reads.
+    """
+
+    pixels: ByteArray
+    points: FloatArray
+    eyes: FloatArray
+    subjects: IntArray
+    names: list[str]
+    sha256: list[str]
+    alignment: Alignment
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def clean(self, row: int) -> ByteArray:
+        """The face of the photo as it is: uint8 [S, S, 3]."""
+        return align(self.pixels[row], self.points[row], self.alignment)
+
+    def at_level(self, row: int, level: str, seed: int) -> ByteArray:
+        """The face after the whole photo went through a level of the ladder, cut by the clean photo's points."""
+        poor = degrade_photo(self.pixels[row], self._distance(row), level, key=self.sha256[row], seed=seed)
+        return align(poor, self.points[row], self.alignment)
+
+    def poor(self, draw: Draw, clean: float, seed: int) -> ByteArray:
+        """The face as the student sees it; `clean` is the share of photos that are left as they are."""
+        row, key = draw
+        rng = generator(key, "view", seed)
+        photo, points = self.pixels[row], self.points[row]
+        distance = self._distance(row)
+        if rng.random() >= clean:
+            if rng.random() < LADDER_SHARE:
+                level = tuple(LADDER)[1 + int(rng.integers(len(LADDER) - 1))]
+                photo = degrade_photo(photo, distance, level, key=key, seed=seed)
+            else:
+                photo = wear_photo(photo, self.eyes[row], random_wear(key, seed), key=key, seed=seed)
+            points = points + np.asarray(rng.normal(0, OFF * distance, points.shape), np.float32)
+        chip = align(photo, points, self.alignment)
+        return np.ascontiguousarray(chip[:, ::-1] if rng.random() < 0.5 else chip)
+
+    def _distance(self, row: int) -> float:
+        return float(np.linalg.norm(self.eyes[row, 1] - self.eyes[row, 0]))
+
+
+class Bank(nn.Module):
+    """The teacher's unit vectors of the clean photos, filled as photos are drawn; a part of the run's state."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.vectors: Tensor
+        self.known: Tensor
+        self.register_buffer("vectors", torch.zeros(count, DIM))
+        self.register_buffer("known", torch.zeros(count, dtype=torch.bool))
+
+    @torch.inference_mode()
+    def fill(self, rows: IntArray, photos: FacePhotos, teacher: SFaceNet) -> None:
+        """Sees to it that these rows are known."""
+        new = [row for row in dict.fromkeys(rows.tolist()) if not self.known[row]]
+        if new:
+            seen = teacher(to_pixels([photos.clean(row) for row in new]))[0].float()
+            self.vectors[new], self.known[new] = F.normalize(seen, dim=1), True
+
+
+def to_pixels(chips: list[ByteArray]) -> Tensor:
+    """float32 [B, 3, S, S] in channels_last, 0–255."""
+    return torch.from_numpy(np.stack(chips)).permute(0, 3, 1, 2).float()
+
+
+def against_bank(student: Tensor, partner: Tensor, own: Tensor, bank: Tensor, subjects: Tensor, tau: float) -> Tensor:
+    """InfoNCE of each student vector: its partner's teacher vector against everybody else's in the bank.
+
+    Args:
+        student: [B, D], unit.
+        partner: [B, D], the teacher's unit vector of another photo of the subject.
+        own: int64 [B], subjects of the batch.
+        bank: [K, D], unit.
+        subjects: int64 [K], of the bank; rows of the own subject take no part.
+        tau: Temperature.
+    """
+    positive = (student * partner).sum(dim=1, keepdim=True)
+    others = (student @ bank.T).masked_fill(own[:, None] == subjects[None, :], -torch.inf)
+    logits = torch.cat([positive, others], dim=1) / tau
+    return F.cross_entropy(logits, torch.zeros(len(student), dtype=torch.int64))
+
+
+def learning_share(step: int, total: int, warmup: float, decay: float) -> float:
+    """The share of the peak learning rate at a step: rises, stays, falls in a straight line over the last `decay`."""
+    rise = min(1.0, (step + 1) / max(1.0, warmup * total))
+    fall = min(1.0, (total - step) / max(1.0, decay * total))
+    return min(rise, fall)
+
+
+def schedule(subjects: IntArray, options: AdaptOptions, seed: int, first: int, total: int) -> Iterator[IntArray]:
+    """Rows of each step from `first` on, [2B]: row i and row i + B are of one subject. A run goes on where it was."""
+    step = epoch = 0
+    while step < total:
+        for pair in epoch_pairs(subjects, options.batch, epoch_rng(seed, "adapt", epoch)):
+            if first <= step < total:
+                yield np.concatenate([pair.first, pair.second])
+            step += 1
+        epoch += 1
+
+
+def adapt_photos(photos: FacePhotos, options: AdaptOptions, seed: int, folder: Path, log: Log) -> SFaceNet:
+    """Trains the adapted copy on this machine's CPU, resumable; the state is written every five minutes.
+
+    Args:
+        photos: Training photos.
+        options: Of this step; `steps` of them are taken, the first `frozen_blocks` blocks are left alone.
+        seed: Of everything drawn.
+        folder: For the state that a resumed run starts from.
+        log: Called with scalars.
+    """
+    teacher, net = make_net(), make_net()
+    prepare(teacher, torch.device("cpu"), torch.float32)
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for part in (net.stem, *net.blocks[: options.frozen_blocks]):
+        part.requires_grad_(False)
+    trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.AdamW(trained, lr=options.lr, weight_decay=0.0)
+    bank = Bank(len(photos))
+    state = RunState(folder, nn.ModuleList([net, bank]), optimiser)
+    done, extra = state.load()
+    subjects = torch.from_numpy(photos.subjects)
+    saved = time.monotonic()
+    for step, rows in enumerate(schedule(photos.subjects, options, seed, done, options.steps), start=done):
+        for group in optimiser.param_groups:
+            group["lr"] = options.lr * learning_share(step, options.steps, options.warmup, options.decay)
+        bank.fill(rows, photos, teacher)
+        seen = [photos.poor(Draw(int(row), f"{photos.sha256[row]}/{step}/{at}"), options.clean, seed)
+                for at, row in enumerate(rows)]  # fmt: skip
+        student = F.normalize(net(to_pixels(seen))[0], dim=1)
+        taught = bank.vectors[rows]
+        known = bank.known.nonzero().squeeze(1)
+        distil = (1 - (student * taught).sum(dim=1)).mean()
+        contrast = against_bank(
+            student, taught.roll(len(rows) // 2, 0), subjects[rows], bank.vectors[known], subjects[known], options.tau
+        )
+        loss = options.distil * distil + options.contrastive * contrast
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(trained, options.clip)
+        optimiser.step()
+        if (step + 1) % LOG_STEPS == 0:
+            log("adapt", step + 1, {"distil": float(distil.detach()), "contrastive": float(contrast.detach())})
+        if step + 1 == options.steps or time.monotonic() - saved > SAVE_SECONDS:
+            state.save(step + 1, extra)
+            saved = time.monotonic()
+    return net

@@ -1,0 +1,224 @@
+"""SFace (Zhong et al., 2021; OpenCV Zoo's file of December 2021) in torch: 128-d vector and regional maps.
+
+A MobileNet-v1 at full width on 112×112 pixels, its first layer without a stride. The weights that come with the package
+are the published int8 numbers, block by block with their scales, unchanged (`weights/sface/NOTICE.md`); they are
+multiplied out when they are loaded, and every batch norm is folded into its convolution, which is exact.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from tgfr_search.encoders.base import FaceFeatures, FaceSpec
+from tgfr_search.encoders.pixels import ARCFACE_ALIGNMENT, SFACE_PIXELS
+from tgfr_search.errors import CheckpointError
+from tgfr_search.shipped import DIGEST, Arrays, read_shipped
+from tgfr_search.types import ByteArray, FloatArray
+
+NAME = "sface-2021"
+INPUT_SIZE = 112
+DIM = 128
+STEM = 32
+BLOCKS = (
+    (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2),
+    (512, 1), (512, 1), (512, 1), (512, 1), (512, 1), (1024, 2), (1024, 1),
+)  # fmt: skip
+"""(channels, stride) of each depthwise-separable block."""
+REGION_MAPS = {"512x14x14": 10, "1024x7x7": 12}  # map name → index of the block whose output it is
+MEAN, SCALE = 127.5, 1 / 128
+"""The network's own first two operations: (x − 127.5) / 128 on raw 0–255 pixels."""
+UNIT_EPS, HEAD_EPS = 1e-3, 2e-5
+BLOCK_AXIS = 1
+
+
+class _Unit(nn.Module):
+    """Convolution (its batch norm folded in) → PReLU."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups)
+        self.prelu = nn.PReLU(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.prelu(self.conv(x))
+        return y
+
+
+class SFaceNet(nn.Module):
+    """The network alone: raw pixels in, vector and one regional map out. Convolutions carry their batch norms."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = _Unit(3, STEM, 3)
+        blocks, inputs = [], STEM
+        for outputs, stride in BLOCKS:
+            blocks.append(nn.Sequential(_Unit(inputs, inputs, 3, stride, groups=inputs), _Unit(inputs, outputs, 1)))
+            inputs = outputs
+        self.blocks = nn.ModuleList(blocks)
+        self.head = nn.Linear(inputs * 7 * 7, DIM)
+
+    def forward(self, x: Tensor, region_block: int = 10) -> tuple[Tensor, Tensor]:
+        """Args: x: [B, 3, 112, 112], 0–255. Returns: ([B, 128], the map after `region_block`)."""
+        x = self.stem((x - MEAN) * SCALE)
+        regions = x
+        for index, block in enumerate(self.blocks):
+            x = block(x)
+            if index == region_block:
+                regions = x
+        return self.head(x.contiguous().flatten(1)), regions
+
+
+def dequantise(arrays: Arrays, name: str) -> npt.NDArray[np.float64]:
+    """One array of the published file, as float64: int8 blocks (q − zero) · scale, or as it stands.
+
+    A block of `ceil(length / scales)` numbers along the second axis (the only one of a bias) shares one scale.
+    """
+    if f"{name}_quantized" not in arrays:
+        return np.asarray(arrays[name], np.float64)
+    q = arrays[f"{name}_quantized"].astype(np.float64)
+    scale, zero = arrays[f"{name}_scales"].astype(np.float64), arrays[f"{name}_zero_point"].astype(np.float64)
+    axis = min(BLOCK_AXIS, q.ndim - 1)
+    length = q.shape[axis]
+    block = -(-length // scale.shape[axis])
+    each = np.arange(length) // block
+    values = (q - zero.take(each, axis)) * scale.take(each, axis)
+    rounded = np.asarray(values, np.float32)  # the runtime multiplies in float32, and this is to equal it
+    return np.asarray(rounded.reshape(arrays[f"{name}_shape"]), np.float64)
+
+
+def _norm(arrays: Arrays, name: str, eps: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """A batch norm as y = gain · x + shift."""
+    gamma, beta, mean, var = (
+        arrays[f"{name}_{part}"].astype(np.float64) for part in ("gamma", "beta", "moving_mean", "moving_var")
+    )
+    gain = gamma / np.sqrt(var + eps)
+    return gain, beta - mean * gain
+
+
+def fold(arrays: Arrays) -> dict[str, Tensor]:
+    """The published arrays as a state dict of `SFaceNet`, every batch norm folded into what stands before or after it.
+
+    Args:
+        arrays: By the published file's own names: `conv_1_conv2d_weight`, `conv_2_dw_batchnorm_gamma` and so on.
+
+    Raises:
+        CheckpointError: They are not this network's.
+    """
+    units = {"stem": "conv_1"}
+    for index in range(len(BLOCKS)):
+        units |= {f"blocks.{index}.0": f"conv_{index + 2}_dw", f"blocks.{index}.1": f"conv_{index + 2}"}
+    state: dict[str, FloatArray | npt.NDArray[Any]] = {}
+    try:
+        for ours, theirs in units.items():
+            gain, shift = _norm(arrays, f"{theirs}_batchnorm", UNIT_EPS)
+            weight = dequantise(arrays, f"{theirs}_conv2d_weight")
+            state[f"{ours}.conv.weight"] = weight * gain[:, None, None, None]
+            state[f"{ours}.conv.bias"] = shift
+            state[f"{ours}.prelu.weight"] = arrays[f"{theirs}_relu_gamma"].ravel()
+        # norm → flatten → linear → norm, all linear: one matrix.
+        before, after = _norm(arrays, "bn1", HEAD_EPS), _norm(arrays, "fc1", HEAD_EPS)
+        cells = 7 * 7
+        weight, bias = dequantise(arrays, "pre_fc1_weight"), dequantise(arrays, "pre_fc1_bias")
+        bias = bias + weight @ np.repeat(before[1], cells)
+        state["head.weight"] = after[0][:, None] * weight * np.repeat(before[0], cells)
+        state["head.bias"] = after[0] * bias + after[1]
+        out = {name: torch.from_numpy(np.ascontiguousarray(array, np.float32)) for name, array in state.items()}
+        with torch.device("meta"):
+            net = SFaceNet()
+        net.load_state_dict(out, assign=True)
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise CheckpointError("SFace weights", found=str(error), expected="the arrays of SFace 2021dec") from error
+    return out
+
+
+@cache
+def load_weights() -> tuple[dict[str, Tensor], str]:
+    """The folded weights that come with the package, and the SHA-256 of the published numbers.
+
+    Raises:
+        CheckpointError: The file is damaged.
+    """
+    arrays, told = read_shipped("sface")
+    return fold(arrays), told[DIGEST]
+
+
+def make_net() -> SFaceNet:
+    """The network with its published weights, float32 on the CPU, its parameters its own."""
+    net = SFaceNet()
+    net.load_state_dict(load_weights()[0])
+    return net
+
+
+def prepare(net: SFaceNet, device: torch.device, dtype: torch.dtype) -> None:
+    """Makes a net ready for inference."""
+    net.eval().requires_grad_(False)
+    net.to(device=device, dtype=dtype)
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def run(net: SFaceNet, x: Tensor, region_block: int, flip: bool) -> FaceFeatures:
+    """One pass, or the average over the picture and its mirror image; the mirrored map is turned back."""
+    vector, regions = net(x, region_block)
+    if flip:
+        mirrored, mirrored_regions = net(x.flip(3), region_block)
+        vector, regions = (vector + mirrored) / 2, (regions + mirrored_regions.flip(3)) / 2
+    return FaceFeatures(vector.float(), regions.float().contiguous())
+
+
+class SFaceEncoder:
+    """SFace as a frozen `FaceEncoder`.
+
+    Args:
+        device: Where it runs.
+        dtype: float32, or bfloat16 where the hardware gains from it.
+        flip: Average the vector and the map over the chip and its mirror image (twice the cost).
+        regions: Which map to give: `512x14x14` (as local as the paper's) or `1024x7x7`.
+    """
+
+    def __init__(
+        self,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        *,
+        flip: bool = False,
+        regions: str = "512x14x14",
+    ) -> None:
+        self.net = make_net()
+        self.device, self.dtype, self.flip = torch.device(device), dtype, flip
+        prepare(self.net, self.device, dtype)
+        self.region_block = REGION_MAPS[regions]
+        channels, side = (int(part) for part in regions.split("x")[:2])
+        self._spec = FaceSpec(
+            name=NAME,
+            alignment=ARCFACE_ALIGNMENT,
+            input_size=INPUT_SIZE,
+            dim=DIM,
+            regions=(channels, side, side),
+            preprocessing=SFACE_PIXELS.describe(flip),
+            sha256=load_weights()[1],
+        )
+
+    @property
+    def spec(self) -> FaceSpec:
+        """What identifies this encoder in a contract."""
+        return self._spec
+
+    @torch.inference_mode()
+    def encode(self, chips: ByteArray) -> FaceFeatures:
+        """Encodes uint8 [B, 112, 112, 3] RGB chips.
+
+        Returns:
+            float32 vectors [B, 128], not normalised, and the regional map.
+
+        Raises:
+            ValueError: The chips have another shape or type.
+        """
+        # Whole numbers up to 255, and their halves, are exact in bfloat16.
+        x = SFACE_PIXELS(chips, self.device).to(self.dtype)
+        return run(self.net, x, self.region_block, self.flip)
