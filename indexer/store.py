@@ -7,6 +7,7 @@ Search structures are built in memory from the vectors when first needed and are
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -151,6 +152,11 @@ class Store:
         names = ("image_sha256", "subject_id", "image")
         photos, subjects, images = (self._generation.column(name).to_pylist() for name in names)
         return {(photo, subject): image for photo, subject, image in zip(photos, subjects, images, strict=True)}
+
+    def metadata(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Row id and further columns of every row."""
+        texts = self._generation.column("metadata").to_pylist()
+        yield from zip(self._generation.ids.tolist(), map(json.loads, texts), strict=True)
 
     def near_duplicates(self, block: str, threshold: float, first: int = 0) -> tuple[list[NearDuplicate], int]:
         """Rows whose block is very like an older row's: see `indexer.duplicates.near_duplicates`."""

@@ -7,15 +7,16 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from indexer import Block, Contract, NotAnIndexError, QuarantineRecord, Store, Writer
+from indexer import Block, Contract, NotAnIndexError, QuarantineRecord, RowBatch, Store, Writer
 from indexer.io import need_space
 from pipelines.alike import SHOWN, find_alike
 from pipelines.auto_captions import MARK, Describer, described_rows, describer_of, without_describer
 from pipelines.enrol import Engine, EnrolBatch, LocalEngine
+from pipelines.fields import Fields
 from tgfr_search.data.manifest import read_records
 from tgfr_search.data.rows import Problem
 from tgfr_search.errors import FaceError
@@ -23,10 +24,13 @@ from tgfr_search.faces.align import FIRST_DIGESTS
 from tgfr_search.faces.decode import read_bytes
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.names import canonical_path
 from tgfr_search.types import LEAD_NOTICE, Record
 
 COMMIT_ROWS = 512
 COMMIT_SECONDS = 30.0
+NOTES = 20
+"""Notes of a run; what does not fit the type of its column is told of so many rows."""
 CROP_BYTES, OTHER_BYTES = 12_000, 1_000
 """Of a row: a generous crop of 150 × 150 pixels; names, captions, metadata and Parquet's own."""
 
@@ -53,6 +57,7 @@ class IndexSummary:
         near_duplicate_rows: The most similar of them, each with the older row's name and their cosine.
         quarantined: Reason code → images that could not be enrolled (this run and earlier ones).
         ignored: Files of the gallery folder that are no images.
+        notes: What was read otherwise than it was written, or seems meant and was not read, for a person.
         without_caption: Rows of this run without a caption.
         auto_captioned: Rows of this run whose caption the attribute model wrote.
         captions_truncated: Caption lines of this run that were longer than the text encoder reads.
@@ -76,6 +81,7 @@ class IndexSummary:
     near_duplicate_rows: list[dict[str, Any]] = field(default_factory=list)
     quarantined: dict[str, int] = field(default_factory=dict)
     ignored: int = 0
+    notes: list[str] = field(default_factory=list)
     without_caption: int = 0
     auto_captioned: int = 0
     captions_truncated: int = 0
@@ -128,6 +134,7 @@ def index_gallery(
     *,
     captions: Path | None = None,
     split: str | None = None,
+    subject_level: int | None = None,
     finder: FaceFinder | None = None,
     workers: int | None = None,
     crops: bool = True,
@@ -145,6 +152,7 @@ def index_gallery(
         model: What encodes.
         captions: Captions table of a folder.
         split: Rows of a table with a column `split`.
+        subject_level: Of a folder: which folder is named after the subject, 1 the first; see `read_records`.
         finder: How photos become faces.
         workers: Processes that find faces; None is one a core, 0 none.
         crops: Keep the aligned face with its row, for contact sheets and for re-encoding.
@@ -161,11 +169,13 @@ def index_gallery(
     started = time.monotonic()
     finder = (finder or FaceFinder()).for_alignment(model.face_encoder.spec.alignment)
     problems: list[Problem] = []
-    records = read_records(gallery, captions=captions, split=split, on_problem=problems.append)
+    records = read_records(
+        gallery, captions=captions, split=split, subject_level=subject_level, on_problem=problems.append
+    )
     store = open_or_create(out, model)
     need_space(out, max(0, records.estimate - len(store)) * bytes_a_row(store.contract, crops))
     first_new = store.manifest.next_row_id
-    summary = IndexSummary(str(out), model_id=model.model_id, ignored=records.ignored)
+    summary = IndexSummary(str(out), model_id=model.model_id, ignored=records.ignored, notes=list(records.notes))
     with store.writer() as writer:
         run = _Run(store, writer, summary, finder, describer)
         committed = time.monotonic()
@@ -199,10 +209,12 @@ class _Run:
     ) -> None:
         self.writer, self.summary, self.describer = writer, summary, describer
         self.options = repr(finder.options)
-        self.row_of = store.rows_by_image()
+        # An older index has names as they were written: a photo keeps its row, which gets the name's one form.
+        self.row_of = {canonical_path(name): row for name, row in store.rows_by_image().items()}
         self.keys = {without_describer(key) for _, key in self.row_of.values()}
         self.name_of_photo = store.photos()
         self.refused = {record.image: record.source_key for record in store.quarantined()}
+        self.fields = Fields(row for _, row in store.metadata())
         self.key_of: dict[str, str] = {}
         self.done = self.pending = 0
 
@@ -254,7 +266,7 @@ class _Run:
         old = [self.row_of[name][0] for name in names if name in self.row_of]
         if old:
             self.writer.delete(row_ids=old)
-        self.writer.add(batch.rows)
+        self.writer.add(self._typed(batch.rows))
         self.done += len(names)
         self.pending += len(names)
         self.summary.enrolled += len(names)
@@ -265,6 +277,15 @@ class _Run:
             for metadata, key in zip(batch.rows.metadata, batch.rows.source_keys, strict=True)
         )
         self.summary.captions_truncated += batch.truncated
+
+    def _typed(self, rows: RowBatch) -> RowBatch:
+        """The rows with metadata in the types of their columns; what does not fit is enrolled and told."""
+        metadata = list[dict[str, Any]]()
+        for name, row in zip(rows.images, rows.metadata, strict=True):
+            stored, odd = self.fields.enrolled(row)
+            metadata.append(stored)
+            self.summary.notes += [f"{name}: {note}" for note in odd if len(self.summary.notes) < NOTES]
+        return replace(rows, metadata=metadata)
 
     def commit(self) -> None:
         """Makes everything so far durable."""

@@ -60,6 +60,7 @@ def inspect_data(
     *,
     captions: Path | None = None,
     split: str | None = None,
+    subject_level: int | None = None,
     text_encoder: str | None = None,
     report: Path | None = None,
     seed: int = 0,
@@ -71,6 +72,7 @@ def inspect_data(
         source: Data set in any form that `index` takes.
         captions: Captions table of a folder.
         split: Look at this split only.
+        subject_level: Of a folder; see `read_records`.
         text_encoder: Whose tokens are counted, as configurations name it; None is the shipped model's.
         report: HTML file to write, with thumbnails of real people where the data show some: it is data too.
         seed: Which images become thumbnails.
@@ -91,6 +93,7 @@ def inspect_data(
         source,
         captions=captions,
         split=split,
+        subject_level=subject_level,
         text_encoder=text_encoder or DEFAULT_MODEL,
         reads=encoder.max_tokens,
         lengths=lambda lines: line_lengths(encoder, lines),

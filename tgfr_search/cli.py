@@ -27,6 +27,7 @@ from tgfr_search.cli_options import (
     Model,
     Multiple,
     Out,
+    SubjectLevel,
     make_finder,
 )
 from tgfr_search.cli_paths import DashGroup, read_paths
@@ -56,10 +57,11 @@ USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
 def index(
     gallery: Annotated[Path, typer.Argument(help="Folder of photos, image Parquet, or table of images.")],
     out: Out = DEFAULT_INDEX,
-    captions: Annotated[Path | None, typer.Option(help="captions.csv, .jsonl or .parquet of a folder.")] = None,
+    captions: Annotated[Path | None, typer.Option(help="captions.csv, .tsv, .jsonl or .parquet of a folder.")] = None,
     split: Annotated[
         str | None, typer.Option(help="Part of a published data set, or of a table with a column `split`.")
     ] = None,
+    subject_level: SubjectLevel = None,
     on_multiple: Multiple = "largest",
     aligned: Aligned = False,
     workers: Annotated[
@@ -112,6 +114,7 @@ def index(
             loaded,
             captions=captions,
             split=split,
+            subject_level=subject_level,
             finder=make_finder(on_multiple, aligned),
             crops=crops,
             engine=chosen,

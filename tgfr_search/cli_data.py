@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tgfr_search import console
-from tgfr_search.cli_options import Json
+from tgfr_search.cli_options import Json, SubjectLevel
 
 data_app = typer.Typer(help="Data sets: what they hold and what is wrong with them.", no_args_is_help=True)
 
@@ -23,8 +23,9 @@ def data_inspect(
     source: Annotated[
         Path, typer.Argument(metavar="PATH", help="Folder of photos or of a published data set, Parquet, or table.")
     ],
-    captions: Annotated[Path | None, typer.Option(help="captions.csv, .jsonl or .parquet of a folder.")] = None,
+    captions: Annotated[Path | None, typer.Option(help="captions.csv, .tsv, .jsonl or .parquet of a folder.")] = None,
     split: Annotated[str | None, typer.Option(help="Look at this part only.")] = None,
+    subject_level: SubjectLevel = None,
     report: Annotated[Path | None, typer.Option(help="Also write a page with thumbnails (.html).")] = None,
     text_encoder: Annotated[
         str | None, typer.Option(help="Whose tokens are counted, as configurations name it; default the shipped one's.")
@@ -40,6 +41,7 @@ def data_inspect(
             source,
             captions=captions,
             split=split,
+            subject_level=subject_level,
             text_encoder=text_encoder,
             report=report,
             seed=seed,
@@ -49,7 +51,11 @@ def data_inspect(
     def show() -> None:
         tree = found.as_dict()
         parts = {"all": tree.pop("total"), **tree.pop("splits")}
-        lists = {"left out": tree.pop("examples"), "duplicate": tree.pop("duplicate_examples")}
+        lists = {
+            "left out": tree.pop("examples"),
+            "duplicate": tree.pop("duplicate_examples"),
+            "note": tree.pop("notes"),
+        }
         columns = [name for name in parts["all"] if name != "images_per_subject"]
         rows = [
             [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,19 +26,30 @@ def delete(
     The SHA-256 of their photos is remembered: a later `index` leaves them out, unless `index --again` asks for them.
     """
     from indexer import Store
+    from tgfr_search.names import same_names
 
     store = Store.open(index)
     with store.writer() as writer:
-        deleted = writer.delete(row_ids=row or None, subject_id=subject, image_sha256=image_sha256, for_good=True)
+        forms = [subject] if subject is None else same_names(subject, (who for _, who in store.photos())) or [subject]
+        deleted = sum(
+            writer.delete(row_ids=row or None, subject_id=form, image_sha256=image_sha256, for_good=True)
+            for form in forms
+        )
         writer.commit()
-    _tell({"index": str(index), "generation": store.generation, "deleted": deleted, "rows": len(store)}, as_json)
+    told = {"subjects": forms} if len(forms) > 1 else {}
+    _tell(
+        {"index": str(index), "generation": store.generation, "deleted": deleted, "rows": len(store), **told}, as_json
+    )
 
 
 def update(
     row: Annotated[int, typer.Argument(help="Row id.")],
     subject: Annotated[str | None, typer.Option(help="Whose face it is.")] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Metadata NAME=VALUE; a JSON value is read as one, else as text.")
+        list[str] | None,
+        typer.Option(
+            "--set", help="Metadata NAME=VALUE, in the column's type; in a new column a JSON value as one, else text."
+        ),
     ] = None,
     unset: Annotated[list[str] | None, typer.Option(help="Metadata to remove, by name.")] = None,
     index: Index = DEFAULT_INDEX,
@@ -48,19 +58,25 @@ def update(
     """Change a row's subject or metadata; it keeps its id, vectors and captions."""
     from indexer import Store
     from indexer.filters.columns import OWN_COLUMNS
+    from pipelines.fields import Fields
+    from tgfr_search.names import canonical, same_names
 
-    changes = dict(_assignment(text) for text in set_ or ())
-    if own := [name for name in changes if name in OWN_COLUMNS or name.startswith("quality.")]:
-        # A filter would never find it: by these names it asks for the row's own.
-        do = "--subject ID changes whose face it is" if own == ["subject_id"] else "choose another name"
-        raise InputError("--set", found=f"{own[0]}, which is the row's own", expected="a name of metadata", do=do)
     store = Store.open(index)
     with store.writer() as writer:  # the writer's lock makes reading and writing the metadata one step
         metadata = dict(store.rows([row], chips=False)[0].metadata)
-        if absent := [name for name in unset or () if name not in metadata]:
+        fields = Fields(values for row_id, values in store.metadata() if row_id != row)
+        changes = dict(fields.assigned(text) for text in set_ or ())
+        if own := [name for name in changes if name in OWN_COLUMNS or name.startswith("quality.")]:
+            # A filter would never find it: by these names it asks for the row's own.
+            do = "--subject ID changes whose face it is" if own == ["subject_id"] else "choose another name"
+            raise InputError("--set", found=f"{own[0]}, which is the row's own", expected="a name of metadata", do=do)
+        gone = {name: same_names(name, metadata) for name in unset or ()}
+        if absent := [name for name, stored in gone.items() if not stored]:
             known = ", ".join(sorted(metadata)) or "none"
             raise InputError("--unset", found=", ".join(absent), expected=f"metadata of row {row}: {known}")
-        kept = {name: value for name, value in metadata.items() if name not in (unset or ())}
+        removed = {name for stored in gone.values() for name in stored}
+        kept = {name: value for name, value in metadata.items() if name not in removed}
+        subject = None if subject is None else canonical(subject)
         writer.update(row, subject_id=subject, metadata={**kept, **changes} if changes or unset else None)
         writer.commit()
     changed = store.rows([row], chips=False)[0]
@@ -192,13 +208,3 @@ def verify(
 
 def _tell(values: dict[str, Any], as_json: bool) -> None:
     console.emit(values, as_json, lambda: console.pairs(values))
-
-
-def _assignment(text: str) -> tuple[str, Any]:
-    name, sign, value = text.partition("=")
-    if not (name and sign):
-        raise InputError("--set", found=repr(text), expected="NAME=VALUE", do="--set site=A --set age=41")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value

@@ -30,6 +30,10 @@ Multiple = Annotated[
     str, typer.Option("--on-multiple", help="Several faces in a photo: take the `largest`, or `error`.")
 ]
 Aligned = Annotated[bool, typer.Option("--aligned", help="Images are aligned face chips already; detect nothing.")]
+SubjectLevel = Annotated[
+    int | None,
+    typer.Option("--subject-level", help="Of a folder: which folder is named after the subject, 1 the first below it."),
+]
 MilvusUri = Annotated[
     str | None,
     typer.Option("--milvus-uri", help="http://HOST:19530, or FILE.db.", envvar="TGFR_MILVUS_URI", show_envvar=True),

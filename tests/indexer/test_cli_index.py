@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from index_helpers import small_index, state
 
@@ -57,6 +58,28 @@ def test_update(run: Any, index: Path) -> None:
         assert f"found: {name}, which is" in run("update", 0, "--set", f"{name}=x", "--index", index, code=2)["error"]
     assert "--subject ID" in run("update", 0, "--set", "subject_id=x", "--index", index, code=2)["error"]
     assert "[99]" in run("update", 99, "--subject", "x", "--index", index, code=2)["error"]
+
+
+def test_update_keeps_the_type_of_a_column(run: Any, index: Path) -> None:
+    run("update", 0, "--set", "case=007a", "--set", "age=41", "--set", "seen=true", "--index", index)
+    out = run("update", 2, "--set", "case=14", "--set", "age=4.5", "--set", "seen=false", "--index", index)["metadata"]
+    assert (out["case"], out["age"], out["seen"]) == ("14", 4.5, False)
+    query = np.ones((1, 12), np.float32)
+    assert 2 in Store.open(index).search(query, 9, where="case = '14' and age < 5")[0]
+    message = run("update", 3, "--set", "age=unknown", "--index", index, code=2)["error"]
+    assert "found: 'unknown'; expected: a number, as in the other rows of column 'age'" in message
+    run("update", 3, "--set", "age=null", "--index", index)
+
+
+def test_subjects_are_told_by_any_spelling(run: Any, index: Path) -> None:
+    store = Store.open(index)
+    with store.writer() as writer:  # as an index made before has them
+        writer.update(0, subject_id="Jose\u0301 ")
+        writer.update(2, subject_id="Jos\u00e9")
+        writer.commit()
+    assert run("update", 3, "--subject", " Jose\u0301", "--index", index)["subject_id"] == "Jos\u00e9"
+    out = run("delete", "--subject", "Jos\u00e9", "--index", index)
+    assert (out["deleted"], out["subjects"]) == (3, ["Jos\u00e9", "Jose\u0301 "])
 
 
 def test_compact_purge_and_verify(run: Any, index: Path) -> None:

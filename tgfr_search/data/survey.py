@@ -118,6 +118,7 @@ class Survey:
         two_owners: Of these, how many are under another subject: an error of the data.
         duplicate_examples: Some of them.
         captions: What the captions are like.
+        notes: What was read otherwise than it was written, or seems meant and was not read, for a person.
     """
 
     source: str
@@ -134,6 +135,7 @@ class Survey:
     two_owners: int
     duplicate_examples: list[str]
     captions: CaptionCounts
+    notes: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -171,6 +173,7 @@ def survey(
     *,
     captions: Path | None = None,
     split: str | None = None,
+    subject_level: int | None = None,
     text_encoder: str,
     reads: int,
     lengths: LineLengths,
@@ -183,6 +186,7 @@ def survey(
         source: The data set.
         captions: Captions table of a folder.
         split: Look at this split only.
+        subject_level: Of a folder; see `read_records`.
         text_encoder: Name of the text encoder whose tokens are counted.
         reads: The most tokens it reads.
         lengths: Counts its tokens.
@@ -194,7 +198,9 @@ def survey(
         NothingUsableError: There is no usable image.
     """
     problems: list[Problem] = []
-    records = read_records(source, captions=captions, split=split, on_problem=problems.append)
+    records = read_records(
+        source, captions=captions, split=split, subject_level=subject_level, on_problem=problems.append
+    )
     tally = _Tally()
     for at, record in enumerate(records, 1):
         try:
@@ -231,6 +237,7 @@ def survey(
         two_owners=tally.two_owners,
         duplicate_examples=tally.repeats[:NAMED],
         captions=_captions(tally, text_encoder, reads, lengths, progress),
+        notes=list(records.notes),
     )
 
 

@@ -1,0 +1,49 @@
+"""One typing rule for a field on every way in."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.fields import Fields
+from tgfr_search.errors import InputError
+
+FIELDS = [{"case": "007", "age": 41, "seen": True, "tags": ["a"], "mixed": 1}, {"mixed": "x", "age": 4.5}]
+
+
+def test_values_get_the_type_of_their_column() -> None:
+    fields = Fields(FIELDS)
+    stored, odd = fields.enrolled({"case": 14, "age": "42", "seen": "false", "tags": '["b"]', "mixed": 2, "new": "5"})
+    assert stored == {"case": "14", "age": 42, "seen": False, "tags": ["b"], "mixed": "2", "new": "5"}
+    assert odd == []
+    assert fields.enrolled({"new": 6, "age": None})[0] == {"new": "6", "age": None}
+
+
+@pytest.mark.parametrize("value", ["007", "unknown", "1e3", True])
+def test_what_would_not_say_the_same_is_kept_and_told(value: object) -> None:
+    stored, (note,) = Fields(FIELDS).enrolled({"age": value})
+    assert stored == {"age": value}
+    assert "column 'age' holds a number in other rows" in note
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("case=1.50", ("case", "1.50")),
+        (" case =x", ("case", "x")),
+        ("age=7", ("age", 7)),
+        ("age=null", ("age", None)),
+        ("seen=false", ("seen", False)),
+        ("new=7", ("new", 7)),
+        ('new="7"', ("new", "7")),
+        ("new=NaN", ("new", "NaN")),
+        ("new=a=b", ("new", "a=b")),
+    ],
+)
+def test_assignments(text: str, expected: tuple[str, object]) -> None:
+    assert Fields(FIELDS).assigned(text) == expected
+
+
+@pytest.mark.parametrize("text", ["age=old", "seen=1", "tags=7", "age", "=7", "\u200b=7"])
+def test_assignments_that_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="--set"):
+        Fields(FIELDS).assigned(text)
