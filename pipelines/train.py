@@ -40,7 +40,8 @@ from tgfr_search.model.card import card
 from tgfr_search.model.checkpoint import machine, read_config, save_model
 from tgfr_search.model.scoring import ScoreModel
 from tgfr_search.model.tgfr import TGFR
-from tgfr_search.options import TrainOptions, to_dict
+from tgfr_search.options import TrainOptions
+from tgfr_search.strict import to_dict
 
 VALID_LINES = 2
 """Caption lines enrolled for a gallery image when an epoch is judged; the fits at the end use all of them."""

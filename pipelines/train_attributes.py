@@ -26,7 +26,8 @@ from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.attribute_card import attribute_card
 from tgfr_search.model.attributes import SAID_WHERE_FALSE, AttributeHead, calibrated, encoder_fields, save_attributes
 from tgfr_search.model.checkpoint import machine
-from tgfr_search.options import DataOptions, to_dict
+from tgfr_search.options import DataOptions
+from tgfr_search.strict import to_dict
 from tgfr_search.types import FloatArray
 
 

@@ -7,7 +7,8 @@ import pytest
 from pipelines.rehearsal import check_options
 from tgfr_search.errors import OptionsError
 from tgfr_search.model.tgfr import make_fusion
-from tgfr_search.options import TrainOptions, from_dict, load_toml, to_dict
+from tgfr_search.options import TrainOptions
+from tgfr_search.strict import from_dict, load_toml, to_dict
 
 GOOD = "name = 'x'\n[data]\npath = 'x.parquet'"
 FOLDER = Path(__file__).resolve().parents[1] / "configs"
@@ -66,3 +67,27 @@ def test_a_missing_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_a_configuration_is_one_that_training_accepts(path: Path) -> None:
     check_options(load_toml(path, TrainOptions))
+
+
+def test_a_file_says_only_what_differs_from_the_one_it_extends(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "a.toml").write_text(f"{GOOD}\nviews = ['original', 'bad']\n[loss]\nwrcl = 3\ncicl = 4")
+    (tmp_path / "b.toml").write_text("extends = 'base/a.toml'\nseed = 5\n[loss]\ncicl = 0\n[data]\nviews = ['poor']")
+    (tmp_path / "c.toml").write_text("extends = 'b.toml'\nname = 'c'")
+    options = load_toml(tmp_path / "c.toml", TrainOptions)
+    assert (options.name, options.seed, options.data.path, options.data.views) == ("c", 5, "x.parquet", ("poor",))
+    assert (options.loss.wrcl, options.loss.cicl) == (3.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("extends = 'o.toml'", r"o\.toml; found: a file that extends itself"),
+        ("extends = 'gone.toml'", r"gone\.toml \(which .*o\.toml extends\); found: No such file"),
+        ("extends = 3", r"o\.toml: extends; found: 3"),
+    ],
+)
+def test_a_base_that_cannot_be_read_is_named(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "o.toml").write_text(f"{text}\n{GOOD}")
+    with pytest.raises(OptionsError, match=message):
+        load_toml(tmp_path / "o.toml", TrainOptions)

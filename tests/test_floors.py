@@ -15,6 +15,7 @@ FLOOR_0 = {
     "tgfr_search.terms",
     "tgfr_search.errors",
     "tgfr_search.options",
+    "tgfr_search.strict",
     "tgfr_search.files",
     "tgfr_search.names",
     "tgfr_search.installed",

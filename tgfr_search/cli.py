@@ -189,7 +189,8 @@ def train(
     from pipelines.rehearsal import check_options, rehearse
     from pipelines.train import train as run
     from tgfr_search.errors import InputError
-    from tgfr_search.options import TrainOptions, load_toml
+    from tgfr_search.options import TrainOptions
+    from tgfr_search.strict import load_toml
 
     options = load_toml(config, TrainOptions)
     if dry_run:

@@ -88,7 +88,7 @@ def model_train_attributes(
 ) -> None:
     """Train the attribute model that `index --auto-captions` describes faces with."""
     from pipelines.train_attributes import AttributeOptions, train_attributes
-    from tgfr_search.options import load_toml
+    from tgfr_search.strict import load_toml
 
     options = load_toml(config, AttributeOptions)
     with console.stages(quiet=as_json) as progress:

@@ -15,7 +15,8 @@ from tgfr_search.errors import CheckpointError, InputError
 from tgfr_search.evaluation.attributes import LEAST_STATED, attribute_figures, smallest_threshold
 from tgfr_search.model.attribute_card import attribute_card
 from tgfr_search.model.attributes import SHIPPED, AttributeHead, AttributeModel, load_attributes, save_attributes
-from tgfr_search.options import DataOptions, load_toml
+from tgfr_search.options import DataOptions
+from tgfr_search.strict import load_toml
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ from pipelines.updates import Updater
 from tgfr_search.cli import app
 from tgfr_search.encoders.base import FaceSpec
 from tgfr_search.errors import InputError, OptionsError
-from tgfr_search.options import TrainOptions, load_toml, to_dict
+from tgfr_search.options import TrainOptions
+from tgfr_search.strict import load_toml, to_dict
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs"
 PAPER = sorted((FOLDER / "paper").glob("*.toml"))

@@ -33,7 +33,8 @@ from tgfr_search.errors import CheckpointError
 from tgfr_search.faces.align import ALIGNMENTS
 from tgfr_search.model.scoring import ScoreModel
 from tgfr_search.model.tgfr import TGFR, Embedded
-from tgfr_search.options import ModelOptions, from_dict, to_dict
+from tgfr_search.options import ModelOptions
+from tgfr_search.strict import from_dict, to_dict
 from tgfr_search.types import ByteArray
 
 FORMAT = 1
