@@ -10,7 +10,8 @@
     column     = name | "name in double quotes"
     literal    = 'text', '' for a quote in it | number | true | false | 2024-01-31 | 2024-01-31T12:00:00+01:00
 
-Words of the language are read in any case, names of columns as they are written.
+Words of the language are read in any case, names of columns as they are written. A date in quotes is a date where the
+column holds dates only; texts are compared in Unicode NFC, names of subjects and images without blanks at their ends.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from indexer.errors import FilterError
-from indexer.filters.columns import BOOLEAN, NUMBER, TEXT, kind_of, micros
+from indexer.filters.columns import BOOLEAN, DATE, NUMBER, TEXT, kind_of, micros
+from indexer.filters.dates import quoted_date
 from indexer.filters.parse import Both, Comparison, Condition, Either, IsNull, Literal, Membership, Not
 from indexer.milvus.layout import LETTERS, OTHER, Column
 
@@ -51,6 +52,7 @@ class _Builder:
                 has = " or ".join(f"exists {_cell(column, kind)}" for kind in (TEXT, NUMBER, BOOLEAN, OTHER))
                 return f"(not ({has}))" if wanted else f"({has})"
             case Comparison(name, op, value):
+                value = value if op == "like" else self._meant(name, value)
                 kind, cell = self._read(name, value)
                 if kind == BOOLEAN and op not in ("=", "!="):
                     raise FilterError(f"column {name!r} of a filter", found=f"{op} true or false", expected="= or !=")
@@ -60,6 +62,7 @@ class _Builder:
                 sign = ("==" if op == "=" else op) if wanted else _OPPOSITE[op]
                 return f"(exists {cell} and {cell} {sign} {literal(value)})"
             case Membership(name, values):
+                values = tuple(self._meant(name, value) for value in values)
                 kinds = sorted({*map(kind_of, values)})
                 tests = [self._is_in(name, [v for v in values if kind_of(v) == kind], wanted) for kind in kinds]
                 return "(" + (" or " if wanted else " and ").join(tests) + ")"
@@ -72,6 +75,11 @@ class _Builder:
         # Not `in`: the embedded engine knows it for plain fields only.
         sign, word = ("==", " or ") if wanted else ("!=", " and ")
         return f"(exists {cell} and ({word.join(f'{cell} {sign} {literal(value)}' for value in values)}))"
+
+    def _meant(self, name: str, value: Literal) -> Literal:
+        """A date in quotes as a date where the column's texts all are dates, as `select` reads it."""
+        moment = quoted_date(value)
+        return value if moment is None or DATE not in self._column(name).reads else moment
 
     def _column(self, name: str) -> Column:
         if name not in self.columns:

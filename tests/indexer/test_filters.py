@@ -16,6 +16,8 @@ from indexer import FilterError, Store, products
 from indexer.filters import parse
 from indexer.filters.parse import Both, Comparison, Either, IsNull, Membership, Not
 from indexer.generation import Generation
+from indexer.milvus.expression import expression
+from indexer.milvus.layout import Column
 from indexer.store import FILTERS_KEPT
 
 COUNT = 240
@@ -54,6 +56,14 @@ def date(i: int) -> datetime:
 
 
 CASES: dict[str, Any] = {
+    # In quotes too a date is a date, with its zone, where the column holds dates only.
+    "enrolled_at >= '2024-01-14T11:00:00+01:00'": lambda i: date(i) >= datetime(2024, 1, 14, 10, tzinfo=UTC),
+    "enrolled_at = '2024-01-14 10:00Z'": lambda i: date(i) == datetime(2024, 1, 14, 10, tzinfo=UTC),
+    "enrolled_at not in ('2024-01-14T12:00:00+02:00', '2024-01-15')": lambda i: (
+        date(i) not in (datetime(2024, 1, 14, 10, tzinfo=UTC), datetime(2024, 1, 15, tzinfo=UTC))
+    ),
+    "enrolled_at like '2024-01-14T%'": lambda i: METADATA[i]["enrolled_at"].startswith("2024-01-14T"),
+    "site < '2024-01-01'": lambda i: False,
     "site = 'A'": lambda i: METADATA[i]["site"] == "A",
     "site != 'A'": lambda i: METADATA[i]["site"] not in (None, "A"),
     "not (site = 'A')": lambda i: METADATA[i]["site"] not in (None, "A"),
@@ -259,3 +269,28 @@ def test_a_filter_that_lets_much_through_is_ranked_in_pieces(
     for query, hits in zip(queries, store.search_subjects(queries, 9, "mean", where="n < 200 and n >= 0"), strict=True):
         expected = plain_subjects(vectors[keep], keep, [subjects[i] for i in keep], query, 9, "mean")
         assert [(hit.subject_id, hit.row_id, hit.score) for hit in hits] == expected
+
+
+def test_names_are_found_in_any_spelling(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "index", CONTRACT)
+    subjects = ["Jose\u0301 ", "Jos\u00e9", "Jose", "Anna"]
+    metadata = [{"place": "Ko\u0308ln"}, {"place": "K\u00f6ln"}, {"place": "Koln"}, {}]
+    with store.writer() as writer:
+        writer.add(make_batch(subjects, random_blocks(np.random.default_rng(0), 4), metadata=metadata))
+        writer.commit()
+    probe = np.ones((1, CONTRACT.dim), np.float32)
+    for where, expected in {
+        "subject_id = 'Jos\u00e9'": {0, 1},
+        "subject_id in ('Jose\u0301', 'Anna ')": {0, 1, 3},
+        "place like 'Ko\u0308%'": {0, 1},
+        "place != 'K\u00f6ln'": {2},
+    }.items():
+        ids, _ = store.search(probe, 4, where=where)
+        assert set(ids[ids >= 0].tolist()) == expected, where
+
+
+def test_a_date_in_quotes_is_a_date_for_milvus_too() -> None:
+    columns = {"taken": Column("c0", "text", ("date",)), "site": Column("c1", "text", ())}
+    plain, quoted = (expression(parse(f"taken > {q}2024-01-14T11:00:00+01:00{q}"), columns) for q in ("", "'"))
+    assert plain == quoted
+    assert '"2024-01-14"' in expression(parse("site in ('2024-01-14')"), columns)
