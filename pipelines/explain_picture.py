@@ -6,9 +6,10 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from pipelines.explain import Explained, Explanation
+from pipelines.sheet_text import Font, drawable, fit
 from tgfr_search.types import ByteArray, FloatArray
 
 RAISED, LOWERED = (217, 95, 2), (29, 78, 216)
@@ -79,7 +80,7 @@ def explain_png(explained: Explained, crops: Sequence[bytes | None], width: int)
         crops: The candidates' faces as JPEG, or None.
         width: Of the picture, in pixels.
     """
-    font, side, margin = ImageFont.load_default(13), 150, 10
+    font, side, margin = drawable(" ".join(explained.lines))[1], 150, 10
     region, word = strongest(explained)
     text_left = margin + 2 * (side + margin)
     lines = 3 + max((len(own.terms) for own in explained.candidates), default=0)
@@ -100,7 +101,8 @@ def explain_png(explained: Explained, crops: Sequence[bytes | None], width: int)
             with Image.open(io.BytesIO(crop)) as picture:
                 page.paste(picture.convert("RGB").resize((side, side)), (2 * margin + side, top + margin))
         y = top + margin
-        draw.text((text_left, y), f"{own.rank}. {own.subject_id[:40]}: score {own.score:.3f}", "black", font)
+        named, own_font = drawable(f"{own.rank}. {own.subject_id}: score {own.score:.3f}")
+        draw.text((text_left, y), fit(named, own_font, width - text_left - margin), "black", own_font)
         for name, value in named_terms(own):
             y += 18
             colour = RAISED if value >= 0 else LOWERED
@@ -115,7 +117,7 @@ def explain_png(explained: Explained, crops: Sequence[bytes | None], width: int)
 
 
 def _wrapped(
-    explained: Explained, own: Explanation, scale: float, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
+    explained: Explained, own: Explanation, scale: float, width: int, font: Font
 ) -> tuple[list[tuple[int, int, str, tuple[int, int, int]]], int]:
     """The description's words with their places and colours, and how many rows they take."""
     out, x, row = [], 0, 0
@@ -124,7 +126,7 @@ def _wrapped(
             x, row = 0, row + 1
         for said in [said for said in own.words if said.line == at]:
             after = line[said.end : said.end + 1].strip()
-            text = said.text + (after if not after.isalnum() else "")
+            text = drawable(said.text + (after if not after.isalnum() else ""))[0]
             size = int(font.getlength(text + " ")) + 2
             if x and x + size > width - 10:
                 x, row = 0, row + 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
 from collections.abc import Sequence
 
@@ -12,6 +11,7 @@ from PIL import Image
 from pipelines.explain import Explained, Explanation
 from pipelines.explain_picture import LOWERED, RAISED, heat_map, named_terms, strongest
 from tgfr_search.types import ByteArray
+from tgfr_search.visible import escaped
 
 FACE = 220
 
@@ -60,7 +60,7 @@ def explain_html(explained: Explained, crops: Sequence[bytes | None], missing: s
         for own, crop in zip(explained.candidates, crops, strict=False)
     )
     return (
-        f'<h2>Why these scores</h2><p class="lead">{html.escape(explained.notice)}</p>'
+        f'<h2>Why these scores</h2><p class="lead">{escaped(explained.notice)}</p>'
         f"<p><small>Lowered the score {key} raised it. {scales}. Same colours for all candidates below.</small></p>"
         f"{cards}"
     )
@@ -79,7 +79,7 @@ def _card(explained: Explained, own: Explanation, crop: bytes | None, region: fl
     picture = f'<div class="none">{missing}</div>' if crop is None else f'<img alt="" src="{_uri(crop, "jpeg")}">'
     candidate = f'<figure><div class="face">{picture}</div><figcaption>candidate</figcaption></figure>'
     return (
-        f'<section class="why"><h3>{own.rank}. {html.escape(own.subject_id)}: score {own.score:.3f}</h3>'
+        f'<section class="why"><h3>{own.rank}. {escaped(own.subject_id)}: score {own.score:.3f}</h3>'
         f'<div class="pair">{probe}{candidate}{_terms(own)}</div>{_said(explained, own, word)}</section>'
     )
 
@@ -91,9 +91,7 @@ def _terms(own: Explanation) -> str:
     for name, value in rows:
         width, left = 50 * abs(value) / most, 50 if value >= 0 else 50 - 50 * abs(value) / most
         bar = f'<i style="left:{left:.1f}%;width:{width:.1f}%;background:{_css(value, 1.0)}"></i>'
-        lines.append(
-            f'<tr><td>{html.escape(name)}</td><td>{value:+.3f}</td><td><div class="track">{bar}</div></td></tr>'
-        )
+        lines.append(f'<tr><td>{escaped(name)}</td><td>{value:+.3f}</td><td><div class="track">{bar}</div></td></tr>')
     lines.append(f'<tr class="sum"><td>score</td><td>{own.score:.3f}</td><td></td></tr>')
     return f'<table class="terms">{"".join(lines)}</table>'
 
@@ -107,17 +105,17 @@ def _said(explained: Explained, own: Explanation, scale: float) -> str:
         for said in own.words:
             if said.line != at:
                 continue
-            parts.append(html.escape(line[end : said.start]))
+            parts.append(escaped(line[end : said.start]))
             strength = min(1.0, abs(said.effect) / scale) if scale else 0.0
             number = f"<sub>{said.effect:+.2f}</sub>" if strength >= 0.1 else ""
             parts.append(
                 f'<mark style="background:{_css(said.effect, 0.65 * strength)}" title="without it the score changes by '
-                f'{-said.effect:+.3f}">{html.escape(said.text)}{number}</mark>'
+                f'{-said.effect:+.3f}">{escaped(said.text)}{number}</mark>'
             )
             end = said.end
-        out.append("".join(parts) + html.escape(line[end:]))
+        out.append("".join(parts) + escaped(line[end:]))
     ranked = sorted(own.phrases, key=lambda said: -abs(said.effect))
-    phrases = " · ".join(f"{html.escape(said.text)} {said.effect:+.2f}" for said in ranked)
+    phrases = " · ".join(f"{escaped(said.text)} {said.effect:+.2f}" for said in ranked)
     more = f"<small>Together: {phrases}</small>" if phrases else ""
     return f'<p class="said">{"<br>".join(out)}</p>{more}'
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,9 @@ from tgfr_search.evaluation.report.page import POLICY
 from tgfr_search.evaluation.report.style import STYLE
 from tgfr_search.faces.decode import decode
 from tgfr_search.model.checkpoint import DEFAULT_MODEL, find_model, read_config
+from tgfr_search.outputs import GENERATOR, check_file, write_whole
 from tgfr_search.types import Record
+from tgfr_search.visible import escaped as escape
 
 THUMBNAILS = 24
 SIDE = 160
@@ -82,8 +83,8 @@ def inspect_data(
         InputError: As `read_records`; or the report has another ending than `.html`.
         NothingUsableError: There is no usable image.
     """
-    if report is not None and report.suffix.lower() not in (".html", ".htm"):
-        raise InputError(str(report), found=f"ending {report.suffix!r}", expected=".html")
+    if report is not None:
+        check_file(report, endings=(".html", ".htm"), inputs=[source, *([] if captions is None else [captions])])
     if text_encoder == "bilstm":
         do = "name a folder or a transformers model"
         raise InputError("text encoder 'bilstm'", found="a vocabulary that training makes", do=do)
@@ -101,7 +102,7 @@ def inspect_data(
         progress=progress,
     )
     if report is not None:
-        report.write_text(page(found, sample.kept), encoding="utf-8")
+        write_whole(report, page(found, sample.kept).encode("utf-8", "backslashreplace"))
     return found
 
 
@@ -148,6 +149,7 @@ def page(found: Survey, pictures: Sequence[tuple[Record, bytes]]) -> str:
     )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f"{GENERATOR}"
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><title>{title}</title>'
         f"<style>{STYLE}{extra}</style></head><body><header><h1>{title}</h1>"

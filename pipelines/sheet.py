@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
 
 from pipelines.enrol import encode_crop
 from pipelines.explain import Explained
@@ -15,12 +15,15 @@ from pipelines.explain_picture import explain_png
 from pipelines.explain_sheet import STYLE as WHY_STYLE
 from pipelines.explain_sheet import explain_html
 from pipelines.query import Gallery
-from tgfr_search.errors import InputError
+from pipelines.sheet_text import drawable, fit, wrap
+from tgfr_search.outputs import GENERATOR, MARK, check_file, write_whole
 from tgfr_search.types import QueryResult, SearchHit
+from tgfr_search.visible import cut_words, escaped
 
 COLUMNS = 5
 FACE = 150
 CELL = (170, 214)
+ENDINGS = (".html", ".png")
 MISSING = "no picture kept"
 MACHINE_HTML = "<i>machine-made caption:</i> "
 
@@ -51,6 +54,8 @@ def write_sheet(
     probe: Path | None,
     caption: tuple[str, ...],
     explained: Explained | None = None,
+    *,
+    force: bool = False,
 ) -> None:
     """Writes the sheet.
 
@@ -61,27 +66,41 @@ def write_sheet(
         probe: The probe photo, if there was one.
         caption: The description, if there was one.
         explained: Why the first candidates have their scores; None draws none.
+        force: Also over a file that is no earlier sheet.
 
     Raises:
-        InputError: Another ending.
+        InputError: Another ending, or there is something else at `path` (see `check_sheet`).
+        WriteError: The system refused.
     """
+    check_sheet(path, probe, force=force)
     chip = None if probe is None else encode_crop(gallery.finder.find(str(probe)).pixels)
     rows = gallery.store.rows([hit.row_id for hit in result.candidates])
     crops = [row.chip for row in rows]
     if path.suffix.lower() == ".html":
         why = "" if explained is None else explain_html(explained, crops, MISSING)
-        path.write_text(_html(result, chip, crops, caption, why), encoding="utf-8")
-    elif path.suffix.lower() == ".png":
-        page = _png(result, chip, crops, caption)
-        if explained is not None:
-            below = explain_png(explained, crops, page.width)
-            whole = Image.new("RGB", (page.width, page.height + below.height), "white")
-            whole.paste(page, (0, 0))
-            whole.paste(below, (0, page.height))
-            page = whole
-        page.save(path)
-    else:
-        raise InputError(str(path), found=f"ending {path.suffix!r}", expected=".html or .png")
+        write_whole(path, _html(result, chip, crops, caption, why).encode("utf-8"))
+        return
+    page = _png(result, chip, crops, caption)
+    if explained is not None:
+        below = explain_png(explained, crops, page.width)
+        whole = Image.new("RGB", (page.width, page.height + below.height), "white")
+        whole.paste(page, (0, 0))
+        whole.paste(below, (0, page.height))
+        page = whole
+    marked, buffer = PngInfo(), io.BytesIO()
+    marked.add_text("Software", MARK)
+    page.save(buffer, "PNG", pnginfo=marked)
+    write_whole(path, buffer.getvalue())
+
+
+def check_sheet(path: Path, probe: Path | None = None, index: Path | None = None, *, force: bool = False) -> None:
+    """Refuses a sheet that could not, or must not, be written: to be called before the search.
+
+    Raises:
+        InputError: Another ending, the probe itself, a file in the index, or one that is no earlier sheet.
+    """
+    inputs = [] if probe is None else [probe]
+    check_file(path, endings=ENDINGS, inputs=inputs, outside=[] if index is None else [index], force=force)
 
 
 def _picture(data: bytes | None) -> str:
@@ -95,7 +114,7 @@ def _bar(hit: SearchHit) -> str:
     total = sum(max(0.0, value) for value in hit.blocks.values()) or 1.0
     parts = (
         f'<i style="width:{100 * max(0.0, value) / total:.1f}%;background:{COLOURS.get(name, "#666")}" '
-        f'title="{html.escape(name)} {value:.3f}"></i>'
+        f'title="{escaped(name)} {value:.3f}"></i>'
         for name, value in hit.blocks.items()
     )
     return f'<div class="bar">{"".join(parts)}</div>'
@@ -105,45 +124,51 @@ def _html(
     result: QueryResult, chip: bytes | None, crops: list[bytes | None], caption: tuple[str, ...], why: str
 ) -> str:
     cards = "".join(
-        f'<figure>{_picture(crop)}<figcaption><b class="rank">{hit.rank}</b> {html.escape(hit.subject_id)}'
-        f"<br>score {hit.score:.3f}{_bar(hit)}<small>{html.escape(hit.image)}<br>"
-        f"{MACHINE_HTML if hit.auto_caption else ''}{html.escape(hit.caption[:160])}</small></figcaption></figure>"
+        f'<figure>{_picture(crop)}<figcaption><b class="rank">{hit.rank}</b> {escaped(hit.subject_id)}'
+        f"<br>score {hit.score:.3f}{_bar(hit)}<small>{escaped(hit.image)}<br>"
+        f"{MACHINE_HTML if hit.auto_caption else ''}{escaped(cut_words(hit.caption, 160))}</small></figcaption>"
+        "</figure>"
         for hit, crop in zip(result.candidates, crops, strict=True)
     )
     legend = " · ".join(f'<span style="color:{colour}">■</span> {name}' for name, colour in COLOURS.items())
     quality = result.probe.get("quality")
     seen = "" if not quality else f"predicted quality {quality['predicted']:.2f} (0 worst, 1 best) · "
-    quoted = html.escape(" ".join(caption)) or "<i>none</i>"
+    quoted = escaped(" ".join(caption)) or "<i>none</i>"
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>Candidates</title><style>{STYLE}{WHY_STYLE if why else ''}</style><h1>Candidates</h1>"
-        f'<p class="lead">{html.escape(result.notice)}</p>'
+        f"{GENERATOR}<title>Candidates</title><style>{STYLE}{WHY_STYLE if why else ''}</style><h1>Candidates</h1>"
+        f'<p class="lead">{escaped(result.notice)}</p>'
         f'<div class="probe">{_picture(chip) if chip else ""}<div><b>Description:</b> {quoted}<br>'
-        f"<b>Search:</b> {html.escape(result.mode)}<br><small>{seen}model {html.escape(result.model_id)} · "
-        f"index {html.escape(result.index_id)}<br>probe sha256 {result.probe['sha256'] or '–'}</small></div></div>"
+        f"<b>Search:</b> {escaped(result.mode)}<br><small>{seen}model {escaped(result.model_id)} · "
+        f"index {escaped(result.index_id)}<br>probe sha256 {result.probe['sha256'] or '–'}</small></div></div>"
         f'<p><small>What speaks for a candidate: {legend}</small></p><div class="grid">{cards}</div>{why}</html>'
     )
 
 
 def _png(result: QueryResult, chip: bytes | None, crops: list[bytes | None], caption: tuple[str, ...]) -> Image.Image:
-    font = ImageFont.load_default(13)
     lines = -(-len(crops) // COLUMNS)
     header = FACE + 60
     page = Image.new("RGB", (COLUMNS * CELL[0] + 20, header + lines * CELL[1] + 20), "white")
     draw = ImageDraw.Draw(page)
-    draw.text((10, 6), result.notice, "#b45309", font)
+    _line(draw, (10, 6), result.notice, "#b45309", page.width - 20)
     _paste(page, draw, chip, (10, 30))
-    words = " ".join(caption) or "(no description)"
-    for at, start in enumerate(range(0, min(len(words), 480), 80)):
-        draw.text((FACE + 30, 34 + 18 * at), words[start : start + 80], "black", font)
-    draw.text((FACE + 30, 150), f"{result.mode} search, model {result.model_id}", "#555", font)
+    words, font = drawable(" ".join(caption) or "(no description)")
+    for at, line in enumerate(wrap(words, font, page.width - FACE - 40, 6)):
+        draw.text((FACE + 30, 34 + 18 * at), line, "black", font)
+    _line(draw, (FACE + 30, 150), f"{result.mode} search, model {result.model_id}", "#555", page.width - FACE - 40)
     for at, (hit, crop) in enumerate(zip(result.candidates, crops, strict=True)):
         x, y = 10 + (at % COLUMNS) * CELL[0], header + (at // COLUMNS) * CELL[1]
         _paste(page, draw, crop, (x, y))
-        draw.text((x, y + FACE + 4), f"{hit.rank}. {hit.subject_id[:20]}", "black", font)
+        _line(draw, (x, y + FACE + 4), f"{hit.rank}. {hit.subject_id}", "black", CELL[0] - 6)
         made = ", machine caption" if hit.auto_caption else ""
-        draw.text((x, y + FACE + 22), f"score {hit.score:.3f}{made}", "#555", font)
+        _line(draw, (x, y + FACE + 22), f"score {hit.score:.3f}{made}", "#555", CELL[0] - 6)
     return page
+
+
+def _line(draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, fill: str, width: int) -> None:
+    """One line that stays within its width, whatever it says."""
+    shown, font = drawable(text)
+    draw.text(at, fit(shown, font, width), fill, font)
 
 
 def _paste(page: Image.Image, draw: ImageDraw.ImageDraw, data: bytes | None, at: tuple[int, int]) -> None:

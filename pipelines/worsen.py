@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from pipelines.chips import Progress, silent
 from tgfr_search.data.degrade import LADDER, degrade, degrade_photo
 from tgfr_search.data.manifest import IMAGE_SUFFIXES, read_records
 from tgfr_search.errors import FaceError, InputError
 from tgfr_search.faces.finder import FaceFinder
-from tgfr_search.files import replacing
+from tgfr_search.outputs import MARK, check_file, write_whole
 from tgfr_search.types import ByteArray
 
 JPEG_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif"}
@@ -84,7 +85,13 @@ def worsen(
     else:
         found = "no such file or folder" if not source.exists() else "a file of another kind"
         raise InputError(f"{source}", found=found, expected="a photo or a folder of photos")
-    for done, (name, path, target) in enumerate(photos):
+    targets = [_target(target) for _, _, target in photos]
+    for target in targets:
+        check_file(target, inputs=[source] if source.is_file() else [])
+    if len(set(targets)) < len(targets):
+        twice = next(target for target in targets if targets.count(target) > 1)
+        raise InputError(f"{twice}", found="two photos that would be written there", expected="one", do="rename one")
+    for done, ((name, path, _), target) in enumerate(zip(photos, targets, strict=True)):
         try:
             _write(target, _worse(finder, path, level, seed))
             summary.written += 1
@@ -102,14 +109,19 @@ def _worse(finder: FaceFinder, path: str, level: str, seed: int) -> ByteArray:
     return degrade_photo(photo.pixels, face.quality.inter_eye_px, level, key=photo.sha256, seed=seed)
 
 
+def _target(target: Path) -> Path:
+    """What is not JPEG becomes PNG, and its name says so."""
+    known = target.suffix.lower() in {*JPEG_SUFFIXES, ".png"}
+    return target if known else target.with_name(f"{target.name}.png")
+
+
 def _write(target: Path, pixels: ByteArray) -> None:
-    """As JPEG or PNG, by the ending; whole or not at all."""
-    jpeg = target.suffix.lower() in JPEG_SUFFIXES
-    if not jpeg and target.suffix.lower() != ".png":
-        target = target.with_name(f"{target.name}.png")
-    buffer = io.BytesIO()
-    options: dict[str, Any] = {"quality": JPEG_QUALITY, "subsampling": 0} if jpeg else {}
-    Image.fromarray(pixels).save(buffer, "JPEG" if jpeg else "PNG", **options)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target) as temporary:
-        temporary.write_bytes(buffer.getvalue())
+    """As JPEG or PNG, by the ending; whole or not at all, and marked as ours."""
+    buffer, image = io.BytesIO(), Image.fromarray(pixels)
+    if target.suffix.lower() in JPEG_SUFFIXES:
+        image.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0, comment=MARK.encode())
+    else:
+        marked = PngInfo()
+        marked.add_text("Software", MARK)
+        image.save(buffer, "PNG", pnginfo=marked)
+    write_whole(target, buffer.getvalue())

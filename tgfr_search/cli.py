@@ -35,6 +35,7 @@ from tgfr_search.cli_query import query
 from tgfr_search.console_streams import INTERRUPTED, OutputError, PipeClosedError
 from tgfr_search.errors import InputError, TgfrError
 from tgfr_search.installed import check_own_packages, explain_import
+from tgfr_search.outputs import check_folder
 from tgfr_search.terms import LEAD_NOTICE
 
 app = typer.Typer(
@@ -200,6 +201,8 @@ def train(
     check_options(options)
     if out is None:
         raise InputError("--out", found="nothing", expected="the run's folder", do="--out runs/NAME, or --dry-run")
+
+    check_folder(out, inputs=[config])
 
     def progress(what: str, done: int, total: int) -> None:
         if not as_json:

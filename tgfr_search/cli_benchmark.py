@@ -10,10 +10,13 @@ import typer
 
 from tgfr_search import console
 from tgfr_search.cli_options import PARTIAL, Aligned, Device, Json, Multiple, make_finder
+from tgfr_search.outputs import check_folder
 
 if TYPE_CHECKING:
     from tgfr_search.faces.finder import FaceFinder
 
+EARLIER = ("report.json", "cells", "cache", "pairs.json")
+"""What an earlier run left in its folder, finished or not."""
 NAMES = 20
 """Refused photos named on a terminal."""
 
@@ -61,6 +64,8 @@ def benchmark(
     as_json: Json = False,
 ) -> None:
     """Measure systems on labelled photos: verification, identification, open set, by quality, with intervals."""
+    inputs = [path for path in (probes, gallery, captions_file, pairs) if path is not None]
+    check_folder(out, inputs=inputs, outside=[] if gallery is None else [gallery], known_by=EARLIER)
     if pairs is not None:
         _pairs(probes, pairs, encoder, out, make_finder(on_multiple, aligned), workers, device, as_json)
         return

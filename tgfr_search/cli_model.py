@@ -9,6 +9,7 @@ import typer
 
 from tgfr_search import console
 from tgfr_search.cli_options import Json
+from tgfr_search.outputs import check_folder
 
 model_app = typer.Typer(help="Models: what is installed, what it was trained on.", no_args_is_help=True)
 
@@ -90,6 +91,7 @@ def model_train_attributes(
     from pipelines.train_attributes import AttributeOptions, train_attributes
     from tgfr_search.strict import load_toml
 
+    check_folder(out, inputs=[config])
     options = load_toml(config, AttributeOptions)
     with console.stages(quiet=as_json) as progress:
         values = train_attributes(options, out, workers=workers, progress=progress)

@@ -53,6 +53,7 @@ def query(
     sheet: Annotated[
         list[Path] | None, typer.Option(help="Also write a contact sheet: probe, candidates, scores (.html or .png).")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Let --sheet overwrite a file that is no sheet.")] = False,
     explain: Annotated[
         int, typer.Option(help="Say of the first N candidates which words and face regions moved their scores.")
     ] = 0,
@@ -67,6 +68,10 @@ def query(
     """Rank the gallery's subjects for a probe image, a description, or both."""
     from pipelines.query import Gallery
 
+    for path in sheet or ():
+        from pipelines.sheet import check_sheet
+
+        check_sheet(path, probe, index, force=force)  # before the work: an answer is not to be lost for it
     if not as_json:
         console.tell_log("indexer")  # what `auto` chose and why, what was built and its recall
     gallery = Gallery.open(
@@ -91,10 +96,6 @@ def query(
         from pipelines.explain import explain as explain_scores
 
         explained = explain_scores(gallery, result, None if probe is None else str(probe), caption or (), count=explain)
-    for path in sheet or ():
-        from pipelines.sheet import write_sheet
-
-        write_sheet(path, gallery, result, probe, tuple(caption or ()), explained)
 
     def show() -> None:
         _show(result, blocks)
@@ -108,6 +109,10 @@ def query(
 
     values = result.as_dict() | ({} if explained is None else {"explained": explained.as_dict()})
     console.emit(values, as_json, show)
+    for path in sheet or ():
+        from pipelines.sheet import write_sheet
+
+        write_sheet(path, gallery, result, probe, tuple(caption or ()), explained, force=force)
 
 
 def _show(result: QueryResult, blocks: bool) -> None:

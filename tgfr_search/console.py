@@ -25,6 +25,7 @@ NARROW = 12
 """A column that can be folded keeps at least this width, or its longest value's where that is less."""
 GAP = 3
 """Between two columns."""
+_answered: list[bool] = []
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7e]")
 
 
@@ -32,13 +33,17 @@ def emit(value: Mapping[str, Any], as_json: bool, show: Callable[[], None]) -> N
     """Prints a result: as one JSON object on standard output, or with `show` for people."""
     if as_json:
         write(_json(value, indent=2))
+        _answered.append(True)
     else:
         show()
 
 
 def error(message: str, as_json: bool) -> None:
-    """Prints an error; with `--json` also as an object, so that a program need not read prose."""
-    if as_json:
+    """Prints an error; with `--json` also as an object, so that a program need not read prose.
+
+    Where the answer has been printed already, standard output stays the one object that it is.
+    """
+    if as_json and not _answered:
         write(_json({"error": message}))
     console_streams.error(message)
 

@@ -6,6 +6,7 @@ different.
 
 from __future__ import annotations
 
+import html
 import unicodedata
 
 HIDDEN = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
@@ -24,6 +25,11 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_escape(char) if _hidden(text, at) else char for at, char in enumerate(text))
+
+
+def escaped(text: str) -> str:
+    """`text` as HTML that is text only, in an element or in a quoted attribute."""
+    return html.escape(visible(text), quote=True)
 
 
 def encodable(text: str, encoding: str | None) -> str:
