@@ -2,7 +2,7 @@
 
     python -m benchmarks.auto_captions [--shared ../shared] [--cache runs/features] [--attributes FOLDER]
 
-MM-CelebA-HQ test by PROTOCOL.md: own one-line probe captions, clean gallery; the gallery's captions are withheld
+MM-CelebA-HQ test by docs/protocol.md: own one-line probe captions, clean gallery; the gallery's captions are withheld
 (`none`), written by the attribute model (`auto`), or those of the data set (`people`, what the other tables measure).
 Image-only searches in the gallery without captions stand beside. Also how good the attribute model is on these people.
 Writes `benchmarks/results/auto_captions.json` and `.md`.

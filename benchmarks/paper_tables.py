@@ -1,4 +1,4 @@
-"""The paper's tables, measured by PROTOCOL.md.
+"""The paper's tables, measured by docs/protocol.md.
 
     python -m benchmarks.paper_tables [--shared ../shared] [--runs runs] [--cache runs/features] [--tables NAME ...]
 

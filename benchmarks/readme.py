@@ -1,4 +1,4 @@
-"""Fills the README's section of numbers, and the default model's card, from the files of `benchmarks/results`.
+"""Fills docs/results.md, README's few lines of it and the default model's card from the files of `benchmarks/results`.
 
     python -m benchmarks.readme [--check]
 
@@ -18,12 +18,16 @@ from tgfr_search.evaluation.report.reading import EER, FTE, RANKS, TARS, Metric,
 from tgfr_search.model.checkpoint import DEFAULT_MODEL, WEIGHTS
 
 ROOT = Path(__file__).resolve().parent.parent
-README, CARD = ROOT / "README.md", WEIGHTS / DEFAULT_MODEL / "CARD.md"
+README, RESULTS_PAGE, CARD = ROOT / "README.md", ROOT / "docs" / "results.md", WEIGHTS / DEFAULT_MODEL / "CARD.md"
+PAGES = (README, RESULTS_PAGE, CARD)
 START, END = "<!-- results -->\n", "<!-- /results -->"
 ROWS: tuple[Series, ...] = (
     ("frozen", "none"), ("control", "constant"), ("caption", "own"), ("bilstm-flf", "own"), ("bert-flf", "own"),
     ("cgfr", "own"), ("tgfr", "own"), ("default", "own"), ("default", "own3"), ("default", "cross"),
     ("default", "wrong"), ("default", "none"),
+)  # fmt: skip
+SHORT_ROWS: tuple[Series, ...] = (
+    ("frozen", "none"), ("control", "constant"), ("default", "own"), ("default", "own3"),
 )  # fmt: skip
 TITLES = {"mmceleba": "MM-CelebA-HQ", "face2text": "Face2Text"}
 PAPER = {
@@ -33,11 +37,25 @@ PAPER = {
 
 
 def section(path: Path) -> str:
-    """All that stands between a page's markers; a model's card has the model's own figures only."""
-    parts = [*_sets(), *_photographs(), *_quality()]
-    if path == README:
+    """All that stands between a page's markers: README has a few lines, a model's card the model's own figures only."""
+    parts = [*_short()] if path == README else [*_sets(), *_photographs(), *_quality()]
+    if path == RESULTS_PAGE:
         parts += [*_paper(), *_speed(), *_demo()]
     return "\n" + "\n\n".join(parts) + "\n\n" if parts else "\n"
+
+
+def _short() -> Iterator[str]:
+    tree = read_result("mmceleba")
+    if tree is not None:
+        report = Report({**tree, "curves": []})
+        data = tree["data"]
+        yield (
+            f"Rank-1 on MM-CelebA-HQ's test split ({data['images']:,} images of {data['subjects']:,} people never "
+            "trained on), clean gallery, degraded probe, per cent with 95 % intervals. The control is the same model trained "
+            f"without words; ▲ is better than the frozen face encoder. `{tree['command']}`"
+        )
+        yield "\n".join(_table(report, RANKS[0], report.levels, SHORT_ROWS))
+    yield from _photographs()
 
 
 def _sets() -> Iterator[str]:
@@ -51,7 +69,7 @@ def _sets() -> Iterator[str]:
         yield (
             f"**{title}, test split**, people never trained on: {data['images']:,} images, "
             f"{data['subjects']:,} people, {some['n_genuine']:,} genuine and {some['n_impostor']:,} impostor pairs. "
-            f"Clean gallery, degraded probe, by `../shared/PROTOCOL.md`; per cent with 95 % intervals; ▲ better and "
+            f"Clean gallery, degraded probe, by `docs/protocol.md`; per cent with 95 % intervals; ▲ better and "
             f"▼ worse than the frozen face encoder (paired difference). `{tree['command']}`; "
             f"everything in `benchmarks/results/{name}.md`."
         )
@@ -206,7 +224,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
-    for path in (README, CARD):
+    for path in PAGES:
         page = filled(path)
         if check and page != path.read_text(encoding="utf-8"):
             raise SystemExit(f"{path}: not up to date, run `make results`")

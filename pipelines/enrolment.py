@@ -1,4 +1,4 @@
-"""Failure to enrol: how many photos give no face once the whole photo is degraded (PROTOCOL.md 6, last sentence)."""
+"""Failure to enrol: how many photos give no face once the whole photo is degraded (docs/protocol.md 6)."""
 
 from __future__ import annotations
 

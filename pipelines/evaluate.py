@@ -1,4 +1,4 @@
-"""The benchmark: every system × caption regime × quality level, measured by PROTOCOL.md, resumable cell by cell."""
+"""The benchmark: every system × regime × quality level, measured by docs/protocol.md, resumable cell by cell."""
 
 from __future__ import annotations
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from benchmarks.carried import carried
-from benchmarks.readme import CARD, README, filled
+from benchmarks.readme import PAGES, filled
 from benchmarks.results import read_result
 
 
-@pytest.mark.parametrize("path", [README, CARD], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_numbers_come_from_the_result_files(path) -> None:
     assert path.read_text(encoding="utf-8") == filled(path), "run `make results`"
 

@@ -1,4 +1,4 @@
-"""What is said of a probe and what a template is enrolled with, in every regime of PROTOCOL.md 7."""
+"""What is said of a probe and what a template is enrolled with, in every regime of docs/protocol.md 7."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The quality ladder of PROTOCOL.md (point 6): good faces made as poor as those of a distant camera, repeatably.
+"""The quality ladder of docs/protocol.md (point 6): good faces made as poor as those of a distant camera, repeatably.
 
 Light passes the same stations as in a camera: motion and optics blur → coarse pixels → exposure → sensor noise → JPEG →
 enlarged again to working size. Everything random is drawn from (image key, level, seed) alone, so an image degrades the

@@ -1,4 +1,4 @@
-"""Caption regimes of PROTOCOL.md 7: which words the gallery is enrolled with, and which the witness says."""
+"""Caption regimes of docs/protocol.md 7: which words the gallery is enrolled with, and which the witness says."""
 
 from __future__ import annotations
 

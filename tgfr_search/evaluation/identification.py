@@ -90,7 +90,7 @@ def fnir_at_fpir(mated: Scores, nonmated: Scores, fpir: float) -> Figure:
     The candidate list is not limited in length: a search fails when the mate is below the threshold (NIST FRTE 1:N with
     R = N).
 
-    Empty, with the reason, below 10 expected false alarms, as FAR is (PROTOCOL.md 3).
+    Empty, with the reason, below 10 expected false alarms, as FAR is (docs/protocol.md 3).
 
     Args:
         mated: [P1] score of the own subject, for probes whose subject is enrolled.

@@ -1,4 +1,4 @@
-"""95 % intervals by bootstrap over subjects (PROTOCOL.md 5), vectorised; paired differences; rule of three.
+"""95 % intervals by bootstrap over subjects (docs/protocol.md 5), vectorised; paired differences; rule of three.
 
 Images of one person are not independent, nor are pairs that share one: so subjects are drawn with replacement. A
 subject drawn w times counts w times; a pair of subjects a ≠ b counts w_a·w_b times, a genuine pair of a w_a times.

@@ -66,7 +66,7 @@ class Measures:
 def measure(
     probes: FloatArray, templates: FloatArray, roles: Roles, weights: FloatArray, skip: Ints | None = None
 ) -> Measures:
-    """All figures of PROTOCOL.md.
+    """All figures of docs/protocol.md.
 
     Args:
         probes: float32 [P, D] query vectors.

@@ -1,4 +1,4 @@
-"""All genuine and impostor pairs of images, scored in blocks with bounded memory (PROTOCOL.md 2).
+"""All genuine and impostor pairs of images, scored in blocks with bounded memory (docs/protocol.md 2).
 
 One labelled set plays both roles: images are ordered by file name, and of a pair the earlier image is the template,
 the other the probe. Or probes meet a gallery of other images. Kept are every genuine score, the highest impostor

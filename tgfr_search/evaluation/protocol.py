@@ -1,4 +1,4 @@
-"""Who plays which role: gallery, mated and nonmated probes, verification pairs (PROTOCOL.md 2, 4)."""
+"""Who plays which role: gallery, mated and nonmated probes, verification pairs (docs/protocol.md 2, 4)."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 MIN_FALSE_ACCEPTS = 10
-"""A FAR is reported only where it expects at least this many false accepts (PROTOCOL.md 3)."""
+"""A FAR is reported only where it expects at least this many false accepts (docs/protocol.md 3)."""
 
 Scores = npt.NDArray[np.floating]
 Floats = npt.NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Landmarks → an upright face chip of fixed size, by the least-squares similarity of PAPER-NOTES.md ("alignment")."""
+"""Landmarks → an upright face chip of fixed size, by a least-squares similarity (docs/paper-notes.md, "alignment")."""
 
 from __future__ import annotations
 
