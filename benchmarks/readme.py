@@ -51,8 +51,8 @@ def _short() -> Iterator[str]:
         data = tree["data"]
         yield (
             f"Rank-1 on MM-CelebA-HQ's test split ({data['images']:,} images of {data['subjects']:,} people never "
-            "trained on), clean gallery, degraded probe, per cent with 95 % intervals. The control is the same model trained "
-            f"without words; ▲ is better than the frozen face encoder. `{tree['command']}`"
+            "trained on), clean gallery, degraded probe, per cent with 95 % intervals. The control is the same model "
+            f"trained without words; ▲ is better than the frozen face encoder. `{tree['command']}`"
         )
         yield "\n".join(_table(report, RANKS[0], report.levels, SHORT_ROWS))
     yield from _photographs()

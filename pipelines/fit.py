@@ -60,7 +60,7 @@ class ValidSet:
     captions: list[tuple[str, ...]]
 
     def trial(self) -> tuple[IntArray, IntArray]:
-        """Closed-set roles (docs/protocol.md 4): gallery rows (first image of a subject by name), probe rows (the rest)."""
+        """Closed-set roles (docs/protocol.md 4): gallery rows (first image of a subject by name) and probe rows."""
         order = np.array(sorted(range(len(self.names)), key=self.names.__getitem__))
         first = order[np.unique(self.subjects[order], return_index=True)[1]]
         return first, np.setdiff1d(order, first)
