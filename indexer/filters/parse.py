@@ -107,6 +107,10 @@ def parse(text: str) -> Condition:
     Raises:
         FilterError: It is not a filter; says where, what is there and what could be.
     """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # bytes of a shell that are not UTF-8; no row holds such text
+        raise FilterError("filter", found=f"no text at character {error.start + 1}", expected="UTF-8") from None
     return _Parser(text).whole()
 
 

@@ -1,11 +1,9 @@
-"""Which rows a filter lets through: its conditions as one Arrow expression, by SQL's logic of unknowns."""
+"""Which rows a filter lets through: its conditions evaluated one after another, by SQL's logic of unknowns."""
 
 from __future__ import annotations
 
 import unicodedata
 from functools import reduce
-from operator import and_, eq, ge, gt, le, lt, ne, or_
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +15,14 @@ from indexer.filters.columns import ARROW_TYPES, BOOLEAN, TEXT, Columns, kind_of
 from indexer.filters.dates import quoted_date
 from indexer.filters.parse import Both, Comparison, Condition, Either, IsNull, Literal, Membership, Not
 
-_COMPARE = {"=": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
+_COMPARE = {
+    "=": pc.equal,
+    "!=": pc.not_equal,
+    "<": pc.less,
+    "<=": pc.less_equal,
+    ">": pc.greater,
+    ">=": pc.greater_equal,
+}
 _NAMES = ("subject_id", "image")
 """Columns of names, which older indexes have with blanks at their ends."""
 
@@ -35,51 +40,47 @@ def select(columns: Columns, condition: Condition) -> npt.NDArray[np.int64]:
     Raises:
         FilterError: A column is not there, or is compared with another type.
     """
-    builder = _Builder(columns)
-    expression = builder.expression(condition)
-    position = pa.array(range(len(columns)), pa.int64())
-    table = pa.table({"position": position, **builder.fields})
-    positions = table.filter(expression)["position"].combine_chunks()
-    return np.sort(np.from_dlpack(positions))
+    # Not one Arrow expression: some thousand terms joined by `or` overflow its stack, which ends the process.
+    is_true = _Truth(columns).of(condition).fill_null(False)
+    return np.flatnonzero(is_true.to_numpy(zero_copy_only=False)).astype(np.int64)
 
 
-class _Builder:
-    """Makes the expression, and gathers the columns that it asks for."""
+class _Truth:
+    """Evaluates conditions: true, false or null (unknown) of every row. Columns are made ready once."""
 
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
-        self.fields: dict[str, pa.Array] = {}
+        self.ready: dict[tuple[str, str], pa.Array] = {}
 
-    def expression(self, condition: Condition) -> Any:
+    def of(self, condition: Condition) -> pa.BooleanArray:
         match condition:
             case Both(parts):
-                return reduce(and_, map(self.expression, parts))
+                return reduce(pc.and_kleene, map(self.of, parts))
             case Either(parts):
-                return reduce(or_, map(self.expression, parts))
+                return reduce(pc.or_kleene, map(self.of, parts))
             case Not(part):
-                return ~self.expression(part)
+                return pc.invert(self.of(part))
             case IsNull(column):
-                return ~self._field(f"{column}: has a value", self.columns.has_value(column))
+                return pc.invert(self.columns.has_value(column))
             case Comparison(column, op, value):
                 value = value if op == "like" else self._meant(column, value)
-                kind, field = self._column(column, value)
+                kind, array = self._column(column, value)
                 if kind == BOOLEAN and op not in ("=", "!="):
                     raise FilterError(f"column {column!r} of a filter", found=f"{op} true or false", expected="= or !=")
                 if op == "like":
-                    return pc.match_like(field, unicodedata.normalize("NFC", str(value)))
-                return _COMPARE[op](field, pa.scalar(_name(column, value), ARROW_TYPES[kind]))
+                    return pc.match_like(array, unicodedata.normalize("NFC", str(value)))
+                return _COMPARE[op](array, pa.scalar(_name(column, value), ARROW_TYPES[kind]))
             case Membership(column, values):
                 values = tuple(self._meant(column, value) for value in values)
-                return reduce(or_, (self._is_in(column, kind, values) for kind in sorted({*map(kind_of, values)})))
+                kinds = sorted({*map(kind_of, values)})
+                return reduce(pc.or_kleene, (self._is_in(column, kind, values) for kind in kinds))
 
-    def _is_in(self, column: str, kind: str, values: tuple[Literal, ...]) -> Any:
+    def _is_in(self, column: str, kind: str, values: tuple[Literal, ...]) -> pa.BooleanArray:
         same = [value for value in values if kind_of(value) == kind]
-        _, field = self._column(column, same[0])
+        _, array = self._column(column, same[0])
+        wanted = pa.array([_name(column, one) for one in same], ARROW_TYPES[kind])
         # Arrow answers false where the column has no value; `not in` must not let such a row through.
-        unknown = pa.scalar(None, pa.bool_())
-        return pc.if_else(
-            field.is_null(), unknown, field.isin(pa.array([_name(column, one) for one in same], ARROW_TYPES[kind]))
-        )
+        return pc.if_else(array.is_null(), pa.scalar(None, pa.bool_()), pc.is_in(array, wanted))
 
     def _meant(self, column: str, value: Literal) -> Literal:
         """A date in quotes as a date where the column's texts all are dates: as texts zones would count for nothing."""
@@ -92,15 +93,11 @@ class _Builder:
             return value
         return moment
 
-    def _column(self, name: str, literal: Literal) -> tuple[str, Any]:
+    def _column(self, name: str, literal: Literal) -> tuple[str, pa.Array]:
         kind, array = self.columns.read_as(name, literal)
-        if kind == TEXT:
-            array = _names(name, array)
-        return kind, self._field(f"{name}: {kind}", array)
-
-    def _field(self, name: str, array: pa.Array) -> Any:
-        self.fields[name] = array
-        return pc.field((name,))
+        if (name, kind) not in self.ready:
+            self.ready[name, kind] = _names(name, array) if kind == TEXT else array
+        return kind, self.ready[name, kind]
 
 
 def _name(column: str, value: Literal) -> Literal:

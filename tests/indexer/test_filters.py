@@ -142,11 +142,24 @@ def test_the_answer_is_that_of_an_index_of_these_rows_alone(
         ("n = 99999999999999999999", "up to 9007199254740992"),
         ("(" * 100 + "n = 1" + ")" * 100, "50 levels"),
         ("n = 1; drop table rows", "'; drop table rows' at character 6"),
+        ("site = 'A\udcff'", "no text at character 10; expected: UTF-8"),
     ],
 )
 def test_errors_say_what_could_be(gallery: tuple[Store, np.ndarray, list[str]], where: str, message: str) -> None:
     with pytest.raises(FilterError, match=message):
         gallery[0].search(np.ones((1, CONTRACT.dim), np.float32), 1, where=where)
+
+
+@pytest.mark.parametrize("join", [" or ", " and "])
+def test_tens_of_thousands_of_terms(gallery: tuple[Store, np.ndarray, list[str]], join: str) -> None:
+    """As another program writes them; joined in one Arrow expression they would end the process."""
+    ask = np.ones((1, CONTRACT.dim), np.float32)
+    terms = [f"n {'=' if join == ' or ' else '!='} {10 * i}" for i in range(30_000)]
+    rows = [i for i in range(COUNT) if (i % 10 == 0) == (join == " or ")]
+    assert sorted(gallery[0].search(ask, COUNT, where=join.join(terms))[0][0].tolist())[-len(rows) :] == rows
+    named = ", ".join(str(10 * i) for i in range(30_000))
+    kept = gallery[0].search(ask, COUNT, where=f"n in ({named})")[0][0]
+    assert sorted(kept[kept >= 0].tolist()) == [i for i in range(COUNT) if i % 10 == 0]
 
 
 def test_a_filter_sees_updates_and_deletions(tmp_path: Path) -> None:
