@@ -47,7 +47,9 @@ def said_lines(caption: Caption) -> tuple[str, ...]:
     for line in found:
         if not (line is None or isinstance(line, str)):
             raise InputError("caption", found=f"a line that is {_kind(line)}", expected="a text, or a list of texts")
-    return tuple(line.strip() for line in found if line and says_something(line))
+    said = (line.strip() for line in found if line and says_something(line))
+    # Bytes of a command line that are not UTF-8, or half an emoji: no tokenizer and no page takes them.
+    return tuple(line.encode("utf-8", "replace").decode() for line in said)
 
 
 def search_mode(mode: str, image: Image | None, caption: Caption, lines: tuple[str, ...]) -> str:

@@ -110,9 +110,10 @@ def query(
     values = result.as_dict() | ({} if explained is None else {"explained": explained.as_dict()})
     console.emit(values, as_json, show)
     for path in sheet or ():
+        from pipelines.probe import said_lines
         from pipelines.sheet import write_sheet
 
-        write_sheet(path, gallery, result, probe, tuple(caption or ()), explained, force=force)
+        write_sheet(path, gallery, result, probe, said_lines(caption), explained, force=force)
 
 
 def _show(result: QueryResult, blocks: bool) -> None:

@@ -103,6 +103,13 @@ def test_no_error_echoes_a_photo(gallery: Gallery) -> None:
     assert len(str(NotAnIndexError("y" * 9_000_000, found="z" * 9_000_000))) < 5 * ECHO
 
 
+def test_bytes_that_are_no_text_do_not_end_a_query(gallery: Gallery) -> None:
+    """Half an emoji, or a command line in another encoding: Python keeps them as surrogates, no tokenizer takes them."""
+    want = gallery.query(caption="a man ? with black hair")
+    for odd in ("\ud83d", "\udce9"):
+        assert gallery.query(caption=f"a man {odd} with black hair").candidates == want.candidates
+
+
 def test_a_picture_of_a_few_pixels_is_no_aligned_face() -> None:
     finder = FaceFinder(FaceOptions(aligned=True))
     for side in (1, 7):
