@@ -67,7 +67,7 @@ def update(
         fields = Fields(values for row_id, values in store.metadata() if row_id != row)
         changes = dict(fields.assigned(text) for text in set_ or ())
         if own := [name for name in changes if name in OWN_COLUMNS or name.startswith("quality.")]:
-            # A filter would never find it: by these names it asks for the row's own.
+            # By these names a filter asks for the row's own: whoever sets one most likely means that.
             do = "--subject ID changes whose face it is" if own == ["subject_id"] else "choose another name"
             raise InputError("--set", found=f"{own[0]}, which is the row's own", expected="a name of metadata", do=do)
         gone = {name: same_names(name, metadata) for name in unset or ()}

@@ -104,7 +104,7 @@ def test_no_error_echoes_a_photo(gallery: Gallery) -> None:
 
 
 def test_bytes_that_are_no_text_do_not_end_a_query(gallery: Gallery) -> None:
-    """Half an emoji, or a command line in another encoding: Python keeps them as surrogates, no tokenizer takes them."""
+    """Half an emoji, or a command line in another encoding: surrogates to Python, and no tokenizer takes them."""
     want = gallery.query(caption="a man ? with black hair")
     for odd in ("\ud83d", "\udce9"):
         assert gallery.query(caption=f"a man {odd} with black hair").candidates == want.candidates
