@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from picture_helpers import GREY, RGB, encoded, smooth
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
+from PIL.TiffImagePlugin import IFDRational
 
 from tgfr_search.faces.decode import decode
 
@@ -161,6 +163,22 @@ def test_exif_orientation(kind: str, orientation: int) -> None:
     exif[0x0112] = orientation
     options = {"lossless": True} if kind == "WEBP" else {}
     assert np.array_equal(decode(encoded(stored, kind, exif=exif, **options)), smooth())
+
+
+def test_orientation_that_only_xmp_tells() -> None:
+    tag = '<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/>'
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", f'<x:xmpmeta xmlns:x="adobe:ns:meta/">{tag}</x:xmpmeta>')
+    assert np.array_equal(decode(encoded(RGB.transpose(Image.Transpose.ROTATE_90), "PNG", pnginfo=info)), smooth())
+
+
+def test_a_place_of_nowhere_does_not_cost_the_orientation() -> None:
+    """A telephone without a fix writes degrees of 0/0; writing such a block anew ends in a division by zero."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif.get_ifd(0x8825)[2] = (IFDRational(0, 0),) * 3
+    stored = encoded(RGB.transpose(Image.Transpose.ROTATE_90), "PNG", exif=exif)
+    assert np.array_equal(decode(stored), smooth())
 
 
 def test_damaged_exif_does_not_cost_the_photo() -> None:
