@@ -1,4 +1,4 @@
-"""Trains a model from a TOML file: features, step 1, step 2, fits, checkpoint. Resumes wherever it was killed."""
+"""Trains a model from a TOML file: steps 0 to 3, fits, checkpoint. Resumes wherever it was killed."""
 
 from __future__ import annotations
 

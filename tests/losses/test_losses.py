@@ -134,17 +134,16 @@ def test_arcface_margin_turns_the_true_angle() -> None:
 
 
 def test_arcface_stays_monotone_past_its_margin() -> None:
-    loss = ArcFace(2, 1, scale=1.0, margin=0.5)
-    loss.weight.data = torch.tensor([[1.0, 0.0]])
-    logits = []
-    for angle in torch.linspace(0, math.pi, 50):
-        x = torch.stack([angle.cos(), angle.sin()])[None]
-        with_two = ArcFace(2, 2, scale=1.0, margin=0.5)
-        with_two.weight.data = torch.tensor([[1.0, 0.0], [0.0, 1e-9]])
-        logits.append(with_two(x, torch.tensor([0])).item())
-    steps = torch.tensor(logits).diff()
-    assert (steps[:20] > 0).all()
-    assert torch.tensor(logits).isfinite().all()
+    """From the true class to its opposite, past π − m too; the other class stands upright on the plane of all angles."""
+    loss = ArcFace(3, 2, scale=1.0, margin=0.5).double()
+    loss.weight.data = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
+    angles = torch.linspace(0, math.pi, 100, dtype=torch.float64)
+    x = torch.stack([angles.cos(), angles.sin(), torch.zeros_like(angles)], dim=1)
+    losses = torch.stack([loss(each[None], torch.tensor([0])) for each in x])
+    assert (losses.diff() > 0).all()
+    # By hand: before the margin's end log(1 + e^(0 − cos(θ + m))), after it log(1 + e^(m·sin m − cos θ)).
+    for at, true in ((10, math.cos(angles[10] + 0.5)), (95, math.cos(angles[95]) - 0.5 * math.sin(0.5))):
+        assert losses[at].item() == pytest.approx(math.log(1 + math.exp(-true)), abs=1e-9)
 
 
 def shared(pairs: int) -> SharedFeatures:
