@@ -134,7 +134,7 @@ def test_arcface_margin_turns_the_true_angle() -> None:
 
 
 def test_arcface_stays_monotone_past_its_margin() -> None:
-    """From the true class to its opposite, past π − m too; the other class stands upright on the plane of all angles."""
+    """From the true class to its opposite, past π − m too; the other class is upright on the plane of the angles."""
     loss = ArcFace(3, 2, scale=1.0, margin=0.5).double()
     loss.weight.data = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
     angles = torch.linspace(0, math.pi, 100, dtype=torch.float64)
