@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from tgfr_search.faces.align import Alignment
 
+EYE_CORNERS_NOSE = "eye-corners-nose"
+"""dlib's: outer and inner corner of the eye on the image's right, the same of the other eye, base of the nose."""
+
 EYES_NOSE_MOUTH = "eyes-nose-mouth"
 """Eye centres, tip of the nose, corners of the mouth; of each pair the one on the image's left first."""
 
