@@ -1,6 +1,6 @@
 """RetinaFace as a `Detector`: how often a photo is looked at, in which sizes and turns, and which boxes are faces.
 
-A first look at no more than `FIRST_SIDE` pixels finds the faces of nearly every photo. One that is not sure of itself is
+A first look at no more than `FIRST_SIDE` pixels finds the faces of nearly every photo. One that is not sure is
 compared with looks at the other three quarter turns (a face that hangs upside down is told by its mouth). Where none
 shows a face, a small photo is looked at enlarged, a large one in tiles. A face that lies askew or was seen much reduced
 is looked at once more, upright and alone, for better points. Every look is at a bounded picture, so the time a photo

@@ -111,7 +111,7 @@ def outputs(picture: ByteArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     Returns:
         Box regression [A, 4], score [A], point regression [A, 10], float32, A anchors.
     """
-    bgr = np.ascontiguousarray(picture[..., ::-1]).astype(np.float32) - np.float32(BGR_MEAN)
+    bgr = np.ascontiguousarray(picture[..., ::-1]).astype(np.float32) - np.array(BGR_MEAN, np.float32)
     x = torch.from_numpy(bgr)[None].permute(0, 3, 1, 2)  # channels_last as it lies
     levels = [_context(x, level) for level, x in enumerate(_pyramid(_body(x)), start=1)]
     found: dict[str, list[Tensor]] = {"bbox_head": [], "class_head": [], "landmark_head": []}
