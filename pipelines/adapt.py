@@ -29,7 +29,8 @@ from pipelines.train_steps import epoch_rng
 from tgfr_search.data.degrade import LADDER, degrade, random_degradation
 from tgfr_search.data.sampling import IntArray, epoch_pairs
 from tgfr_search.encoders.adapted import save_adapted
-from tgfr_search.encoders.dlib_resnet import DIM, DlibFaceEncoder, DlibResNet, pixels, prepare, run
+from tgfr_search.encoders.base import prepare
+from tgfr_search.encoders.dlib_resnet import DIM, DlibFaceEncoder, DlibResNet, pixels, run
 from tgfr_search.evaluation.identification import mate_ranks, rank_k
 from tgfr_search.files import replacing
 from tgfr_search.losses.identity import ArcFace

@@ -27,7 +27,8 @@ from pipelines.train_steps import epoch_rng
 from tgfr_search.data.degrade import LADDER, degrade_photo, generator
 from tgfr_search.data.sampling import IntArray, epoch_pairs
 from tgfr_search.data.wear import random_wear, wear_photo
-from tgfr_search.encoders.sface import DIM, SFaceNet, make_net, prepare
+from tgfr_search.encoders.base import prepare
+from tgfr_search.encoders.sface import DIM, SFaceNet, make_net
 from tgfr_search.faces.align import Alignment, align
 from tgfr_search.options import AdaptOptions
 from tgfr_search.types import ByteArray, FloatArray

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from tgfr_search.encoders import sface
 from tgfr_search.encoders.adapted import AdaptedFaceEncoder, save_adapted
 from tgfr_search.encoders.dlib_resnet import DlibFaceEncoder, DlibResNet, load_weights
-from tgfr_search.encoders.registry import make_face_encoder
+from tgfr_search.encoders.registry import default_regions, make_face_encoder
 from tgfr_search.errors import CheckpointError, InputError
 
 SHIFT = 0.25
@@ -79,3 +80,25 @@ def test_a_truncated_file_and_an_unknown_map(folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"short")
     with pytest.raises(CheckpointError, match=r"model\.safetensors; found: .*header too small"):
         AdaptedFaceEncoder(folder, CPU, torch.float32, flip=False, regions="256x4x4")
+
+
+def test_sface_can_be_the_frozen_half(tmp_path: Path) -> None:
+    net = sface.make_net()
+    with torch.no_grad():
+        net.head.bias.add_(SHIFT)
+    save_adapted(tmp_path, net, sface.load_weights()[1], {}, base="sface-2021")
+    chips = np.random.default_rng(0).integers(0, 255, (2, 112, 112, 3), dtype=np.uint8)
+    encoder = make_face_encoder(str(tmp_path), CPU, torch.float32, flip=True, regions=default_regions(str(tmp_path)))
+    frozen = sface.SFaceEncoder(flip=True).encode(chips)
+    vector, regions = encoder.encode(chips)
+    assert (encoder.spec.name, encoder.spec.regions) == ("sface-2021+adapted", (512, 14, 14))
+    assert torch.equal(vector[:, :128], frozen.global_)
+    assert torch.allclose(vector[:, 128:], frozen.global_ + SHIFT, atol=2e-2)
+    assert regions.shape == (2, 512, 14, 14)
+
+
+def test_an_unknown_base_is_named(folder: Path) -> None:
+    card = json.loads((folder / "face.json").read_text())
+    (folder / "face.json").write_text(json.dumps({**card, "base": "facenet"}))
+    with pytest.raises(CheckpointError, match=r"facenet.*dlib-resnet or sface-2021"):
+        make_face_encoder(str(folder), CPU, torch.float32, flip=False, regions="256x4x4")

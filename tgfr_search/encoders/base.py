@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tgfr_search.errors import InputError
 from tgfr_search.types import ByteArray
@@ -106,6 +106,30 @@ class FaceEncoder(Protocol):
         ...
 
 
+class AdaptableEncoder(FaceEncoder, Protocol):
+    """A face encoder whose net can be fine-tuned, and the copy be used beside it (`encoders.adapted`)."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+    @property
+    def net(self) -> nn.Module:
+        """The frozen net."""
+        ...
+
+    def pixels(self, chips: ByteArray) -> Tensor:
+        """Chips as the net reads them, on its device."""
+        ...
+
+    def through(self, net: nn.Module, x: Tensor) -> FaceFeatures:
+        """What a net of this architecture makes of `pixels`, in this encoder's settings."""
+        ...
+
+    def blank(self) -> nn.Module:
+        """A net of this architecture that an adapted copy's weights go into."""
+        ...
+
+
 class TextEncoder(Protocol):
     """A trainable network: tokens in, one embedding a word out."""
 
@@ -152,6 +176,13 @@ def pick_device(name: str = "auto") -> torch.device:
             do="leave --device out; `tgfr-search doctor` tells what there is",
         ) from error
     return device
+
+
+def prepare(net: nn.Module, device: torch.device, dtype: torch.dtype) -> None:
+    """Makes a net ready for inference."""
+    net.eval().requires_grad_(False)
+    net.to(device=device, dtype=dtype)
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def tensors_sha256(state: Mapping[str, Tensor]) -> str:

@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from tgfr_search.encoders.base import FaceFeatures, FaceSpec, tensors_sha256
+from tgfr_search.encoders.base import FaceFeatures, FaceSpec, prepare, tensors_sha256
 from tgfr_search.encoders.dlib_dat import RGB_MEANS, read_layers
 from tgfr_search.errors import CheckpointError, MissingPartError
 from tgfr_search.files import replacing
@@ -220,14 +220,20 @@ class DlibFaceEncoder:
         Raises:
             ValueError: The chips have another shape or type.
         """
-        return run(self.net, pixels(chips, self.device, self.dtype), self.region_stage, self.flip)
+        return self.through(self.net, self.pixels(chips))
 
+    def pixels(self, chips: ByteArray) -> Tensor:
+        """Chips as the net reads them, on its device."""
+        return pixels(chips, self.device, self.dtype)
 
-def prepare(net: DlibResNet, device: torch.device, dtype: torch.dtype) -> None:
-    """Makes a net ready for inference."""
-    net.eval().requires_grad_(False)
-    net.to(device=device, dtype=dtype)
-    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    def through(self, net: nn.Module, x: Tensor) -> FaceFeatures:
+        """What a net of this architecture makes of `pixels`, in this encoder's settings."""
+        assert isinstance(net, DlibResNet)
+        return run(net, x, self.region_stage, self.flip)
+
+    def blank(self) -> DlibResNet:
+        """A net of this architecture that an adapted copy's weights go into."""
+        return DlibResNet(head_bias=True)
 
 
 def pixels(chips: ByteArray, device: torch.device, dtype: torch.dtype) -> Tensor:

@@ -8,16 +8,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from tgfr_search.encoders.adapted import AdaptedFaceEncoder, is_adapted
+from tgfr_search.encoders.adapted import BASES, AdaptedFaceEncoder, base_of, is_adapted
 from tgfr_search.encoders.added import added, find_card, load_face_encoder, read_card
 from tgfr_search.encoders.base import FaceEncoder
 from tgfr_search.encoders.bilstm import BiLSTMTextEncoder, is_bilstm
-from tgfr_search.encoders.dlib_resnet import REGION_MAPS, DlibFaceEncoder
 from tgfr_search.encoders.iresnet import REGIONS
 from tgfr_search.encoders.onnx_face import RECIPES
-from tgfr_search.encoders.sface import NAME as SFACE
-from tgfr_search.encoders.sface import REGION_MAPS as SFACE_MAPS
-from tgfr_search.encoders.sface import SFaceEncoder
 from tgfr_search.encoders.text import TransformerTextEncoder, find_text_model
 from tgfr_search.errors import InputError
 
@@ -53,19 +49,17 @@ def make_face_encoder(name: str, device: torch.device, dtype: torch.dtype, *, fl
         CheckpointError: Its weights are damaged.
     """
     adapted = is_adapted(Path(name))
-    if name == SFACE:
-        if regions not in SFACE_MAPS:
-            raise InputError(f"regions {regions!r}", expected=f"of {SFACE}: {' or '.join(SFACE_MAPS)}")
-        return SFaceEncoder(device, dtype, flip=flip, regions=regions)
-    if name == DLIB or adapted:
-        if regions not in REGION_MAPS:
-            raise InputError(f"regions {regions!r}", expected=f"of {DLIB}: {' or '.join(REGION_MAPS)}")
+    base = base_of(Path(name)) if adapted else name
+    if base in BASES:
+        make, maps = BASES[base]
+        if regions not in maps:
+            raise InputError(f"regions {regions!r}", expected=f"of {base}: {' or '.join(maps)}")
         if adapted:
             return AdaptedFaceEncoder(Path(name), device, dtype, flip=flip, regions=regions)
-        return DlibFaceEncoder(device, dtype, flip=flip, regions=regions)
+        return make(device, dtype, flip=flip, regions=regions)
     card = find_card(name)
     if card is None:
-        known = [DLIB, SFACE, *(card.name for card in added() if card.kind == "face")]
+        known = [*BASES, *(card.name for card in added() if card.kind == "face")]
         official = Path(name).is_file()
         raise InputError(
             f"face encoder {name!r}",
@@ -82,13 +76,14 @@ def make_face_encoder(name: str, device: torch.device, dtype: torch.dtype, *, fl
 
 def default_regions(name: str) -> str:
     """The regional map of a face encoder, the first where it has several."""
-    if name == SFACE:
-        return next(iter(SFACE_MAPS))
-    card = None if name == DLIB else find_card(name)
+    base = base_of(Path(name)) if is_adapted(Path(name)) else name
+    if base in BASES:
+        return next(iter(BASES[base][1]))
+    card = find_card(name)
     arch = read_card(card).arch if card else ""
     if arch in RECIPES:
         return f"{RECIPES[arch].dim}x1x1"
-    return "x".join(map(str, REGIONS)) if card else next(iter(REGION_MAPS))
+    return "x".join(map(str, REGIONS)) if card else next(iter(BASES[DLIB][1]))
 
 
 def make_text_encoder(name: str, captions: Iterable[str] | None = None) -> nn.Module:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from tgfr_search.encoders.base import FaceFeatures, FaceSpec
+from tgfr_search.encoders.base import FaceFeatures, FaceSpec, prepare
 from tgfr_search.encoders.pixels import ARCFACE_ALIGNMENT, SFACE_PIXELS
 from tgfr_search.errors import CheckpointError
 from tgfr_search.shipped import DIGEST, Arrays, read_shipped
@@ -155,13 +155,6 @@ def make_net() -> SFaceNet:
     return net
 
 
-def prepare(net: SFaceNet, device: torch.device, dtype: torch.dtype) -> None:
-    """Makes a net ready for inference."""
-    net.eval().requires_grad_(False)
-    net.to(device=device, dtype=dtype)
-    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
 def run(net: SFaceNet, x: Tensor, region_block: int, flip: bool) -> FaceFeatures:
     """One pass, or the average over the picture and its mirror image; the mirrored map is turned back."""
     vector, regions = net(x, region_block)
@@ -219,6 +212,18 @@ class SFaceEncoder:
         Raises:
             ValueError: The chips have another shape or type.
         """
+        return self.through(self.net, self.pixels(chips))
+
+    def pixels(self, chips: ByteArray) -> Tensor:
+        """Chips as the net reads them, on its device."""
         # Whole numbers up to 255, and their halves, are exact in bfloat16.
-        x = SFACE_PIXELS(chips, self.device).to(self.dtype)
-        return run(self.net, x, self.region_block, self.flip)
+        return SFACE_PIXELS(chips, self.device).to(self.dtype)
+
+    def through(self, net: nn.Module, x: Tensor) -> FaceFeatures:
+        """What a net of this architecture makes of `pixels`, in this encoder's settings."""
+        assert isinstance(net, SFaceNet)
+        return run(net, x, self.region_block, self.flip)
+
+    def blank(self) -> SFaceNet:
+        """A net of this architecture that an adapted copy's weights go into."""
+        return SFaceNet()
