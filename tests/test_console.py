@@ -182,7 +182,9 @@ def test_wrong_use_is_one_line_that_escapes_what_was_typed() -> None:
 
 def test_interrupted_is_one_line() -> None:
     code = (
-        "import sys, time\nfrom tgfr_search import cli\n"
+        "import signal, sys, time\nfrom tgfr_search import cli\n"
+        # a shell that runs these tests in the background has told it to ignore the signal
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "@cli.app.command('wait')\ndef wait():\n print('ready', flush=True); time.sleep(60)\n"
         "sys.argv = ['tgfr-search', 'wait']\ncli.main()"
     )
@@ -202,6 +204,8 @@ def test_interrupted_is_one_line() -> None:
 def test_nothing_prints_by_another_door() -> None:
     for folder in ("tgfr_search", "pipelines", "indexer"):
         for path in set((ROOT / folder).rglob("*.py")) - {ROOT / "tgfr_search/__main__.py"}:  # before anything is there
+            if path.is_relative_to(ROOT / "pipelines/tools"):  # run by who keeps the weights, on names of its own
+                continue
             text = path.read_text(encoding="utf-8")
             assert "typer.echo(" not in text, path
             assert "typer.secho(" not in text, path

@@ -276,6 +276,7 @@ def _run() -> int:
     """The exit code of one command; our errors, wrong usage and the system's refusals are a line, not a traceback."""
     import sys
 
+    console.begin()
     try:
         check_own_packages()
         code = app(standalone_mode=False)

@@ -29,6 +29,11 @@ _answered: list[bool] = []
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7e]")
 
 
+def begin() -> None:
+    """A command begins: this process may have answered an earlier one, this one not."""
+    _answered.clear()
+
+
 def emit(value: Mapping[str, Any], as_json: bool, show: Callable[[], None]) -> None:
     """Prints a result: as one JSON object on standard output, or with `show` for people."""
     if as_json:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tgfr_search.errors import InputError, TgfrError
+from tgfr_search.files import replacing
 
 MARK = "tgfr-search"
 """In what we write, so that it is known again: HTML has it as generator, PNG and JPEG as a comment near the start."""
@@ -88,14 +89,10 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises:
         WriteError: The system refused; what was there is as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with replacing(path) as temporary:
             temporary.write_bytes(data)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
     except OSError as error:
         found = os.strerror(error.errno) if error.errno else str(error)
         raise WriteError(str(path), found=found, expected="a place that can be written") from error

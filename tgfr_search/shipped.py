@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from tgfr_search.errors import CheckpointError, MissingPartError
+from tgfr_search.files import replacing
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -41,11 +42,10 @@ def write_shipped(folder: Path, arrays: Arrays, metadata: Mapping[str, str]) -> 
     """Writes `model.safetensors` with its digest; `metadata` tells where it is from. Returns its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE
-    temporary = path.with_suffix(".tmp")
     told = {**metadata, DIGEST: arrays_sha256(arrays)}
     # A tensor's bytes are written as they lie in memory: a view must be made contiguous first.
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary, told)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary, told)
     return path
 
 
