@@ -2,7 +2,7 @@
 # make demo      a gallery of people who do not exist, indexed and searched with a degraded probe and a description
 # make test      everything CI runs
 # make constraints  constraints.txt brought in line with what is installed in .venv/
-# make soak      the index killed a thousand times at random moments (some minutes)
+# make soak      the index killed a thousand times at random moments, the audit log five hundred (some minutes)
 # make results   the numbers of README and model card, from the files of benchmarks/results
 PYTHON ?= python3.11
 VENV := .venv
@@ -48,6 +48,7 @@ constraints: install
 
 soak: install
 	TGFR_KILLS=1000 $(BIN)/python -m pytest -s tests/indexer/test_store_soak.py
+	TGFR_AUDIT_KILLS=500 $(BIN)/python -m pytest -s tests/audit/test_log.py -k killed
 
 results: install
 	$(BIN)/python -m benchmarks.readme

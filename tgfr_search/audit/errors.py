@@ -1,0 +1,15 @@
+"""What can be wrong with an audit log."""
+
+from __future__ import annotations
+
+from tgfr_search.errors import TgfrError
+
+
+class AuditError(TgfrError):
+    """An act could not be logged, or a log could not be used: nothing was answered."""
+
+
+class DamagedLogError(AuditError):
+    """A log is not what was written: entries are missing or changed."""
+
+    exit_code = 1

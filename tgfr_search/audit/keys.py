@@ -1,0 +1,134 @@
+"""The keys of a log: one that signs it, and one for each case whose destruction is erasure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from tgfr_search.audit.errors import AuditError
+from tgfr_search.audit.verify import DASH, Key, checkpoint_text
+
+SIGNING = "signing.key"
+CASE_KEYS = "keys"
+KEY_BYTES = 32
+
+
+class Signer:
+    """Signs checkpoints of one log.
+
+    Args:
+        name: The log's name, which is also the key's.
+        private: 32 bytes.
+    """
+
+    def __init__(self, name: str, private: bytes) -> None:
+        self._private = Ed25519PrivateKey.from_private_bytes(private)
+        self.key = Key(name, self._private.public_key().public_bytes_raw())
+
+    def line(self, size: int, root: bytes) -> str:
+        """The signature line of the checkpoint with that size and root."""
+        signature = self._private.sign(checkpoint_text(self.key.name, size, root).encode())
+        return f"{DASH}{self.key.name} {base64.b64encode(self.key.tag + signature).decode()}"
+
+    def checkpoint(self, size: int, root: bytes) -> str:
+        """The whole signed note."""
+        return f"{checkpoint_text(self.key.name, size, root)}\n{self.line(size, root)}\n"
+
+
+def commitment(key: bytes, value: bytes | str) -> str:
+    """HMAC-SHA-256(key, value) in hex: stands in the log for what may not be read there.
+
+    Once the key is destroyed nobody can tell any more what it stands for, not even by trying all names.
+    """
+    return hmac.new(key, value.encode() if isinstance(value, str) else value, hashlib.sha256).hexdigest()
+
+
+def write_secret(path: Path, data: bytes) -> None:
+    """Writes a secret that only its owner can read, synced; never over another file.
+
+    Raises:
+        FileExistsError: There is one.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Makes new and removed names of a folder last."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class CaseKeys:
+    """The keys under which the cases of a log commit to values, a file each.
+
+    Args:
+        folder: Of the log.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / CASE_KEYS
+
+    def make(self, case: str) -> bytes:
+        """A new key; FileExistsError where the case has one."""
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        key = secrets.token_bytes(KEY_BYTES)
+        write_secret(self._path(case), key)
+        return key
+
+    def get(self, case: str) -> bytes:
+        """The key of a case.
+
+        Raises:
+            AuditError: There is none any more, or it is damaged.
+        """
+        path = self._path(case)
+        try:
+            key = path.read_bytes()
+        except OSError as error:
+            raise AuditError(
+                f"{path}",
+                found=error.strerror or "unreadable",
+                expected="the key of this case",
+                do="bring it back from a backup; if it was destroyed, what it covers cannot be read or added to",
+            ) from error
+        if len(key) != KEY_BYTES:
+            raise AuditError(f"{path}", found=f"{len(key)} bytes", expected=f"{KEY_BYTES} bytes of a key")
+        return key
+
+    def has(self, case: str) -> bool:
+        """Whether there is a key."""
+        return self._path(case).exists()
+
+    def destroy(self, case: str) -> None:
+        """Overwrites and removes a key: no commitment made with it can be tied to a value again.
+
+        On a disk that moves data as it pleases (flash, snapshots, backups) old blocks may survive; an encrypted disk
+        and a rule for backups belong to it.
+        """
+        path = self._path(case)
+        with path.open("r+b") as file:
+            file.write(secrets.token_bytes(KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        path.unlink()
+        sync_folder(self.folder)
+
+    def _path(self, case: str) -> Path:
+        if not case or set(case) - set("0123456789abcdefghijklmnopqrstuvwxyz-"):
+            raise AuditError("case", found=repr(case), expected="an id of small letters, digits and dashes")
+        return self.folder / f"{case}.key"
