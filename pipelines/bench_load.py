@@ -25,7 +25,10 @@ from tgfr_search.types import Record
 
 READ_ROWS = 256
 
-FACE_FIELDS = ("face_encoder", "face_encoder_sha256", "alignment", "alignment_sha256", "input_size", "preprocessing")
+FACE_FIELDS = (
+    "face_encoder", "face_encoder_sha256", "alignment", "alignment_sha256", "input_size", "preprocessing", "detector",
+    "detector_sha256",
+)  # fmt: skip
 """What of a contract a system without text depends on."""
 
 
@@ -64,7 +67,7 @@ def load_data(
     gallery: Chips | None = None
     if options.gallery is not None and (options.gallery / MANIFEST_NAME).is_file():
         gallery = index_chips(
-            options.gallery, systems, cache, progress
+            options.gallery, systems, cache, finder.detector, progress
         )  # first: a refused index should be told at once
     elif options.gallery is not None:
         split = None if options.gallery.is_dir() else options.split
@@ -78,7 +81,7 @@ def load_data(
     return join(probes, side(gallery, options.levels if options.condition == "both" else ()), options.seed)
 
 
-def index_chips(path: Path, systems: Sequence[System], cache: Path, progress: Progress) -> Chips:
+def index_chips(path: Path, systems: Sequence[System], cache: Path, detector: str, progress: Progress) -> Chips:
     """The faces that an index kept with its rows, as a gallery.
 
     They are encoded again by every system, so a system that did not make the index can be compared too.
@@ -88,7 +91,7 @@ def index_chips(path: Path, systems: Sequence[System], cache: Path, progress: Pr
         InputError: A row has no crop.
     """
     store = Store.open(path)
-    _check_contract(store, systems)
+    _check_contract(store, systems, detector)
     ids = sorted(row for row, _ in store.rows_by_image().values())
     digests: dict[str, str] = {}
 
@@ -114,13 +117,13 @@ def index_chips(path: Path, systems: Sequence[System], cache: Path, progress: Pr
     return replace(chips, sha256=[digests[name] for name in chips.names])
 
 
-def _check_contract(store: Store, systems: Sequence[System]) -> None:
+def _check_contract(store: Store, systems: Sequence[System], detector: str) -> None:
     trained = sorted((system for system in systems if system.name != "frozen"), key=lambda s: s.name != "default")
-    contracts = [contract_of(system.model) for system in trained]
-    own = contract_of(systems[0].model)
+    contracts = [contract_of(system.model, detector) for system in trained]
+    own = contract_of(systems[0].model, detector)
     face = {name: value for name, value in own.fields.items() if name in FACE_FIELDS}
     fields = {**own.assumed, **store.contract.fields}
     if not contracts and all(fields.get(name) == value for name, value in face.items()):
         return  # the face encoder alone is compared, and it is the index's own
     if not any(map(store.contract.accepts, contracts)):
-        store.contract.require((contracts or [contract_of(systems[0].model)])[0], str(store.path))
+        store.contract.require((contracts or [own])[0], str(store.path))

@@ -20,6 +20,7 @@ from pipelines.cells import Cell, Cells, Measured, entry
 from pipelines.chips import Progress, silent
 from pipelines.enrolment import failures_to_enrol
 from pipelines.examples import choose, clear_pictures, write_pictures
+from pipelines.index import detector_of
 from pipelines.systems import System
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.errors import InputError
@@ -85,6 +86,8 @@ def run_benchmark(
             asked = ", ".join(options.regimes)
             raise InputError(f"system {system.name!r}", found=f"captions {asked}", expected="a regime with words")
     finder = (finder or FaceFinder()).for_alignment(systems[0].model.face_encoder.spec.alignment)
+    if options.gallery is not None:
+        finder = finder.for_detector(detector_of(options.gallery))
     data = load_data(options, systems, cache, finder, workers, progress)
     if options.group_by:
         group_members(data.probes.metadata, options.group_by)  # an unknown column should be told before the work

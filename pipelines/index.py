@@ -20,9 +20,11 @@ from pipelines.fields import Fields
 from tgfr_search.data.manifest import read_records
 from tgfr_search.data.rows import Problem
 from tgfr_search.errors import FaceError
-from tgfr_search.faces.align import FIRST_DIGESTS
+from tgfr_search.faces.align import ALIGNMENTS, FIRST_DIGESTS
 from tgfr_search.faces.decode import read_bytes
+from tgfr_search.faces.detectors.registry import DEFAULT, make_detector
 from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.faces.schemes import in_scheme
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.names import canonical_path
 from tgfr_search.types import LEAD_NOTICE, Record
@@ -96,21 +98,42 @@ class IndexSummary:
         return asdict(self)
 
 
-def contract_of(model: FaceTextModel) -> Contract:
-    """The contract of an index whose templates `model` makes."""
+def contract_of(model: FaceTextModel, detector: str = DEFAULT) -> Contract:
+    """The contract of an index whose templates `model` makes of faces that `detector` finds.
+
+    dlib's detector, the first there was, is not named in it: its points are told by the digest of the chip's template.
+    """
     blocks = tuple(Block(name, dim) for name, dim in model.tgfr.layout)
-    first = FIRST_DIGESTS.get(model.face_encoder.spec.alignment)
-    return Contract(blocks, model.contract, assumed={"alignment_sha256": first} if first else {})
+    alignment = model.face_encoder.spec.alignment
+    first = FIRST_DIGESTS.get(alignment)
+    assumed = {"alignment_sha256": first} if first else {}
+    if detector == DEFAULT:
+        return Contract(blocks, model.contract, assumed=assumed)
+    spec = make_detector(detector).spec
+    own = {
+        "detector": spec.name,
+        "detector_sha256": spec.sha256,
+        "alignment_sha256": in_scheme(ALIGNMENTS[alignment], spec.scheme).digest,
+    }
+    return Contract(blocks, {**model.contract, **own}, assumed={**assumed, "detector": DEFAULT})
 
 
-def open_or_create(path: Path, model: FaceTextModel) -> Store:
+def detector_of(path: Path) -> str:
+    """Name of the detector that an index was made with; dlib's where there is no index yet."""
+    try:
+        return Store.open(path).contract.fields.get("detector", DEFAULT)
+    except NotAnIndexError:
+        return DEFAULT
+
+
+def open_or_create(path: Path, model: FaceTextModel, detector: str = DEFAULT) -> Store:
     """The index at `path`, made where there is none.
 
     Raises:
         ContractMismatchError: It was made with another model, encoder, alignment or preprocessing.
         IndexerError: There is something else at `path`, or the index is damaged.
     """
-    contract = contract_of(model)
+    contract = contract_of(model, detector)
     try:
         return Store.open(path, contract)
     except NotAnIndexError:
@@ -167,12 +190,12 @@ def index_gallery(
         IndexerError: The index refuses the model, is locked, damaged, or the disk is full.
     """
     started = time.monotonic()
-    finder = (finder or FaceFinder()).for_alignment(model.face_encoder.spec.alignment)
+    finder = (finder or FaceFinder()).for_alignment(model.face_encoder.spec.alignment).for_detector(detector_of(out))
     problems: list[Problem] = []
     records = read_records(
         gallery, captions=captions, split=split, subject_level=subject_level, on_problem=problems.append
     )
-    store = open_or_create(out, model)
+    store = open_or_create(out, model, finder.detector)
     need_space(out, max(0, records.estimate - len(store)) * bytes_a_row(store.contract, crops))
     first_new = store.manifest.next_row_id
     summary = IndexSummary(str(out), model_id=model.model_id, ignored=records.ignored, notes=list(records.notes))

@@ -82,7 +82,8 @@ class Gallery:
         store = open_searched(path, backend, device=device, milvus_uri=milvus_uri, collection=milvus_collection)
         # before the model is loaded: a wrong path should be told at once
         loaded = model if isinstance(model, FaceTextModel) else load_model(model, device=device)
-        store.contract.require(contract_of(loaded), str(path))
+        finder = (finder or FaceFinder()).for_detector(store.contract.fields.get("detector", ""))
+        store.contract.require(contract_of(loaded, finder.detector), str(path))
         return cls(store, loaded, finder)
 
     @classmethod
@@ -98,7 +99,10 @@ class Gallery:
         """Enrols a gallery (see `pipelines.index.index_gallery` for `options`) and opens it."""
         loaded = model if isinstance(model, FaceTextModel) else load_model(model, device=device)
         summary = index_gallery(Path(source), Path(path), loaded, **options)
-        return cls(Store.open(path, contract_of(loaded)), loaded, options.get("finder")), summary
+        store = Store.open(path)
+        finder = (options.get("finder") or FaceFinder()).for_detector(store.contract.fields.get("detector", ""))
+        store.contract.require(contract_of(loaded, finder.detector), str(path))
+        return cls(store, loaded, finder), summary
 
     def __len__(self) -> int:
         return len(self.store)

@@ -97,7 +97,7 @@ class RayEngine:
         """
         from pipelines.index import contract_of
 
-        contract = contract_of(model)
+        contract = contract_of(model, finder.detector)
         describes = None if self.describer is None else self.describer.model_id
         made_by = repr((contract.as_dict(), finder, crops, str(model.tgfr.fcam.text_dtype), describes))
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -168,7 +168,7 @@ class _Encoder:
         self.work, self.contract, self.problem = work, Contract.from_dict(work.contract), ""
         try:
             self.model = load_model(work.model, device=work.device, precision=work.precision)
-            contract_of(self.model).require(self.contract, f"the model on {os.uname().nodename}")
+            contract_of(self.model, work.finder.detector).require(self.contract, f"the model on {os.uname().nodename}")
             self.describer = self._describer()
         except (TgfrError, ContractMismatchError) as error:
             self.problem = str(error)

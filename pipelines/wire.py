@@ -47,6 +47,7 @@ def _row(found: AlignedFace | FaceError) -> dict[str, Any]:
         "quality": found.quality.as_dict(),
         "box": found.box,
         "faces": found.faces_found,
+        "scheme": found.scheme,
     }
     return {"reason": None, "detail": None, "pixels": found.pixels.tobytes(), "facts": json.dumps(facts)}
 
@@ -62,4 +63,5 @@ def _face(row: dict[str, Any]) -> AlignedFace | FaceError:
         FaceQuality(**facts["quality"]),
         None if facts["box"] is None else tuple(facts["box"]),
         facts["faces"],
+        facts["scheme"],
     )

@@ -22,6 +22,7 @@ from tgfr_search.cli_options import (
     DEFAULT_INDEX,
     PARTIAL,
     Aligned,
+    DetectorName,
     Device,
     Json,
     Model,
@@ -64,6 +65,7 @@ def index(
     ] = None,
     subject_level: SubjectLevel = None,
     on_multiple: Multiple = "largest",
+    detector: DetectorName = None,
     aligned: Aligned = False,
     workers: Annotated[
         int | None, typer.Option(help="Processes that find faces, default one a core; of Ray: encoders.")
@@ -116,7 +118,7 @@ def index(
             captions=captions,
             split=split,
             subject_level=subject_level,
-            finder=make_finder(on_multiple, aligned),
+            finder=make_finder(on_multiple, aligned, detector),
             crops=crops,
             engine=chosen,
             describer=describer,

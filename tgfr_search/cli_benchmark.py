@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tgfr_search import console
-from tgfr_search.cli_options import PARTIAL, Aligned, Device, Json, Multiple, make_finder
+from tgfr_search.cli_options import PARTIAL, Aligned, DetectorName, Device, Json, Multiple, make_finder
 from tgfr_search.outputs import check_folder
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def benchmark(
     encoder: Annotated[str, typer.Option(help="With --pairs: which face encoder, see `model list`.")] = "dlib-resnet",
     workers: Annotated[int | None, typer.Option(help="Processes that find faces; default one a core.")] = None,
     on_multiple: Multiple = "largest",
+    detector: DetectorName = None,
     aligned: Aligned = False,
     device: Device = "auto",
     as_json: Json = False,
@@ -67,7 +68,7 @@ def benchmark(
     inputs = [path for path in (probes, gallery, captions_file, pairs) if path is not None]
     check_folder(out, inputs=inputs, outside=[] if gallery is None else [gallery], known_by=EARLIER)
     if pairs is not None:
-        _pairs(probes, pairs, encoder, out, make_finder(on_multiple, aligned), workers, device, as_json)
+        _pairs(probes, pairs, encoder, out, make_finder(on_multiple, aligned, detector), workers, device, as_json)
         return
     from pipelines.bench_data import BenchOptions
     from pipelines.evaluate import run_benchmark
@@ -95,7 +96,7 @@ def benchmark(
             chosen,
             out,
             cache or out / "cache",
-            finder=make_finder(on_multiple, aligned),
+            finder=make_finder(on_multiple, aligned, detector),
             workers=workers,
             pictures=pictures,
             progress=progress,
@@ -166,6 +167,7 @@ def degrade(
     level: Annotated[str, typer.Option(help="normal, poor, bad or very_bad.")],
     seed: Annotated[int, typer.Option(help="Another seed gives another noise.")] = 0,
     on_multiple: Multiple = "largest",
+    detector: DetectorName = None,
     aligned: Aligned = False,
     as_json: Json = False,
 ) -> None:
@@ -173,7 +175,9 @@ def degrade(
     from pipelines.worsen import worsen
 
     with console.stages(quiet=as_json) as progress:
-        summary = worsen(source, out, level, seed=seed, finder=make_finder(on_multiple, aligned), progress=progress)
+        summary = worsen(
+            source, out, level, seed=seed, finder=make_finder(on_multiple, aligned, detector), progress=progress
+        )
 
     def show() -> None:
         console.say(f"{summary.written} written to {out}, {len(summary.refused)} refused")

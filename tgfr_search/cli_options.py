@@ -29,6 +29,10 @@ Backend = Annotated[
 Multiple = Annotated[
     str, typer.Option("--on-multiple", help="Several faces in a photo: take the `largest`, or `error`.")
 ]
+DetectorName = Annotated[
+    str | None,
+    typer.Option("--detector", help="`dlib` or `retinaface`; default the index's own, else dlib."),
+]
 Aligned = Annotated[bool, typer.Option("--aligned", help="Images are aligned face chips already; detect nothing.")]
 SubjectLevel = Annotated[
     int | None,
@@ -43,12 +47,13 @@ MilvusCollection = Annotated[
 ]
 
 
-def make_finder(on_multiple: str, aligned: bool) -> FaceFinder:
+def make_finder(on_multiple: str, aligned: bool, detector: str | None = None) -> FaceFinder:
     """How photos become faces.
 
     Raises:
-        OptionsError: An option has another value than those it may have.
+        InputError: An option has another value than those it may have.
     """
     from tgfr_search.faces.finder import FaceFinder, FaceOptions
 
-    return FaceFinder(FaceOptions(on_multiple=on_multiple, aligned=aligned))  # type: ignore[arg-type]
+    options = FaceOptions(on_multiple=on_multiple, aligned=aligned, detector=detector or "")  # type: ignore[arg-type]
+    return FaceFinder(options)

@@ -65,12 +65,13 @@ class AlignedFace:
 
     Attributes:
         pixels: uint8 [H, W, 3], RGB.
-        landmarks: float32 [5, 2], x and y in the source photo in pixels, dlib's 5-point order (outer and inner corner
-            of the eye on the image's right, outer and inner corner of the eye on its left, base of the nose).
+        landmarks: float32 [5, 2], x and y in the source photo in pixels.
         source_sha256: Hex SHA-256 of the photo's bytes.
         quality: What was measured.
         box: (left, top, right, bottom) of the detection in the photo in pixels; None for a ready chip.
         faces_found: How many faces the detector saw in the photo (1 for a ready chip).
+        scheme: What the landmarks are (`faces.schemes`). `eye-corners-nose`: outer and inner corner of the eye on the
+            image's right, outer and inner corner of the eye on its left, base of the nose.
     """
 
     pixels: ByteArray
@@ -79,6 +80,7 @@ class AlignedFace:
     quality: FaceQuality
     box: tuple[int, int, int, int] | None = None
     faces_found: int = 1
+    scheme: str = "eye-corners-nose"
 
     def __post_init__(self) -> None:
         ok = self.pixels.dtype == np.uint8 and self.pixels.ndim == 3 and self.pixels.shape[2] == 3

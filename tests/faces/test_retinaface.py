@@ -6,11 +6,14 @@ import pytest
 
 from tgfr_search.data.synthetic import SyntheticFaces
 from tgfr_search.errors import InputError
+from tgfr_search.faces.align import DLIB_CHIP
 from tgfr_search.faces.detectors import retinaface_net
 from tgfr_search.faces.detectors.base import Detection, Detector, roll
 from tgfr_search.faces.detectors.registry import DETECTORS, make_detector
 from tgfr_search.faces.detectors.retinaface import RetinaFace
-from tgfr_search.faces.schemes import ARCFACE_CHIP, EYES_NOSE_MOUTH
+from tgfr_search.faces.finder import FaceFinder, FaceOptions, Photo
+from tgfr_search.faces.quality import inter_eye_px, pose
+from tgfr_search.faces.schemes import ARCFACE_CHIP, EYES_NOSE_MOUTH, in_scheme
 
 FIRST = ([0.40577, 0.80621, -1.41233, -0.351], 0.000902, [-2.91452, -1.91301, 0.94849, -1.58502])
 """onnxruntime, the published file, `waves(70, 101)`: box, score and the first two points of the first anchor."""
@@ -134,3 +137,36 @@ def test_dlib_by_name_gives_its_own_points(face: np.ndarray, upright: Detection)
     assert found.scheme == "eye-corners-nose"
     right, left = found.points[:2].mean(axis=0), found.points[2:4].mean(axis=0)
     assert np.abs(np.stack([left, right]) - upright.points[:2]).max() < 8
+
+
+def test_the_finder_cuts_the_same_chip_by_either_detector(face: np.ndarray) -> None:
+    photo = Photo(face, "0" * 64)
+    for alignment in ("dlib-150", "arcface-112-dlib5"):
+        finder = FaceFinder().for_alignment(alignment)
+        ours, theirs = (finder.for_detector(name).cut(photo) for name in ("retinaface", "dlib"))
+        assert ours.pixels.shape == theirs.pixels.shape
+        difference = np.abs(ours.pixels.astype(int) - theirs.pixels.astype(int)).mean()
+        shifted = np.abs(np.roll(ours.pixels, 8, axis=1).astype(int) - theirs.pixels.astype(int)).mean()
+        assert difference < shifted
+        assert ours.scheme == EYES_NOSE_MOUTH
+        assert ours.quality.inter_eye_px == pytest.approx(theirs.quality.inter_eye_px, rel=0.15)
+        assert ours.quality.yaw == pytest.approx(theirs.quality.yaw, abs=12)
+        assert ours.quality.roll == pytest.approx(theirs.quality.roll, abs=6)
+
+
+def test_pose_by_the_tip_of_the_nose() -> None:
+    """A level frontal face, then its nose moved by its depth: tan yaw = 1."""
+    points = np.array([[0, 0], [100, 0], [50, 62], [30, 110], [70, 110]], np.float32)
+    assert pose(points, EYES_NOSE_MOUTH) == pytest.approx((0.0, 0.0, 0.0), abs=0.01)
+    points[2, 0] += 44
+    assert pose(points, EYES_NOSE_MOUTH)[0] == pytest.approx(45.0, abs=0.01)
+    assert inter_eye_px(points, EYES_NOSE_MOUTH) == 100
+
+
+def test_unknown_detectors_and_points_are_told() -> None:
+    with pytest.raises(InputError, match="dlib, retinaface"):
+        FaceOptions(detector="mtcnn")
+    with pytest.raises(InputError, match="eye-corners-nose, eyes-nose-mouth"):
+        in_scheme(DLIB_CHIP, "pupils")
+    assert FaceFinder(FaceOptions(detector="dlib")).for_detector("retinaface").detector == "dlib"
+    assert FaceFinder().for_detector("").detector == "dlib"

@@ -10,8 +10,9 @@ from typing import Literal, Self, get_args
 from tgfr_search.errors import FaceError, OptionsError, Reason
 from tgfr_search.faces.align import ALIGNMENTS, DLIB_CHIP, Alignment, align, fit_chip
 from tgfr_search.faces.decode import MAX_BYTES, MAX_PIXELS, PILLOW_PIXELS, decode, read_bytes
-from tgfr_search.faces.detect import find_faces, find_landmarks
+from tgfr_search.faces.detectors.registry import DEFAULT, make_detector
 from tgfr_search.faces.quality import inter_eye_px, measure
+from tgfr_search.faces.schemes import in_scheme
 from tgfr_search.types import AlignedFace, ByteArray, Record
 
 OnMultiple = Literal["largest", "error"]
@@ -29,6 +30,7 @@ class FaceOptions:
         max_bytes: Largest file read.
         max_pixels: Largest width × height decoded.
         alignment: The chip that the face encoder expects.
+        detector: Name of the detector; empty leaves it to the index that is searched or added to, else dlib's.
 
     Raises:
         OptionsError: A value is out of range.
@@ -40,6 +42,7 @@ class FaceOptions:
     max_bytes: int = MAX_BYTES
     max_pixels: int = MAX_PIXELS
     alignment: Alignment = DLIB_CHIP
+    detector: str = ""
 
     def __post_init__(self) -> None:
         if self.on_multiple not in get_args(OnMultiple):
@@ -50,6 +53,8 @@ class FaceOptions:
             raise OptionsError("max_bytes", found=str(self.max_bytes), expected="1 or more")
         if not 1 <= self.max_pixels <= PILLOW_PIXELS:
             raise OptionsError("max_pixels", found=str(self.max_pixels), expected=f"1 to {PILLOW_PIXELS:,}")
+        if self.detector:
+            make_detector(self.detector)  # an unknown name is told before the first photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,15 @@ class FaceFinder:
         """This finder with the chip that a face encoder expects: `name` is its `FaceSpec.alignment`."""
         return replace(self, options=replace(self.options, alignment=ALIGNMENTS[name]))
 
+    def for_detector(self, own: str) -> Self:
+        """This finder with the detector that an index was made with, unless it has one of its own."""
+        return replace(self, options=replace(self.options, detector=self.options.detector or own))
+
+    @property
+    def detector(self) -> str:
+        """Name of the detector."""
+        return self.options.detector or DEFAULT
+
     def find(self, source: Record | str | Path | bytes) -> AlignedFace:
         """The aligned face of one photo.
 
@@ -105,18 +119,20 @@ class FaceFinder:
         if self.options.aligned:
             chip, points = fit_chip(photo.pixels, self.options.alignment)
             return AlignedFace(chip, points, photo.sha256, measure(chip, points, detector_score=None))
-        boxes = find_faces(photo.pixels)
+        faces = make_detector(self.detector).find(photo.pixels)
         size = f"{photo.pixels.shape[1]}×{photo.pixels.shape[0]} pixels"
-        if not boxes:
+        if not faces:
             raise FaceError(Reason.NO_FACE, f"no frontal face found in {size}")
-        if len(boxes) > 1 and self.options.on_multiple == "error":
-            raise FaceError(Reason.MULTIPLE_FACES, f"{len(boxes)} faces in {size}", do="--on-multiple largest")
-        box = boxes[0]
-        points = find_landmarks(photo.pixels, box)
-        distance = inter_eye_px(points)
+        if len(faces) > 1 and self.options.on_multiple == "error":
+            raise FaceError(Reason.MULTIPLE_FACES, f"{len(faces)} faces in {size}", do="--on-multiple largest")
+        face = faces[0]
+        distance = inter_eye_px(face.points, face.scheme)
         if distance < self.options.min_inter_eye_px:
             limit = f"the limit is {self.options.min_inter_eye_px:g}"
             raise FaceError(Reason.FACE_TOO_SMALL, f"{distance:.1f} px between the eyes, {limit}")
-        chip = align(photo.pixels, points, self.options.alignment)
-        quality = measure(chip, points, detector_score=box.score)
-        return AlignedFace(chip, points, photo.sha256, quality, box[:4], len(boxes))
+        chip = align(photo.pixels, face.points, in_scheme(self.options.alignment, face.scheme))
+        quality = measure(chip, face.points, detector_score=face.score, scheme=face.scheme)
+        left, top, right, bottom = (round(edge) for edge in face.box)
+        return AlignedFace(
+            chip, face.points, photo.sha256, quality, (left, top, right, bottom), len(faces), face.scheme
+        )

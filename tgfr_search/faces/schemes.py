@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tgfr_search.faces.align import Alignment
+import numpy as np
+import numpy.typing as npt
+
+from tgfr_search.errors import InputError
+from tgfr_search.faces.align import ALIGNMENTS, DLIB_CHIP, Alignment
+from tgfr_search.faces.align import ARCFACE_CHIP as ARCFACE_BY_EYE_CORNERS
 
 EYE_CORNERS_NOSE = "eye-corners-nose"
 """dlib's: outer and inner corner of the eye on the image's right, the same of the other eye, base of the nose."""
@@ -17,3 +22,41 @@ ARCFACE_POINTS = (
 
 ARCFACE_CHIP = Alignment("arcface-112", 112, ARCFACE_POINTS)
 """What ArcFace, AdaFace, MagFace and SFace were trained with: these very points."""
+
+DLIB_POINTS = ((46.8, 45.5), (101.8, 45.3), (73.4, 77.4), (50.4, 103.8), (96.4, 103.6))
+"""Where RetinaFace's points lie in dlib's chip: medians over LFW. dlib's net is as good by them as by its own."""
+
+BY_SCHEME = {
+    **{(alignment.name, EYE_CORNERS_NOSE): alignment for alignment in ALIGNMENTS.values()},
+    (ARCFACE_BY_EYE_CORNERS.name, EYES_NOSE_MOUTH): ARCFACE_CHIP,
+    (DLIB_CHIP.name, EYES_NOSE_MOUTH): Alignment("dlib-150-eyes-nose-mouth", DLIB_CHIP.size, DLIB_POINTS),
+}
+"""(`FaceSpec.alignment`, scheme of the points) → the same chip, cut by those points."""
+
+
+def in_scheme(alignment: Alignment, scheme: str) -> Alignment:
+    """The chip of `alignment` by points of another scheme.
+
+    Raises:
+        InputError: Nobody has measured where such points lie in it.
+    """
+    found = BY_SCHEME.get((alignment.name, scheme))
+    if found is None:
+        known = ", ".join(sorted({of for name, of in BY_SCHEME if name == alignment.name})) or "no scheme"
+        raise InputError(f"chip {alignment.name!r}", found=f"points {scheme!r}", expected=known)
+    return found
+
+
+def eye_centres(points: npt.NDArray[np.floating], scheme: str) -> npt.NDArray[np.floating]:
+    """The two eye centres, the one on the image's left first.
+
+    Args:
+        points: float [5, 2].
+        scheme: What they are.
+
+    Returns:
+        float [2, 2].
+    """
+    if scheme == EYES_NOSE_MOUTH:
+        return points[:2]
+    return np.stack([points[2:4].mean(axis=0), points[:2].mean(axis=0)])
