@@ -62,7 +62,7 @@ def raw_search(backend: Backend, source: Source, k: int) -> Search:
     if backend.name == "flat":
 
         def flat(queries: FloatArray) -> object:
-            with matrix_products(faiss):
+            with matrix_products(faiss, 2):
                 return faiss.knn(queries, source.vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
 
         return flat

@@ -9,7 +9,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ import pyarrow.compute as pc
 from indexer import caches, segments
 from indexer.backends.cache import described
 from indexer.errors import DamagedIndexError, UnknownRowError
+from indexer.guard import Guard, once
 from indexer.manifest import DELETED, QUARANTINE, REMOVED, RESTORE, ROWS, UPDATED, FileEntry, Manifest
 from indexer.rows import FloatArray, IdArray, QuarantineRecord, Row
 
@@ -30,7 +30,7 @@ VECTORS_CACHE = "vectors.f32"
 
 
 class Generation:
-    """What one manifest describes.
+    """What one manifest describes; any number of threads may read it.
 
     Args:
         directory: The index.
@@ -38,7 +38,7 @@ class Generation:
     """
 
     def __init__(self, directory: Path, manifest: Manifest) -> None:
-        self.directory, self.manifest = directory, manifest
+        self.directory, self.manifest, self.guard = directory, manifest, Guard()
         self._schema = segments.rows_schema(manifest.contract)
 
     def __len__(self) -> int:
@@ -65,7 +65,7 @@ class Generation:
                 do=RESTORE,
             )
 
-    @cached_property
+    @once
     def deleted(self) -> IdArray:
         """Ids of deleted rows: int64, ascending."""
         parts = [
@@ -74,12 +74,12 @@ class Generation:
         ]
         return np.sort(np.concatenate(parts)) if parts else np.empty(0, np.int64)
 
-    @cached_property
+    @once
     def ids(self) -> IdArray:
         """Ids of the rows that are there: int64 [N], ascending."""
         return self._written[self._alive]
 
-    @cached_property
+    @once
     def vectors(self) -> FloatArray:
         """The concatenated blocks of the rows that are there, in the order of `ids`: float32 [N, D_total].
 
@@ -114,7 +114,7 @@ class Generation:
                 read += len(part)
                 yield part if alive.all() else part[alive]
 
-    @cached_property
+    @once
     def subjects(self) -> tuple[npt.NDArray[np.int64], list[str]]:
         """Whose each row is: codes int64 [N] in the order of `ids`, and the subject that each code stands for."""
         if not len(self):
@@ -122,7 +122,7 @@ class Generation:
         encoded = pc.dictionary_encode(self.column("subject_id").combine_chunks())
         return np.from_dlpack(encoded.indices).astype(np.int64), encoded.dictionary.to_pylist()
 
-    @cached_property
+    @once
     def updates(self) -> dict[int, segments.RowUpdate]:
         """Rows whose subject or metadata is newer than their segment says; may name rows deleted since."""
         updates: dict[int, segments.RowUpdate] = {}
@@ -132,7 +132,7 @@ class Generation:
                 merge_update(updates, row["row_id"], (row["subject_id"], row["metadata"]))
         return updates
 
-    @cached_property
+    @once
     def quarantine(self) -> dict[str, QuarantineRecord]:
         """The photos that are in quarantine now, by row name."""
         records: dict[str, QuarantineRecord] = {}
@@ -145,7 +145,7 @@ class Generation:
                     records[row["image"]] = QuarantineRecord(**row)
         return records
 
-    @cached_property
+    @once
     def removed(self) -> frozenset[str]:
         """Hex SHA-256 of the photos that were deleted for good and are not to be enrolled again unasked."""
         log: dict[str, bool] = {}
@@ -258,12 +258,12 @@ class Generation:
         ids = segments.to_numpy(table["row_id"])
         return pa.table([self.amended(name, table[name], ids) for name in table.column_names], schema=table.schema)
 
-    @cached_property
+    @once
     def _written(self) -> IdArray:
         parts = [segments.read_ids(self.directory, entry, self._schema) for entry in self.manifest.of_kind(ROWS)]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
-    @cached_property
+    @once
     def _alive(self) -> npt.NDArray[np.bool_]:
         return ~np.isin(self._written, self.deleted)
 

@@ -23,6 +23,8 @@ from indexer import io
 from indexer.errors import IndexLockedError, StorageError
 
 LOCK_NAME = "LOCK"
+_open: set[int] = set()
+"""Descriptors of the locks that this process holds, or is about to."""
 _BUSY = (errno.EWOULDBLOCK, errno.EACCES)  # a server that keeps locks by byte ranges may say the second
 
 
@@ -30,14 +32,15 @@ _BUSY = (errno.EWOULDBLOCK, errno.EACCES)  # a server that keeps locks by byte r
 def hold(directory: Path) -> Iterator[None]:
     """Hold the writer's lock of the index at `directory`.
 
-    A child made by `os.fork` inherits the lock and keeps it as long as it lives; start workers by spawn.
+    A child made by `os.fork` gives its copy of the descriptor back at once: the lock is its parent's alone.
 
     Raises:
         IndexLockedError: Another process, or another writer of this one, holds it; names the owner.
         StorageError: The lock file cannot be written (read-only, full disk), or its file system has no locks.
     """
     path = directory / LOCK_NAME
-    descriptor = io.open_lock(path)
+    descriptor, process = io.open_lock(path), os.getpid()
+    _open.add(descriptor)
     try:
         if not _lock(descriptor, path):
             raise IndexLockedError(
@@ -50,10 +53,17 @@ def hold(directory: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            with suppress(StorageError):  # a stale text is harmless; the work's own error must not be hidden by it
-                io.overwrite_lock(descriptor, path, b"")
+            if process == os.getpid():
+                _release(descriptor, path)
     finally:
-        os.close(descriptor)
+        if process == os.getpid():
+            _open.discard(descriptor)
+            os.close(descriptor)
+
+
+def _release(descriptor: int, path: Path) -> None:
+    with suppress(StorageError):  # a stale text is harmless; the work's own error must not be hidden by it
+        io.overwrite_lock(descriptor, path, b"")
 
 
 def is_held(directory: Path) -> bool:
@@ -116,3 +126,14 @@ def _describe(path: Path) -> str:
     if owner is None:
         return "a writer that did not tell its name"
     return "process {pid} on {host} since {since}, command: {command}".format(**owner)
+
+
+def _close_in_child() -> None:
+    # A lock belongs to all copies of its descriptor: kept open, a child would hold it after its parent's end.
+    for descriptor in _open:
+        with suppress(OSError):
+            os.close(descriptor)
+    _open.clear()
+
+
+os.register_at_fork(after_in_child=_close_in_child)

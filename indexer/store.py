@@ -11,7 +11,6 @@ import json
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,28 +23,36 @@ from indexer.contract import Contract
 from indexer.digest import content_digest
 from indexer.duplicates import NearDuplicate, near_duplicates
 from indexer.errors import DamagedIndexError, IndexerError, IndexExistsError
-from indexer.filters.columns import Columns
-from indexer.filters.gallery import Searched, everything, filtered
+from indexer.filters.gallery import Searched
 from indexer.generation import Generation
 from indexer.manifest import MANIFEST_NAME, Manifest
+from indexer.opened import Opened
 from indexer.ranking import check_queries
-from indexer.rows import UNIT_TOLERANCE, FloatArray, IdArray, QuarantineRecord, Row, SubjectHit
+from indexer.rows import FloatArray, IdArray, QuarantineRecord, Row, SubjectHit
 from indexer.writer import Writer
-
-FILTERS_KEPT = 8
-"""Filters whose rows are remembered: each costs 24 bytes a row that it lets through."""
 
 
 class Store:
     """An index at the generation it was opened at; writing through it moves it on, others' commits do not.
 
     Made by `Store.open` and `Store.create`. It holds no file open, so it needs no closing.
+
+    Any number of threads may use one store, also while one of them writes through it: each call answers from one
+    generation. `pinned` keeps several calls at the same one. A process that forks may go on with it in both halves.
     """
 
     def __init__(self, path: Path, committed: Manifest, backend: str | BackendFactory) -> None:
         self.path, self._backend = path, backend
-        self._generation = Generation(path, committed)
-        self._filtered: dict[str, Searched] = {}
+        self._at = Opened(Generation(path, committed), backend)
+
+    def pinned(self) -> Store:
+        """This store at its generation, for several calls that belong together; it shares all that is loaded.
+
+        Writing through this store does not move the pinned one.
+        """
+        pinned = Store.__new__(Store)
+        pinned.path, pinned._backend, pinned._at = self.path, self._backend, self._at
+        return pinned
 
     @classmethod
     def create(cls, path: str | Path, contract: Contract, *, backend: str | BackendFactory = DEFAULT_BACKEND) -> Store:
@@ -107,6 +114,10 @@ class Store:
         return len(self._generation)
 
     @property
+    def _generation(self) -> Generation:
+        return self._at.generation
+
+    @property
     def contract(self) -> Contract:
         """What the vectors were made with."""
         return self._generation.manifest.contract
@@ -144,13 +155,15 @@ class Store:
 
     def rows_by_image(self) -> dict[str, tuple[int, str]]:
         """Row name → (row id, content key) of every row; of several rows of one name the newest."""
-        names, keys = (self._generation.column(name).to_pylist() for name in ("image", "source_key"))
-        return {name: (row, key) for name, row, key in zip(names, self._generation.ids.tolist(), keys, strict=True)}
+        here = self._generation
+        names, keys = (here.column(name).to_pylist() for name in ("image", "source_key"))
+        return {name: (row, key) for name, row, key in zip(names, here.ids.tolist(), keys, strict=True)}
 
     def photos(self) -> dict[tuple[str, str], str]:
         """(SHA-256 of a photo, subject) → row name, of every row; of several the newest."""
         names = ("image_sha256", "subject_id", "image")
-        photos, subjects, images = (self._generation.column(name).to_pylist() for name in names)
+        here = self._generation
+        photos, subjects, images = (here.column(name).to_pylist() for name in names)
         return {(photo, subject): image for photo, subject, image in zip(photos, subjects, images, strict=True)}
 
     def metadata(self) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -193,7 +206,8 @@ class Store:
         Raises:
             UnknownRowError: A row is not there.
         """
-        return self._generation.vectors[self._generation.positions(ids)]
+        here = self._generation
+        return here.vectors[here.positions(ids)]
 
     def split(self, vectors: FloatArray) -> dict[str, FloatArray]:
         """Cut concatenated vectors [..., D_total] into their blocks: name → view [..., D_block]."""
@@ -206,7 +220,7 @@ class Store:
             MissingFaissError: The backend needs FAISS.
             DamagedIndexError: The vectors cannot be read.
         """
-        _ = self._everything
+        _ = self._at.everything
         return self
 
     def search(self, queries: FloatArray, k: int, *, where: str | None = None) -> tuple[IdArray, FloatArray]:
@@ -252,7 +266,8 @@ class Store:
         queries = check_queries(queries, k, self.contract.dim)
         if aggregate not in ("max", "mean"):
             raise IndexerError("aggregate", found=repr(aggregate), expected="'max' or 'mean'")
-        gallery, names = self._gallery(where), self._generation.subjects[1]
+        here = self._at
+        gallery, names = here.gallery(where), here.generation.subjects[1]
         rank = gallery.ranker.subjects_by_best_row if aggregate == "max" else gallery.ranker.subjects_by_mean
         return [
             [
@@ -285,33 +300,11 @@ class Store:
                 self._move_to(writer.committed)
 
     def _gallery(self, where: str | None) -> Searched:
-        """What is searched: all rows, or those a filter lets through; the last few filters' are kept."""
-        if where is None:
-            return self._everything
-        found = self._filtered.pop(where, None) or filtered(self._generation, self._columns, where, self._max_norm)
-        self._filtered[where] = found  # last: the one that goes first is the one asked for longest ago
-        while len(self._filtered) > FILTERS_KEPT:
-            del self._filtered[next(iter(self._filtered))]
-        return found
-
-    @cached_property
-    def _everything(self) -> Searched:
-        return everything(self._generation, self._backend, self._max_norm)
-
-    @cached_property
-    def _columns(self) -> Columns:
-        return Columns(self._generation)
-
-    @property
-    def _max_norm(self) -> float:
-        return float(np.sqrt(len(self.contract.blocks)) * (1.0 + UNIT_TOLERANCE))
+        return self._at.gallery(where)
 
     def _move_to(self, committed: Manifest) -> None:
         if committed.generation != self.generation:
-            self._generation = Generation(self.path, committed)
-            self._filtered = {}
-            for name in ("_everything", "_columns"):
-                self.__dict__.pop(name, None)
+            self._at = Opened(Generation(self.path, committed), self._backend)
 
 
 def _need_empty(path: Path) -> None:

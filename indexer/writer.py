@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ class Writer:
     """
 
     def __init__(self, directory: Path, committed: Manifest) -> None:
-        self._directory = directory
+        self._directory, self._process = directory, os.getpid()
         self._start(committed)
         self._quarantine = dict(self._generation.quarantine)
         for path in sorted(directory.iterdir()):
@@ -229,6 +230,13 @@ class Writer:
         self._is_open = True
 
     def _need_open(self) -> None:
+        if self._process != os.getpid():
+            raise IndexerError(
+                f"the writer of {self._directory}",
+                found=f"process {os.getpid()}, forked from process {self._process} in the writer's block",
+                expected="the process that opened it",
+                do="open a new one with `store.writer()` when that process is done",
+            )
         if not self._is_open:
             raise IndexerError(
                 f"the writer of {self._directory} is closed",

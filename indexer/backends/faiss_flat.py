@@ -36,7 +36,7 @@ class FaissFlatBackend:
 
     def search(self, queries: FloatArray, k: int) -> tuple[IdArray, FloatArray]:
         """See `Backend.search`."""
-        with matrix_products(self._faiss):
+        with matrix_products(self._faiss, len(queries)):
             scores, rows = self._faiss.knn(queries, self._vectors, k, metric=self._faiss.METRIC_INNER_PRODUCT)
         return self._ids[rows], scores
 

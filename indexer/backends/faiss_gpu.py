@@ -12,6 +12,7 @@ from indexer.backends.calibrate import DEFAULT_RECALL, calibrate
 from indexer.backends.faiss_build import import_faiss
 from indexer.backends.faiss_kept import add_all, ids_and_scores, training_rows
 from indexer.errors import MissingDeviceError
+from indexer.guard import Guard
 from indexer.rows import FloatArray, IdArray
 
 _MOST_PROPOSED = 2048  # what FAISS's GPU kernels select at most
@@ -39,6 +40,7 @@ class GpuBackend:
         self._asked, self._faiss = recall, import_faiss()
         _need_gpu(self._faiss, self.name)
         self.overfetch = 10
+        self._one_at_a_time = Guard()  # FAISS's structures on a GPU share scratch memory: not even reading is safe
 
     def build(self, source: Source) -> None:
         """See `Backend.build`.
@@ -54,7 +56,8 @@ class GpuBackend:
     def search(self, queries: FloatArray, k: int) -> tuple[IdArray, FloatArray]:
         """See `Backend.search`; proposes 2,048 rows at most."""
         norms = np.maximum(np.linalg.norm(queries, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-        _, rows = self._index.search(queries / norms, min(k, _MOST_PROPOSED))  # half precision ends at 65,504
+        with self._one_at_a_time:
+            _, rows = self._index.search(queries / norms, min(k, _MOST_PROPOSED))  # half precision ends at 65,504
         return ids_and_scores(self._faiss, queries, rows, self._ids, self._vectors)
 
     def _make(self, source: Source) -> Any:

@@ -11,7 +11,6 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ import pyarrow as pa
 from indexer.errors import FilterError
 from indexer.filters.parse import MAX_WHOLE, Literal, parse_date
 from indexer.generation import Generation
+from indexer.guard import Guard, once
 
 TEXT, NUMBER, BOOLEAN, DATE = "text", "number", "boolean", "date"
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
@@ -40,7 +40,7 @@ class Columns:
     """
 
     def __init__(self, generation: Generation) -> None:
-        self._generation = generation
+        self._generation, self.guard = generation, Guard()
         self._found: dict[str, dict[int, Any]] = {}
         self._kinds: dict[str, str | None] = {}
         self._read: dict[tuple[str, str], pa.Array] = {}
@@ -99,15 +99,15 @@ class Columns:
             self._read[name, wanted] = array
         return wanted, self._read[name, wanted]
 
-    @cached_property
+    @once
     def _metadata(self) -> dict[str, dict[int, Any]]:
         return self._json("metadata", lambda key: f"metadata.{key}" if key in OWN_COLUMNS else key)
 
-    @cached_property
+    @once
     def _quality(self) -> dict[str, dict[int, Any]]:
         return self._json("quality", lambda key: f"quality.{key}")
 
-    @cached_property
+    @once
     def _known(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*OWN_COLUMNS, *self._metadata, *self._quality)))
 

@@ -6,6 +6,7 @@ Milvus proposes; scores are computed here, as `indexer.ranking` computes them, f
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -28,6 +29,7 @@ class MilvusStore:
     """A published index at the generation it was opened at: rows published later are not seen, deleted ones are gone.
 
     Made by `MilvusStore.open`. Pictures stay with the index on disk.
+    Any number of threads may use one store; a process that was forked refuses to use its parent's.
 
     Attributes:
         server: Where it is.
@@ -36,6 +38,7 @@ class MilvusStore:
 
     def __init__(self, server: Server, collection: str, client: Any, state: layout.State) -> None:
         self.server, self.collection, self._client, self._state = server, collection, client, state
+        self._process = os.getpid()
         self._remote = Remote(server, client, collection, state.contract)
 
     @classmethod
@@ -114,6 +117,10 @@ class MilvusStore:
             "fields": dict(self.contract.fields),
         }
 
+    def pinned(self) -> MilvusStore:
+        """As `Store.pinned`: this store, which nothing moves."""
+        return self
+
     def load(self) -> MilvusStore:
         """As `Store.load`; the collection was loaded when it was opened."""
         return self
@@ -176,11 +183,22 @@ class MilvusStore:
             for ranking in rank(self._remote, queries, k, self._filter(where))
         ]
 
+    def _need_own_process(self) -> None:
+        if self._process != os.getpid():  # a connection's threads do not live on in a child: it would wait for ever
+            raise MilvusError(
+                f"collection {self.collection!r} of {self.server.uri}",
+                found=f"a connection that process {self._process} opened, in process {os.getpid()} forked from it",
+                expected="a connection of its own in each process",
+                do="open the collection after the fork, or start workers by spawn",
+            )
+
     def _filter(self, where: str | None) -> str:
+        self._need_own_process()
         seen = f"born <= {self.generation}"
         return seen if where is None else f"{seen} and {expression(parse(where), self._state.columns)}"
 
     def _get(self, ids: Sequence[int] | IdArray, fields: list[str]) -> dict[int, dict[str, Any]]:
+        self._need_own_process()
         wanted, found = sorted(set(_wanted(ids))), dict[int, dict[str, Any]]()
         for start in range(0, len(wanted), _AT_ONCE):
             part = ", ".join(map(str, wanted[start : start + _AT_ONCE]))

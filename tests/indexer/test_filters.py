@@ -18,7 +18,7 @@ from indexer.filters.parse import Both, Comparison, Either, IsNull, Membership, 
 from indexer.generation import Generation
 from indexer.milvus.expression import expression
 from indexer.milvus.layout import Column
-from indexer.store import FILTERS_KEPT
+from indexer.opened import FILTERS_KEPT
 
 COUNT = 240
 METADATA: list[dict[str, Any]] = [
