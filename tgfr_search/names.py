@@ -32,8 +32,9 @@ def canonical(name: str) -> str:
 
 
 def canonical_path(path: str) -> str:
-    """A relative path in the form of `canonical`, each of its parts, separated by `/`, without `./`."""
-    return str(PurePosixPath(*(canonical(part) for part in PurePosixPath(path).parts)))
+    """A relative path in the form of `canonical`, each of its parts, separated by `/`, without `./`; may be empty."""
+    parts = [own for part in PurePosixPath(path).parts if (own := canonical(part))]
+    return str(PurePosixPath(*parts)) if parts else ""
 
 
 def windows_path(path: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +27,7 @@ def test_spellings_of_one_name() -> None:
     assert canonical(" Jose\u0301\t\u200b ") == "José"
     assert canonical("A\nB\x1b[31m") == "A B [31m"
     assert canonical_path("./a /Jose\u0301.jpg") == "a/José.jpg"
+    assert [canonical_path(path) for path in ("", " ", "a/ /b//c", "/x")] == ["", "", "a/b/c", "/x"]
     assert same_names("José", ["Jose\u0301", "Jose", "José "]) == ["Jose\u0301", "José "]
     assert [column_name(name) for name in ("Image", "subject-id", "Site")] == ["image", "subject_id", "Site"]
 
@@ -56,6 +59,16 @@ def test_a_table_finds_files_in_any_spelling(tmp_path: Path) -> None:
     assert all(Path(str(record.path)).is_file() for record in records)
     assert ["out of the folder" in problem.detail for problem in problems] == [True, True]
     assert "1 rows" in stream.notes[0]
+
+
+def test_names_of_images_in_tables_have_the_form_of_paths(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg")
+    rows = [["path", "subject_id", "file"], ["a.jpg", "a", "./x//Jose\u0301.jpg"]]
+    assert [record.name for record in read(write_csv(tmp_path / "t.csv", rows))[0]] == ["x/José.jpg"]
+    pq.write_table(
+        pa.table({"image": [b"1", b"2"], "identity": ["a", "b"], "file": ["./x//a.jpg ", " "]}), tmp_path / "t.parquet"
+    )
+    assert [record.name for record in read(tmp_path / "t.parquet")[0]] == ["x/a.jpg", "row 2"]
 
 
 # --- what cannot be opened ----------------------------------------------------------------------------------------

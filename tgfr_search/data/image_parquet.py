@@ -21,7 +21,7 @@ from tgfr_search.data.rows import (
 )
 from tgfr_search.data.tables import open_parquet
 from tgfr_search.errors import InputError, NothingUsableError, Reason
-from tgfr_search.names import canonical
+from tgfr_search.names import canonical_path
 from tgfr_search.types import Record
 
 BATCH_ROWS = 64
@@ -60,7 +60,7 @@ def image_parquet(
             for number, data, row in _rows(source, file, [group for group in groups if wanted[group]], names):
                 if split is not None and split_of(row) != split:
                     continue
-                name = canonical(str(row.get("file") or row.get("path") or "")) or f"row {number}"
+                name = canonical_path(str(row.get("file") or row.get("path") or "")) or f"row {number}"
                 if data is None:
                     on_problem(Problem(name, Reason.MISSING_IMAGE, f"row {number}: the column 'image' is empty"))
                 elif usable(name, subject_of(row), seen, need_subject, on_problem):

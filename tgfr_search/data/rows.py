@@ -135,7 +135,7 @@ def group_by_image(
             found = f"{where} says subject {subject!r}, an earlier one {image.subject!r}"
             on_problem(Problem(path, Reason.DUPLICATE_ROW, found))
         else:
-            image = images.setdefault(key, ImageRows(file, canonical(str(row.get("file") or "")) or key))
+            image = images.setdefault(key, ImageRows(file, canonical_path(str(row.get("file") or "")) or key))
             image.subject = image.subject or subject
             image.captions += captions_of(row)
             image.split = image.split or split_of(row)
