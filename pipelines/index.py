@@ -17,6 +17,8 @@ from pipelines.alike import SHOWN, find_alike
 from pipelines.auto_captions import MARK, Describer, described_rows, describer_of, without_describer
 from pipelines.enrol import Engine, EnrolBatch, LocalEngine
 from pipelines.fields import Fields
+from tgfr_search.audit.entries import Act
+from tgfr_search.audit.journal import Journal, change, index_of
 from tgfr_search.data.manifest import read_records
 from tgfr_search.data.rows import Problem
 from tgfr_search.errors import FaceError
@@ -164,6 +166,7 @@ def index_gallery(
     describer: Describer | None = None,
     engine: Engine | None = None,
     progress: Progress = lambda done, expected: None,
+    journal: Journal | None = None,
 ) -> IndexSummary:
     """Enrols every image of a gallery that is not enrolled yet.
 
@@ -183,8 +186,10 @@ def index_gallery(
             earlier run's describer wrote. An engine of one's own must have it too.
         engine: Where photos become rows; None is this process and `workers`. The index is the same whichever it is.
         progress: Called after every batch.
+        journal: Where the run is told, before it begins and when it has ended; None is nowhere.
 
     Raises:
+        AuditError: The journal refuses: nothing is enrolled, or the rows are there and the run is not answered.
         InputError: The gallery or its captions are not what they should be.
         NothingUsableError: There is no image at all.
         IndexerError: The index refuses the model, is locked, damaged, or the disk is full.
@@ -199,7 +204,7 @@ def index_gallery(
     need_space(out, max(0, records.estimate - len(store)) * bytes_a_row(store.contract, crops))
     first_new = store.manifest.next_row_id
     summary = IndexSummary(str(out), model_id=model.model_id, ignored=records.ignored, notes=list(records.notes))
-    with store.writer() as writer:
+    with change(journal, Act.ENROL, index_of(store)) as told, store.writer() as writer:
         run = _Run(store, writer, summary, finder, describer)
         committed = time.monotonic()
         engine = engine or LocalEngine(workers, describer)
@@ -211,6 +216,7 @@ def index_gallery(
                 committed = time.monotonic()
         writer.quarantine(QuarantineRecord(p.name or "?", p.reason.value, p.detail, "") for p in problems)
         run.commit()
+        told |= {"rows": summary.enrolled, "replaced": summary.replaced, "generation": store.generation}
     engine.committed()
     if summary.enrolled:
         alike = find_alike(store, first_new)

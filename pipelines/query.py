@@ -17,6 +17,8 @@ from pipelines.index import IndexSummary, contract_of, index_gallery
 from pipelines.notes import query_notes
 from pipelines.probe import Caption, Image, load_probe, said_lines, search_mode
 from pipelines.serve import open_searched
+from tgfr_search.audit.entries import now
+from tgfr_search.audit.journal import Journal, search_entry
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel, load_model
@@ -42,10 +44,17 @@ class Gallery:
         store: The index.
         model: What encodes probes.
         finder: How probe photos become faces.
+        journal: Where each search is told before it is answered; None is nowhere.
     """
 
-    def __init__(self, store: Store | MilvusStore, model: FaceTextModel, finder: FaceFinder | None = None) -> None:
-        self.store, self.model = store, model
+    def __init__(
+        self,
+        store: Store | MilvusStore,
+        model: FaceTextModel,
+        finder: FaceFinder | None = None,
+        journal: Journal | None = None,
+    ) -> None:
+        self.store, self.model, self.journal = store, model, journal
         self.finder = (finder or FaceFinder()).for_alignment(model.face_encoder.spec.alignment)
 
     @classmethod
@@ -59,6 +68,7 @@ class Gallery:
         backend: str = "auto",
         milvus_uri: str | None = None,
         milvus_collection: str | None = None,
+        journal: Journal | None = None,
     ) -> Gallery:
         """Opens an index for searching.
 
@@ -71,6 +81,7 @@ class Gallery:
                 collection that the index was published into.
             milvus_uri: Of `milvus`; see `pipelines.serve.open_searched`.
             milvus_collection: Of `milvus`.
+            journal: Where each search is told before it is answered; what it cannot be told is not answered.
 
         Raises:
             ContractMismatchError: The index was made with another model, encoder, alignment or preprocessing.
@@ -84,7 +95,7 @@ class Gallery:
         loaded = model if isinstance(model, FaceTextModel) else load_model(model, device=device)
         finder = (finder or FaceFinder()).for_detector(store.contract.fields.get("detector", ""))
         store.contract.require(contract_of(loaded, finder.detector), str(path))
-        return cls(store, loaded, finder)
+        return cls(store, loaded, finder, journal)
 
     @classmethod
     def build(
@@ -158,6 +169,7 @@ class Gallery:
 
         Raises:
             InputError, FaceError, FilterError: As `query`; the batch has no partial result.
+            AuditError: The journal refuses an entry.
         """
         if isinstance(top_k, bool) or not isinstance(top_k, int | np.integer) or top_k < 1:
             raise InputError("top_k", found=repr(top_k), expected="a whole number, 1 or more")
@@ -170,7 +182,7 @@ class Gallery:
                 raise InputError("probes", found=type(probe).__name__, expected="pairs (image or None, caption)")
         if not probes:
             return []
-        clock = _Clock()
+        clock, started = _Clock(), now()
         lines = [said_lines(caption) for _, caption in probes]
         modes = [search_mode(mode, *probe, own) for probe, own in zip(probes, lines, strict=True)]
         use_image = [m in ("image", "fused") for m in modes]
@@ -190,7 +202,7 @@ class Gallery:
         clock.lap("search")
         cut = [self.model.tgfr.tokenize(own).truncated if own else 0 for own in lines]
         given = [(said,) if isinstance(said, str) else tuple(said or ()) for _, said in probes]
-        return [
+        results = [
             QueryResult(
                 candidates=candidates[i],
                 probe={
@@ -210,6 +222,13 @@ class Gallery:
             )
             for i in range(len(probes))
         ]
+        if self.journal is not None:
+            for result, own in zip(results, lines, strict=True):
+                told = search_entry(
+                    self.journal, result, lines=own, started=started, list_length=int(top_k), rows=len(self.store)
+                )
+                self.journal.record(told)
+        return results
 
     def _encode(
         self, faces: Sequence[AlignedFace | None], lines: Sequence[tuple[str, ...]], modes: Sequence[str]

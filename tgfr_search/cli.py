@@ -14,6 +14,7 @@ import typer
 
 import tgfr_search
 from tgfr_search import console, console_streams
+from tgfr_search.cli_audit import Audit, audit_app, make_journal
 from tgfr_search.cli_benchmark import benchmark, degrade
 from tgfr_search.cli_data import data_app
 from tgfr_search.cli_index import compact, delete, export, import_, publish, purge, restore, snapshot, update, verify
@@ -49,6 +50,7 @@ app = typer.Typer(
 )
 app.add_typer(model_app, name="model")
 app.add_typer(data_app, name="data")
+app.add_typer(audit_app, name="audit")
 
 USAGE = 2
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
@@ -86,6 +88,7 @@ def index(
     ] = None,
     model: Model = None,
     device: Device = "auto",
+    audit: Audit = None,
     as_json: Json = False,
 ) -> None:
     """Enrol a gallery. A second run adds only what is new; an interrupted one goes on where it was."""
@@ -123,6 +126,7 @@ def index(
             engine=chosen,
             describer=describer,
             progress=progress,
+            journal=make_journal(audit),
         )
     console.emit(summary.as_dict(), as_json, lambda: console.pairs(summary.as_dict()))
     if not summary.rows:

@@ -8,6 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from tgfr_search import console
+from tgfr_search.audit.entries import Act
+from tgfr_search.audit.journal import change, index_of
+from tgfr_search.cli_audit import Audit, make_journal
 from tgfr_search.cli_options import DEFAULT_INDEX, PARTIAL, Index, Json, MilvusCollection, MilvusUri, Out
 from tgfr_search.errors import InputError
 
@@ -19,6 +22,7 @@ def delete(
     subject: Annotated[str | None, typer.Option(help="All rows of this subject.")] = None,
     image_sha256: Annotated[str | None, typer.Option(help="All rows of the photo with this hex SHA-256.")] = None,
     index: Index = DEFAULT_INDEX,
+    audit: Audit = None,
     as_json: Json = False,
 ) -> None:
     """Delete rows: no query finds them any more. `purge` then removes them from the disk.
@@ -29,13 +33,14 @@ def delete(
     from tgfr_search.names import same_names
 
     store = Store.open(index)
-    with store.writer() as writer:
+    with change(make_journal(audit), Act.DELETE, index_of(store)) as told_log, store.writer() as writer:
         forms = [subject] if subject is None else same_names(subject, (who for _, who in store.photos())) or [subject]
         deleted = sum(
             writer.delete(row_ids=row or None, subject_id=form, image_sha256=image_sha256, for_good=True)
             for form in forms
         )
         writer.commit()
+        told_log |= {"rows": deleted, "generation": store.generation}
     told = {"subjects": forms} if len(forms) > 1 else {}
     _tell(
         {"index": str(index), "generation": store.generation, "deleted": deleted, "rows": len(store), **told}, as_json
@@ -53,6 +58,7 @@ def update(
     ] = None,
     unset: Annotated[list[str] | None, typer.Option(help="Metadata to remove, by name.")] = None,
     index: Index = DEFAULT_INDEX,
+    audit: Audit = None,
     as_json: Json = False,
 ) -> None:
     """Change a row's subject or metadata; it keeps its id, vectors and captions."""
@@ -62,7 +68,9 @@ def update(
     from tgfr_search.names import canonical, same_names
 
     store = Store.open(index)
-    with store.writer() as writer:  # the writer's lock makes reading and writing the metadata one step
+    journal = make_journal(audit)
+    # The writer's lock makes reading and writing the metadata one step.
+    with change(journal, Act.UPDATE, index_of(store)) as told_log, store.writer() as writer:
         metadata = dict(store.rows([row], chips=False)[0].metadata)
         fields = Fields(values for row_id, values in store.metadata() if row_id != row)
         changes = dict(fields.assigned(text) for text in set_ or ())
@@ -79,6 +87,7 @@ def update(
         subject = None if subject is None else canonical(subject)
         writer.update(row, subject_id=subject, metadata={**kept, **changes} if changes or unset else None)
         writer.commit()
+        told_log |= {"row": row, "generation": store.generation}
     changed = store.rows([row], chips=False)[0]
     values = {"row_id": row, "subject_id": changed.subject_id, "metadata": dict(changed.metadata)}
     _tell({"index": str(index), "generation": store.generation, **values}, as_json)
@@ -92,12 +101,16 @@ def compact(index: Where = DEFAULT_INDEX, as_json: Json = False) -> None:
     _tell(compact_index(Store.open(index)).as_dict(), as_json)
 
 
-def purge(index: Where = DEFAULT_INDEX, as_json: Json = False) -> None:
+def purge(index: Where = DEFAULT_INDEX, audit: Audit = None, as_json: Json = False) -> None:
     """Remove deleted rows from the disk for good and write a proof of it; snapshots made before are not touched."""
     from indexer import Store
     from indexer import purge as purge_index
 
-    _tell(purge_index(Store.open(index)).as_dict(), as_json)
+    store = Store.open(index)
+    with change(make_journal(audit), Act.PURGE, index_of(store)) as told_log:
+        values = purge_index(store).as_dict()
+        told_log |= {name: value for name, value in values.items() if isinstance(value, int)}
+    _tell(values, as_json)
 
 
 def snapshot(
@@ -126,12 +139,17 @@ def restore(
 def export(
     target: Annotated[Path, typer.Argument(help="Folder to write.")],
     index: Index = DEFAULT_INDEX,
+    audit: Audit = None,
     as_json: Json = False,
 ) -> None:
     """Write the rows as plain Parquet with a JSON manifest, for any program."""
     from indexer import Store, export_index
 
-    _tell(export_index(Store.open(index), target).as_dict(), as_json)
+    store = Store.open(index)
+    with change(make_journal(audit), Act.EXPORT, index_of(store)) as told_log:
+        values = export_index(store, target).as_dict()
+        told_log |= {"rows": len(store)}
+    _tell(values, as_json)
 
 
 def import_(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tgfr_search import console
+from tgfr_search.cli_audit import Audit, make_journal
 from tgfr_search.cli_explain import show_explained
 from tgfr_search.cli_options import (
     DEFAULT_INDEX,
@@ -65,6 +66,7 @@ def query(
     model: Model = None,
     device: Device = "auto",
     backend: Backend = "auto",
+    audit: Audit = None,
     as_json: Json = False,
 ) -> None:
     """Rank the gallery's subjects for a probe image, a description, or both."""
@@ -84,6 +86,7 @@ def query(
         backend=backend,
         milvus_uri=milvus_uri if backend == "milvus" else None,
         milvus_collection=milvus_collection,
+        journal=make_journal(audit),
     )
     result = gallery.query(
         None if probe is None else str(probe),

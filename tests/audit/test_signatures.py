@@ -8,7 +8,8 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from tgfr_search.audit.keys import Signer, commitment
+from tgfr_search.audit.entries import commitment
+from tgfr_search.audit.keys import Signer
 from tgfr_search.audit.verify import DASH, Key, check_signature, leaf_hash, read_checkpoint
 
 

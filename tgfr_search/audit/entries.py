@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -49,7 +51,7 @@ def now() -> str:
 class Entry:
     """One act (fields as EU AI Act, articles 12(3) and 26(10), and LED, article 25, ask for).
 
-    A field that ends in `_hmac` holds commitments (`keys.commitment`). Absent fields are not written.
+    A field that ends in `_hmac` holds commitments (`commitment`). Absent fields are not written.
 
     Attributes:
         act: What was done.
@@ -72,6 +74,7 @@ class Entry:
         candidates: Of each: `row`, and `log10_lr` where there is one.
         result_hmac: Of the answer's RFC 8785 bytes.
         details: Numbers and codes of this act alone; nothing personal.
+        removed: (first, last) of each run of entries whose bodies this act removed.
     """
 
     act: Act
@@ -94,6 +97,7 @@ class Entry:
     candidates: tuple[Mapping[str, Any], ...] = ()
     result_hmac: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+    removed: tuple[tuple[int, int], ...] = ()
 
     def canonical(self, *, seq: int, prev: str, software: str) -> bytes:
         """The bytes that are logged.
@@ -122,3 +126,11 @@ def canonical(value: Any) -> bytes:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         raise AuditError("an entry of the audit log", found=str(error), expected="plain JSON values") from error
+
+
+def commitment(key: bytes, value: bytes | str) -> str:
+    """HMAC-SHA-256(key, value) in hex: stands in the log for what may not be read there.
+
+    Once the key is destroyed nobody can tell any more what it stands for, not even by trying all names.
+    """
+    return hmac.new(key, value.encode() if isinstance(value, str) else value, hashlib.sha256).hexdigest()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import os
 import secrets
 from pathlib import Path
@@ -39,14 +37,6 @@ class Signer:
     def checkpoint(self, size: int, root: bytes) -> str:
         """The whole signed note."""
         return f"{checkpoint_text(self.key.name, size, root)}\n{self.line(size, root)}\n"
-
-
-def commitment(key: bytes, value: bytes | str) -> str:
-    """HMAC-SHA-256(key, value) in hex: stands in the log for what may not be read there.
-
-    Once the key is destroyed nobody can tell any more what it stands for, not even by trying all names.
-    """
-    return hmac.new(key, value.encode() if isinstance(value, str) else value, hashlib.sha256).hexdigest()
 
 
 def write_secret(path: Path, data: bytes) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import tgfr_search
@@ -112,6 +112,13 @@ class AuditLog:
         with locked(self.folder):
             state = self._current()
             return self._signer.checkpoint(state.tree.size, state.tree.root())
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody writes to the log meanwhile, and this object reads it anew afterwards."""
+        with locked(self.folder):
+            self._state = None
+            yield
 
     def _current(self) -> State:
         """Where the log ends; read anew where another process has written since."""

@@ -1,0 +1,117 @@
+"""The commands of the audit log: check it, take a checkpoint away, look at it.
+
+Exit codes: 0 whole, 1 not, 2 bad input.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tgfr_search import console
+from tgfr_search.cli_options import Json
+from tgfr_search.errors import InputError
+
+if TYPE_CHECKING:
+    from tgfr_search.audit.journal import LogJournal
+
+audit_app = typer.Typer(
+    no_args_is_help=True, help="The log of every act: verify it, take its checkpoint away, look at it."
+)
+Log = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the log.")]
+Audit = Annotated[
+    Path | None,
+    typer.Option(
+        "--audit",
+        envvar="TGFR_AUDIT",
+        show_envvar=True,
+        help="Folder of an audit log: the act is written there before it is answered.",
+    ),
+]
+
+
+def make_journal(audit: Path | None) -> LogJournal | None:
+    """Where a command's acts are told; None where no log was asked for.
+
+    Raises:
+        AuditError: The log cannot be used.
+    """
+    if audit is None:
+        return None
+    from tgfr_search.audit.journal import LogJournal
+
+    return LogJournal.without_case(audit)
+
+
+@audit_app.command()
+def verify(
+    directory: Log,
+    against: Annotated[
+        list[Path] | None, typer.Option(help="A checkpoint kept elsewhere; may be given several times.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check the whole log, and that it has only grown since each checkpoint."""
+    from dataclasses import asdict
+
+    from tgfr_search.audit.verify import check_log
+
+    report = check_log(directory, against or ())
+    values = {"log": str(directory), "whole": not report.problems, **asdict(report)}
+
+    def show() -> None:
+        for problem in report.problems:
+            console.say(f"PROBLEM: {problem}")
+        for note in report.notes:
+            console.say(f"note: {note}")
+        if not against:
+            console.say("note: without --against nobody sees whether the log was written anew as a whole")
+        console.say(f"{report.size} entries ({report.removed} without their body), root {report.root}")
+        console.say("not whole" if report.problems else "whole")
+
+    console.emit(values, as_json, show)
+    if report.problems:
+        raise typer.Exit(1)
+
+
+@audit_app.command()
+def anchor(
+    directory: Log,
+    out: Annotated[Path | None, typer.Option(help="File to write the checkpoint to; else it is printed.")] = None,
+) -> None:
+    """Take the log's checkpoint, a signed note: keep it where nobody who can write the log can reach it."""
+    from tgfr_search.audit.entries import Act, Entry
+    from tgfr_search.audit.log import AuditLog
+    from tgfr_search.files import replace_text
+
+    if out is not None and out.exists():
+        raise InputError(
+            f"{out}", found="a file", expected="none: a checkpoint is never written over", do="name another"
+        )
+    log = AuditLog(directory)
+    log.append(Entry(Act.ANCHOR))
+    note = log.checkpoint()
+    if out is None:
+        console.say(note.rstrip("\n"))
+    else:
+        replace_text(out, note)
+
+
+@audit_app.command()
+def show(
+    directory: Log,
+    last: Annotated[int, typer.Option(help="Entries shown, the newest last.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """The newest entries: who did what, when, in which case. Names are not in the log."""
+    from collections import deque
+
+    from tgfr_search.audit.retention import read_entries
+
+    newest = [entry for _, entry in deque(read_entries(directory), max(1, last))]
+
+    fields = ("seq", "ended", "act", "actor", "case")
+    rows = [[str(entry.get(name, "")) for name in fields] for entry in newest]
+    console.emit({"log": str(directory), "entries": newest}, as_json, lambda: console.table("", fields, rows))
