@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from pipelines import adapt_photos as step0
 from pipelines.adapt_photos import Bank, Draw, FacePhotos, against_bank, learning_share, schedule
+from pipelines.tools import adapt_sface
 from tgfr_search.data.synthetic import SyntheticFaces
+from tgfr_search.encoders.registry import make_face_encoder
 from tgfr_search.encoders.sface import make_net
+from tgfr_search.errors import TgfrError
 from tgfr_search.faces.schemes import ARCFACE_CHIP
 from tgfr_search.options import AdaptOptions
 
@@ -96,3 +100,24 @@ def test_a_stopped_run_goes_on_and_leaves_the_frozen_blocks_alone(
         assert torch.allclose(resumed[name], tensor, atol=1e-6), name
         early = name.startswith("stem") or (name.startswith("blocks") and int(name.split(".")[1]) < 11)
         assert torch.equal(tensor, frozen[name]) == early, name
+
+
+def test_the_command_writes_an_encoder_that_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    faces = SyntheticFaces.load()
+    for person in range(4):
+        (tmp_path / f"data/p{person}").mkdir(parents=True)
+        for view in range(2):
+            picture = Image.fromarray(faces.render(faces.person(person), view))
+            picture.save(tmp_path / f"data/p{person}/{view}.png")
+    monkeypatch.setattr(adapt_sface, "RECIPE", dataclasses.replace(OPTIONS, lr=1e-6))
+    adapt_sface.main([str(tmp_path / "data"), "--out", str(tmp_path / "out"), "--steps", "1", "--threads", "1"])
+    encoder = make_face_encoder(
+        str(tmp_path / "out/face"), torch.device("cpu"), torch.float32, flip=False, regions="512x14x14"
+    )
+    assert encoder.spec.name == "sface-2021+adapted"
+    chips = np.random.default_rng(0).integers(0, 255, (1, 112, 112, 3), dtype=np.uint8)
+    frozen, adapted = encoder.encode(chips).global_.split(128, dim=1)
+    assert 0 < (frozen - adapted).abs().max() < 1
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(TgfrError):
+        adapt_sface.main([str(tmp_path / "empty"), "--out", str(tmp_path / "none")])
