@@ -288,6 +288,6 @@ class _Clock:
 def _seen(face: AlignedFace | None, predicted: float) -> dict[str, Any]:
     """What the answer says of the probe's photo."""
     if face is None:
-        return {"sha256": None, "quality": None, "faces": 0}
+        return {"sha256": None, "quality": None, "faces": 0, "box": None}
     quality = {**face.quality.as_dict(), "predicted": round(predicted, 4)}
-    return {"sha256": face.source_sha256, "quality": quality, "faces": face.faces_found}
+    return {"sha256": face.source_sha256, "quality": quality, "faces": face.faces_found, "box": face.box}

@@ -21,11 +21,13 @@ from tgfr_search.cli_index import compact, delete, export, import_, publish, pur
 from tgfr_search.cli_model import model_app
 from tgfr_search.cli_options import (
     DEFAULT_INDEX,
+    MIN_EYES,
     PARTIAL,
     Aligned,
     DetectorName,
     Device,
     Json,
+    MinEyes,
     Model,
     Multiple,
     Out,
@@ -69,6 +71,7 @@ def index(
     on_multiple: Multiple = "largest",
     detector: DetectorName = None,
     aligned: Aligned = False,
+    min_eyes: MinEyes = MIN_EYES,
     workers: Annotated[
         int | None, typer.Option(help="Processes that find faces, default one a core; of Ray: encoders.")
     ] = None,
@@ -121,7 +124,7 @@ def index(
             captions=captions,
             split=split,
             subject_level=subject_level,
-            finder=make_finder(on_multiple, aligned, detector),
+            finder=make_finder(on_multiple, aligned, detector, min_eyes),
             crops=crops,
             engine=chosen,
             describer=describer,

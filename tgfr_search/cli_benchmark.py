@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tgfr_search import console
-from tgfr_search.cli_options import PARTIAL, Aligned, DetectorName, Device, Json, Multiple, make_finder
+from tgfr_search.cli_options import (
+    MIN_EYES,
+    PARTIAL,
+    Aligned,
+    DetectorName,
+    Device,
+    Json,
+    MinEyes,
+    Multiple,
+    make_finder,
+)
 from tgfr_search.outputs import check_folder
 
 if TYPE_CHECKING:
@@ -61,6 +71,7 @@ def benchmark(
     on_multiple: Multiple = "largest",
     detector: DetectorName = None,
     aligned: Aligned = False,
+    min_eyes: MinEyes = MIN_EYES,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -68,7 +79,7 @@ def benchmark(
     inputs = [path for path in (probes, gallery, captions_file, pairs) if path is not None]
     check_folder(out, inputs=inputs, outside=[] if gallery is None else [gallery], known_by=EARLIER)
     if pairs is not None:
-        _pairs(probes, pairs, encoder, out, make_finder(on_multiple, aligned, detector), workers, device, as_json)
+        _pairs(probes, pairs, encoder, out, make_finder(on_multiple, aligned, detector, min_eyes), workers, device, as_json)
         return
     from pipelines.bench_data import BenchOptions
     from pipelines.evaluate import run_benchmark
@@ -96,7 +107,7 @@ def benchmark(
             chosen,
             out,
             cache or out / "cache",
-            finder=make_finder(on_multiple, aligned, detector),
+            finder=make_finder(on_multiple, aligned, detector, min_eyes),
             workers=workers,
             pictures=pictures,
             progress=progress,
@@ -169,6 +180,7 @@ def degrade(
     on_multiple: Multiple = "largest",
     detector: DetectorName = None,
     aligned: Aligned = False,
+    min_eyes: MinEyes = MIN_EYES,
     as_json: Json = False,
 ) -> None:
     """Write photos as poor as a level of the benchmark makes them, relative to the size of their faces."""
@@ -176,7 +188,7 @@ def degrade(
 
     with console.stages(quiet=as_json) as progress:
         summary = worsen(
-            source, out, level, seed=seed, finder=make_finder(on_multiple, aligned, detector), progress=progress
+            source, out, level, seed=seed, finder=make_finder(on_multiple, aligned, detector, min_eyes), progress=progress
         )
 
     def show() -> None:

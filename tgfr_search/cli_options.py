@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -38,6 +39,10 @@ SubjectLevel = Annotated[
     int | None,
     typer.Option("--subject-level", help="Of a folder: which folder is named after the subject, 1 the first below it."),
 ]
+MIN_EYES = 10.0
+MinEyes = Annotated[
+    float, typer.Option("--min-eyes", metavar="PX", help="Least distance between the eyes of a face, in pixels.")
+]
 MilvusUri = Annotated[
     str | None,
     typer.Option("--milvus-uri", help="http://HOST:19530, or FILE.db.", envvar="TGFR_MILVUS_URI", show_envvar=True),
@@ -47,7 +52,9 @@ MilvusCollection = Annotated[
 ]
 
 
-def make_finder(on_multiple: str, aligned: bool, detector: str | None = None) -> FaceFinder:
+def make_finder(
+    on_multiple: str, aligned: bool, detector: str | None = None, min_eyes: float = MIN_EYES
+) -> FaceFinder:
     """How photos become faces.
 
     Raises:
@@ -55,5 +62,23 @@ def make_finder(on_multiple: str, aligned: bool, detector: str | None = None) ->
     """
     from tgfr_search.faces.finder import FaceFinder, FaceOptions
 
-    options = FaceOptions(on_multiple=on_multiple, aligned=aligned, detector=detector or "")  # type: ignore[arg-type]
+    options = FaceOptions(
+        on_multiple=on_multiple,  # type: ignore[arg-type]
+        aligned=aligned,
+        detector=detector or "",
+        min_inter_eye_px=min_eyes,
+    )
     return FaceFinder(options)
+
+
+def faces_note(probe: Mapping[str, Any]) -> str:
+    """Which face of a group photo was searched with, in words; empty where there was one face or none.
+
+    Args:
+        probe: `QueryResult.probe`.
+    """
+    if probe["faces"] < 2:
+        return ""
+    left, top, right, bottom = probe["box"]
+    used = f"the largest was used, at x {left} to {right}, y {top} to {bottom}"
+    return f"note: {probe['faces']} faces in the probe photo; {used}. For another one crop the photo to it."

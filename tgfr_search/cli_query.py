@@ -12,6 +12,7 @@ from tgfr_search.cli_audit import Audit, make_journal
 from tgfr_search.cli_explain import show_explained
 from tgfr_search.cli_options import (
     DEFAULT_INDEX,
+    MIN_EYES,
     Aligned,
     Backend,
     DetectorName,
@@ -20,8 +21,10 @@ from tgfr_search.cli_options import (
     Json,
     MilvusCollection,
     MilvusUri,
+    MinEyes,
     Model,
     Multiple,
+    faces_note,
     make_finder,
 )
 from tgfr_search.terms import QUERY_MODES
@@ -51,6 +54,7 @@ def query(
     on_multiple: Multiple = "largest",
     detector: DetectorName = None,
     aligned: Aligned = False,
+    min_eyes: MinEyes = MIN_EYES,
     milvus_uri: MilvusUri = None,
     milvus_collection: MilvusCollection = None,
     sheet: Annotated[
@@ -82,7 +86,7 @@ def query(
         index,
         model=model,
         device=device,
-        finder=make_finder(on_multiple, aligned, detector),
+        finder=make_finder(on_multiple, aligned, detector, min_eyes),
         backend=backend,
         milvus_uri=milvus_uri if backend == "milvus" else None,
         milvus_collection=milvus_collection,
@@ -96,6 +100,8 @@ def query(
         aggregate=aggregate,  # type: ignore[arg-type]
         where=where,
     )
+    if note := faces_note(result.probe):
+        console.say(note, err=True)
     explained = None
     if explain:
         from pipelines.explain import explain as explain_scores

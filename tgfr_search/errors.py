@@ -7,6 +7,7 @@ for every command: 0 done, 1 nothing usable, 2 bad input, 3 partial (something w
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 
 ECHO = 1000
 """Characters of a part of a message: a value that is echoed must not fill a terminal or a log."""
@@ -85,6 +86,7 @@ class Reason(StrEnum):
     MULTIPLE_FACES = "multiple_faces"
     FACE_TOO_SMALL = "face_too_small"
     NOT_A_CHIP = "not_a_chip"
+    NO_DETAIL = "no_detail"
     MISSING_IMAGE = "missing_image"
     MISSING_SUBJECT = "missing_subject"
     DUPLICATE_ROW = "duplicate_row"
@@ -97,6 +99,7 @@ class FaceError(TgfrError):
     Args:
         reason: The stable code.
         detail: What exactly was found, for a person.
+        do: The next step.
     """
 
     exit_code = 1
@@ -105,6 +108,6 @@ class FaceError(TgfrError):
         self.reason, self.detail = reason, limited(detail)
         super().__init__(f"{reason.value}: {detail}", do=do)
 
-    def __reduce__(self) -> tuple[type[FaceError], tuple[Reason, str]]:
-        """Pickle by the two arguments, so that the error crosses from a worker process unharmed."""
-        return type(self), (self.reason, self.detail)
+    def __reduce__(self) -> tuple[partial[FaceError], tuple[()]]:
+        """Pickle by the arguments, so that the error crosses from a worker process unharmed."""
+        return partial(type(self), self.reason, self.detail, do=self.do), ()

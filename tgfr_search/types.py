@@ -189,7 +189,8 @@ class QueryResult:
 
     Attributes:
         candidates: Best first.
-        probe: `sha256`, `quality` and `faces` of the probe image; `captions_truncated`, lines longer than are read.
+        probe: `sha256`, `quality` and `faces` of the probe image, `box` of the face in it that was searched with;
+            `captions_truncated`, lines longer than are read.
         mode: What was searched with: fused, image or caption.
         weights: Weights used for this probe, by term.
         offset: One number for this probe, part of every score: it makes scores of probes of any quality comparable.

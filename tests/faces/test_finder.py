@@ -114,13 +114,43 @@ def test_large_photo_is_looked_at_reduced(draw_face: DrawFace) -> None:
 def test_aligned_crop_is_taken_as_it_is() -> None:
     finder = FaceFinder(FaceOptions(aligned=True))
     grey = np.full((100, 100, 3), 90, np.uint8)
+    grey[40:60] = 110
     face = finder.find(png(grey))  # no detector runs, so no face is missed
-    assert (face.pixels == 90).all()
+    assert (face.pixels[:50] == 90).all()
     assert face.pixels.shape == (150, 150, 3)
     assert (face.box, face.faces_found, face.quality.yaw, face.quality.detector_score) == (None, 1, None, None)
     assert face.quality.inter_eye_px == pytest.approx(52.55 * 100 / 150, abs=0.01)
-    assert finder.find(png(grey[:14, :14])).quality.inter_eye_px < 10  # the limit is the detector's
+    assert finder.find(png(grey[50:64, :14] + np.arange(14, dtype=np.uint8)[:, None])).quality.inter_eye_px < 10
+    # (the limit is the detector's)
     assert reason(finder, grey[:80]) is Reason.NOT_A_CHIP
+
+
+@pytest.mark.parametrize("side", [1, 2])
+def test_aligned_crop_that_is_too_small_is_no_face(side: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    assert reason(FaceFinder(FaceOptions(aligned=True)), noise) is Reason.NOT_A_CHIP
+
+
+@pytest.mark.parametrize("value", [0, 128, 254])
+def test_blank_aligned_crop_is_no_face(value: int) -> None:
+    blank = np.full((150, 150, 3), value, np.uint8)
+    blank[::7] += 1  # a JPEG of nothing is not quite flat
+    assert reason(FaceFinder(FaceOptions(aligned=True)), blank) is Reason.NO_DETAIL
+
+
+def test_errors_name_the_next_step_and_keep_it_across_processes(draw_face: DrawFace) -> None:
+    cases = {
+        "--min-eyes 17": (FaceOptions(min_inter_eye_px=20), draw_face(90)),
+        "--aligned": (FaceOptions(), np.full((90, 90, 3), 90, np.uint8)),
+        "--on-multiple largest": (FaceOptions(on_multiple="error"), np.hstack([draw_face(300), draw_face(300)])),
+        "turn the photo clockwise by 180°": (FaceOptions(), draw_face(300)[::-1, ::-1]),
+        "turn the photo clockwise by 90°": (FaceOptions(), np.rot90(draw_face(300), 1)),
+        "turn the photo clockwise by 270°": (FaceOptions(), np.rot90(draw_face(300), -1)),
+    }
+    for step, (options, pixels) in cases.items():
+        with pytest.raises(FaceError) as caught:
+            FaceFinder(options).find(png(np.ascontiguousarray(pixels)))
+        assert step in str(pickle.loads(pickle.dumps(caught.value))), step
 
 
 def test_limits_reach_the_decoder(draw_face: DrawFace, tmp_path: Path) -> None:

@@ -12,10 +12,12 @@ import numpy.typing as npt
 from tgfr_search.errors import FaceError, Reason
 from tgfr_search.types import ByteArray, FloatArray
 
-SQUARE_TOLERANCE = 1.10
 SMALLEST_CHIP = 8
 """Pixels a side: half of what the worst level of the benchmark leaves of a face."""
+SQUARE_TOLERANCE = 1.10
 """How far from square a ready chip may be, longer side over shorter: more than that and the face is squeezed."""
+LEAST_SPREAD = 2.0
+"""Standard deviation of the luma (0–255) below which a ready chip shows nothing; faces in the dark have 5 and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,8 @@ def fit_chip(crop: ByteArray, alignment: Alignment = DLIB_CHIP) -> tuple[ByteArr
         The chip, uint8 [size, size, 3], and where the template's points lie in the crop, float32 [5, 2].
 
     Raises:
-        FaceError: NOT_A_CHIP where the crop is not square within 10 %, or has fewer than 8 pixels a side.
+        FaceError: NOT_A_CHIP where the crop is not square within 10 %, or has fewer than 8 pixels a side; NO_DETAIL
+            where it is of one colour.
     """
     height, width = crop.shape[:2]
     if min(height, width) < SMALLEST_CHIP:
@@ -203,6 +206,10 @@ def fit_chip(crop: ByteArray, alignment: Alignment = DLIB_CHIP) -> tuple[ByteArr
         raise FaceError(Reason.NOT_A_CHIP, found)
     if max(height, width) > SQUARE_TOLERANCE * min(height, width):
         raise FaceError(Reason.NOT_A_CHIP, f"{width}×{height} pixels; an aligned crop is square (within 10 %)")
+    spread = float(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).std())
+    if spread < LEAST_SPREAD:
+        found = f"the aligned crop is of one colour (luma varies by {spread:.1f} of 255), so it shows no face"
+        raise FaceError(Reason.NO_DETAIL, found, do="look at the file: it may be blank or damaged")
     size = alignment.size
     how = cv2.INTER_AREA if min(height, width) >= size else cv2.INTER_CUBIC
     chip = np.asarray(cv2.resize(crop, (size, size), interpolation=how), np.uint8)

@@ -10,41 +10,22 @@ from copy import copy
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import cv2
 import numpy as np
 
 from tgfr_search.errors import MissingPartError
 from tgfr_search.faces.align import reduced
 from tgfr_search.faces.lent import Lent
+from tgfr_search.faces.search import Box, Found, search, turned
 from tgfr_search.types import ByteArray, FloatArray
 
-FIRST_SIDE = 1280
-"""Longer side to which a large photo is reduced for the first look. The detector's window is 80 px there."""
-LAST_SIDE = 2560
-"""Longer side up to which a photo without a face is enlarged for further looks: time stays near one second."""
 LANDMARK_SIDE = 200
 """The landmark model compares single pixels, so a face of twice this width or more is box-averaged first."""
 
 
-class Box(NamedTuple):
-    """One detection, in pixels of the photo; it may reach past the photo's edge."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-    score: float
-
-    @property
-    def area(self) -> int:
-        """Square pixels."""
-        return (self.right - self.left) * (self.bottom - self.top)
-
-
 def find_faces(photo: ByteArray) -> list[Box]:
-    """All faces of the first look that shows any: as it is (large photos reduced), then two, then four times as large.
+    """All faces of a photo that `search_faces` is sure enough of.
 
     Args:
         photo: uint8 [H, W, 3], RGB.
@@ -55,33 +36,24 @@ def find_faces(photo: ByteArray) -> list[Box]:
     Raises:
         MissingPartError: dlib is not installed.
     """
-    side = max(photo.shape[:2])
-    first = min(1.0, FIRST_SIDE / side)
-    for magnification in (1, 2, 4):
-        scale = first * magnification
-        if magnification > 1 and scale * side > LAST_SIDE:
-            break
-        boxes = _look(photo, scale)
-        if boxes:
-            return sorted(boxes, key=lambda box: (-box.area, -box.score))
-    return []
+    return list(search_faces(photo).boxes)
 
 
-def _look(photo: ByteArray, scale: float) -> list[Box]:
-    view = photo
-    if scale != 1.0:
-        size = (max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale)))
-        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        view = np.asarray(cv2.resize(photo, size, interpolation=how), np.uint8)
+def search_faces(photo: ByteArray) -> Found:
+    """As `find_faces`, with what was refused and how small a face would have been seen."""
+    return search(photo, _look)
+
+
+def turned_faces(photo: ByteArray) -> int | None:
+    """By how many degrees a photo without a face must be turned clockwise to show one; None where no turn helps."""
+    return turned(photo, _look)
+
+
+def _look(view: ByteArray) -> list[Box]:
     with _DETECTORS.one() as detector:
         rectangles, scores, _ = detector.run(view, 0, 0.0)
-
-    def back(edge: int) -> int:
-        return round((edge + 0.5) / scale - 0.5)
-
     return [
-        Box(back(r.left()), back(r.top()), back(r.right()), back(r.bottom()), float(score))
-        for r, score in zip(rectangles, scores, strict=True)
+        Box(r.left(), r.top(), r.right(), r.bottom(), float(score)) for r, score in zip(rectangles, scores, strict=True)
     ]
 
 

@@ -10,12 +10,15 @@ from typing import Literal, Self, get_args
 from tgfr_search.errors import FaceError, OptionsError, Reason
 from tgfr_search.faces.align import ALIGNMENTS, DLIB_CHIP, Alignment, align, fit_chip
 from tgfr_search.faces.decode import MAX_BYTES, MAX_PIXELS, PILLOW_PIXELS, decode, read_bytes
+from tgfr_search.faces.detectors.base import Detection
 from tgfr_search.faces.detectors.registry import DEFAULT, make_detector
+from tgfr_search.faces.plausible import implausible
 from tgfr_search.faces.quality import inter_eye_px, measure
 from tgfr_search.faces.schemes import in_scheme
 from tgfr_search.types import AlignedFace, ByteArray, Record
 
 OnMultiple = Literal["largest", "error"]
+NEXT_STEP = "turn the photo upright, crop it to the face, or give an aligned crop with --aligned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,20 +122,41 @@ class FaceFinder:
         if self.options.aligned:
             chip, points = fit_chip(photo.pixels, self.options.alignment)
             return AlignedFace(chip, points, photo.sha256, measure(chip, points, detector_score=None))
-        faces = make_detector(self.detector).find(photo.pixels)
-        size = f"{photo.pixels.shape[1]}×{photo.pixels.shape[0]} pixels"
-        if not faces:
-            raise FaceError(Reason.NO_FACE, f"no frontal face found in {size}")
-        if len(faces) > 1 and self.options.on_multiple == "error":
-            raise FaceError(Reason.MULTIPLE_FACES, f"{len(faces)} faces in {size}", do="--on-multiple largest")
+        faces = self._faces(photo)
         face = faces[0]
-        distance = inter_eye_px(face.points, face.scheme)
-        if distance < self.options.min_inter_eye_px:
-            limit = f"the limit is {self.options.min_inter_eye_px:g}"
-            raise FaceError(Reason.FACE_TOO_SMALL, f"{distance:.1f} px between the eyes, {limit}")
+        wrong = implausible(face.points, face.scheme, face.box)
+        if wrong:
+            raise FaceError(Reason.NO_FACE, f"what was taken for a face is none: {wrong}", do=NEXT_STEP)
+        distance, least = inter_eye_px(face.points, face.scheme), self.options.min_inter_eye_px
+        if distance < least:
+            raise FaceError(
+                Reason.FACE_TOO_SMALL,
+                f"{distance:.1f} px between the eyes, the limit is {least:g}",
+                do=f"--min-eyes {int(distance)} takes it; a scan or photo of more pixels is better",
+            )
         chip = align(photo.pixels, face.points, in_scheme(self.options.alignment, face.scheme))
         quality = measure(chip, face.points, detector_score=face.score, scheme=face.scheme)
         left, top, right, bottom = (round(edge) for edge in face.box)
         return AlignedFace(
             chip, face.points, photo.sha256, quality, (left, top, right, bottom), len(faces), face.scheme
         )
+
+    def _faces(self, photo: Photo) -> list[Detection]:
+        """The faces of a photo, the largest first, as many as the options allow."""
+        detector = make_detector(self.detector)
+        faces = detector.find(photo.pixels)
+        size = f"{photo.pixels.shape[1]}×{photo.pixels.shape[0]} pixels"
+        if not faces:
+            wanted, turn = detector.unseen(photo.pixels)
+            detail = f"no {wanted} found in {size}"
+            if turn is None:
+                raise FaceError(Reason.NO_FACE, detail, do=NEXT_STEP)
+            detail += f"; one shows when the photo is turned by {turn}°"
+            raise FaceError(Reason.NO_FACE, detail, do=f"turn the photo clockwise by {turn}°, then try again")
+        if len(faces) > 1 and self.options.on_multiple == "error":
+            raise FaceError(
+                Reason.MULTIPLE_FACES,
+                f"{len(faces)} faces in {size}",
+                do="--on-multiple largest, or crop the photo to one face",
+            )
+        return faces

@@ -64,6 +64,14 @@ class Detector(Protocol):
         """All faces of a photo (uint8 [H, W, 3], RGB), the largest first; empty where there is none."""
         ...
 
+    def unseen(self, photo: ByteArray) -> tuple[str, int | None]:
+        """Of a photo in which `find` showed no face: what was looked for, and the turn that would show one.
+
+        Returns:
+            What, in words (`frontal face of 20 pixels or more`), and degrees clockwise; None where no turn helps.
+        """
+        ...
+
 
 def roll(points: FloatArray) -> float:
     """How far a face is turned in the picture's plane, degrees clockwise, from −180 to 180.

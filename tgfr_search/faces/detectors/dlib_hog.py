@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 
-from tgfr_search.faces.detect import find_faces, find_landmarks, landmark_model
+from tgfr_search.faces.detect import find_faces, find_landmarks, landmark_model, turned_faces
 from tgfr_search.faces.detectors.base import Detection, DetectorSpec
 from tgfr_search.faces.schemes import EYE_CORNERS_NOSE
+from tgfr_search.faces.search import least_side
 from tgfr_search.types import ByteArray
 
 NAME = "dlib"
@@ -42,3 +43,7 @@ class DlibHog:
             )
             for box in find_faces(photo)
         ]
+
+    def unseen(self, photo: ByteArray) -> tuple[str, int | None]:
+        """See `Detector.unseen`; each turn costs one look at the reduced photo."""
+        return f"frontal face of {least_side(photo)} pixels or more (brow to chin)", turned_faces(photo)

@@ -80,6 +80,10 @@ class RetinaFace:
         faces = _distinct([_refined(photo, face) for face in found])
         return _without_side_faces(faces) if faces else []
 
+    def unseen(self, photo: ByteArray) -> tuple[str, int | None]:
+        """See `Detector.unseen`; `find` has looked in every quarter turn already."""
+        return "face", None
+
 
 def _best(faces: list[Detection]) -> float:
     return max((face.score for face in faces), default=0.0)
