@@ -79,7 +79,9 @@ def benchmark(
     inputs = [path for path in (probes, gallery, captions_file, pairs) if path is not None]
     check_folder(out, inputs=inputs, outside=[] if gallery is None else [gallery], known_by=EARLIER)
     if pairs is not None:
-        _pairs(probes, pairs, encoder, out, make_finder(on_multiple, aligned, detector, min_eyes), workers, device, as_json)
+        _pairs(
+            probes, pairs, encoder, out, make_finder(on_multiple, aligned, detector, min_eyes), workers, device, as_json
+        )
         return
     from pipelines.bench_data import BenchOptions
     from pipelines.evaluate import run_benchmark
@@ -188,7 +190,12 @@ def degrade(
 
     with console.stages(quiet=as_json) as progress:
         summary = worsen(
-            source, out, level, seed=seed, finder=make_finder(on_multiple, aligned, detector, min_eyes), progress=progress
+            source,
+            out,
+            level,
+            seed=seed,
+            finder=make_finder(on_multiple, aligned, detector, min_eyes),
+            progress=progress,
         )
 
     def show() -> None:

@@ -52,9 +52,7 @@ MilvusCollection = Annotated[
 ]
 
 
-def make_finder(
-    on_multiple: str, aligned: bool, detector: str | None = None, min_eyes: float = MIN_EYES
-) -> FaceFinder:
+def make_finder(on_multiple: str, aligned: bool, detector: str | None = None, min_eyes: float = MIN_EYES) -> FaceFinder:
     """How photos become faces.
 
     Raises:

@@ -61,4 +61,6 @@ def test_the_points_of_either_detector() -> None:
     assert implausible(points[::-1].copy(), EYE_CORNERS_NOSE, (20, 20, 80, 90))
     points = np.array([[38, 45], [62, 45], [50, 62], [42, 75], [58, 75]], np.float32)
     assert implausible(points, EYES_NOSE_MOUTH, (20, 20, 80, 90)) == ""
-    assert "mouth" in implausible(points - [[0, 0], [0, 0], [0, 0], [0, 25], [0, 25]], EYES_NOSE_MOUTH, (20, 20, 80, 90))
+    assert "mouth" in implausible(
+        points - [[0, 0], [0, 0], [0, 0], [0, 25], [0, 25]], EYES_NOSE_MOUTH, (20, 20, 80, 90)
+    )
