@@ -1,6 +1,7 @@
 # make install   the environment in .venv/ (idempotent; nothing but Python 3.11 with venv, git and make is needed)
 # make demo      a gallery of people who do not exist, indexed and searched with a degraded probe and a description
 # make test      everything CI runs
+# make test-fast the inner loop of a change: no lint, nothing slow, of the pipelines the search alone
 # make constraints  constraints.txt brought in line with what is installed in .venv/
 # make soak      the index killed a thousand times at random moments, the audit log five hundred (some minutes)
 # make results   the numbers of README and model card, from the files of benchmarks/results
@@ -12,7 +13,13 @@ TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 STAMP := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt Makefile | cksum | cut -d' ' -f1)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: install demo test constraints soak lint results clean
+# Processes that run tests, one thread each: two of two threads on two cores wait for each other. A file's tests stay
+# together, since they share what is built once; in the order of the files, which ends with short ones.
+JOBS ?= 2
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
+FAST := $(addprefix tests/,data evaluation faces indexer losses model)
+
+.PHONY: install demo test test-fast constraints soak lint results clean
 
 install: $(STAMP)
 
@@ -41,7 +48,10 @@ lint: install
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+test-fast: install
+	$(PYTEST) -m 'not slow' $(FAST) $$(find tests -name test_query.py) tests/test_*.py
 
 constraints: install
 	$(BIN)/python .ci/constraints.py --write

@@ -19,6 +19,8 @@ from rich.cells import cell_len
 
 from tgfr_search.visible import cut_middle, cut_words, says_something, visible
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 HOSTILE = [
     "[bold]x[/bold]",

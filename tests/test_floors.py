@@ -128,3 +128,11 @@ def test_the_command_line_loads_nothing_heavy_for_help() -> None:
     heavy = "{'torch', 'transformers', 'dlib', 'faiss', 'ray', 'pymilvus'}"
     code = f"import sys, tgfr_search.cli; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    """pytest imports them by their bare names: of two alike in two folders it would refuse one, and only where both run."""
+    seen: dict[str, Path] = {}
+    for path in (ROOT / "tests").rglob("*.py"):
+        if path.name not in ("conftest.py", "__init__.py"):
+            assert seen.setdefault(path.name, path) == path, f"{path} and {seen[path.name]}"

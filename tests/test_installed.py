@@ -12,6 +12,8 @@ import pytest
 
 from tgfr_search.installed import EXTRAS, HOME, check_own_packages, explain_import
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 WITHOUT = """
 import sys

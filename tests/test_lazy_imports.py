@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("arguments", [["--help"], ["index", "--help"], ["--version"], ["verify", "--help"]])
 def test_help_loads_no_library_of_numbers(arguments: list[str]) -> None:

@@ -12,6 +12,8 @@ from shutil import copy2, copytree, ignore_patterns
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("tgfr_search", "indexer", "pipelines")
 USE = """

@@ -14,6 +14,8 @@ from tgfr_search.data.synthetic import EYE_DISTANCE, MODEL_FILE, PHOTO_SIDE, Syn
 from tgfr_search.errors import CheckpointError, MissingPartError
 from tgfr_search.types import ByteArray, FloatArray
 
+pytestmark = pytest.mark.slow
+
 PEOPLE = 100
 
 
@@ -60,7 +62,6 @@ def rank_1(gallery: list[FloatArray | None], probes: list[FloatArray | None]) ->
     return float(np.mean(hits))
 
 
-@pytest.mark.slow
 def test_faces_are_found_and_told_apart(photos: list[list[ByteArray]]) -> None:
     gallery, clean = ([descriptor(photo) for photo in row] for row in photos)
     assert np.mean([face is not None for face in gallery + clean]) >= 0.95

@@ -217,6 +217,7 @@ def test_the_models_package_is_never_imported(draw_face: DrawFace) -> None:
 # --- real photographs -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_lfw_gallery(shared_data: Path) -> None:
     """At least 99 % of the 300 gallery photos give a face; chips agree with dlib's own on every tenth."""

@@ -34,6 +34,8 @@ from indexer.backends.exact import ExactBackend
 from indexer.caches import CACHE_NAME
 from indexer.ranking import Ranker
 
+pytestmark = pytest.mark.slow
+
 DIMS = {"face": 32, "shared": 32, "caption": 16}
 CONTRACT = Contract(tuple(Block(name, dim) for name, dim in DIMS.items()), {"model_id": "m"})
 SLICES = CONTRACT.slices

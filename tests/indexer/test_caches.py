@@ -17,6 +17,8 @@ from test_store_crash import run_children
 
 from indexer import IndexLockedError, Store, caches, compact, generation, io, lock, purge, repair, verify
 
+pytestmark = pytest.mark.slow
+
 QUERY = np.random.default_rng(5).standard_normal((1, CONTRACT.dim)).astype(np.float32)
 
 

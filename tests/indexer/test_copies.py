@@ -38,6 +38,8 @@ from indexer import (
 )
 from indexer.manifest import canonical
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:

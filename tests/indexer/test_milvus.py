@@ -37,6 +37,8 @@ from indexer.milvus.expression import expression, literal
 from indexer.milvus.ranking import Remote
 from indexer.ranking import Ranker
 
+pytestmark = pytest.mark.slow
+
 
 class Served(MilvusStore):
     """A published index that the suite may also write to, through the index on disk."""

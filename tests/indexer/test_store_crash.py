@@ -28,6 +28,8 @@ from indexer import (
 )
 from indexer.upkeep import read_proof
 
+pytestmark = pytest.mark.slow
+
 CHILD = Path(__file__).with_name("crash_child.py")
 
 

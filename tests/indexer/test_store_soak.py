@@ -9,7 +9,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
 from test_store_crash import CHILD
+
+pytestmark = pytest.mark.slow
 
 KILLS = int(os.environ.get("TGFR_KILLS", "80"))
 SEED = int(os.environ.get("TGFR_SEED", "0"))

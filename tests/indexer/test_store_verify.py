@@ -70,6 +70,7 @@ def test_every_flipped_bit_is_found(index: Path) -> None:
     assert verify(index).ok
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_never_gives_a_wrong_answer(index: Path) -> None:
     """Without `verify`: the true answer, or an error of ours; never a crash, never another answer."""
     queries = np.random.default_rng(0).standard_normal((2, CONTRACT.dim)).astype(np.float32)

@@ -23,6 +23,8 @@ from tgfr_search.encoders.registry import make_text_encoder
 from tgfr_search.errors import InputError, NothingUsableError
 from tgfr_search.types import Record
 
+pytestmark = pytest.mark.slow
+
 # (tree, title, images by split, subjects, captioned, lines)
 PUBLISHED: list[tuple[Callable[[Path], Path], str, dict[str, int], int, int, int | None]] = [
     (celeba, "CelebA", {"test": 1, "train": 1, "valid": 1}, 2, 3, None),

@@ -19,6 +19,7 @@ def test_subjects_are_sorted_as_numbers(tmp_path: Path) -> None:
     assert paper_split(["bob", "7", "ann"], 1, 1) == {"7": "train", "ann": "valid", "bob": "test"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "train", "subjects"), [("mm", 4500, 6217), ("dialog", 8000, 10177), ("face2text", 4500, 6193)]
 )
