@@ -131,7 +131,7 @@ def test_the_command_line_loads_nothing_heavy_for_help() -> None:
 
 
 def test_test_files_have_names_of_their_own() -> None:
-    """pytest imports them by their bare names: of two alike in two folders it would refuse one, and only where both run."""
+    """pytest imports them by their bare names: of two alike it refuses one, and only where both run."""
     seen: dict[str, Path] = {}
     for path in (ROOT / "tests").rglob("*.py"):
         if path.name not in ("conftest.py", "__init__.py"):
