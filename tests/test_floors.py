@@ -24,6 +24,7 @@ FLOOR_3 = {
     "tgfr_search",
     "tgfr_search.cli",
     "tgfr_search.cli_audit",
+    "tgfr_search.cli_case",
     "tgfr_search.cli_benchmark",
     "tgfr_search.cli_data",
     "tgfr_search.cli_explain",

@@ -16,6 +16,7 @@ import tgfr_search
 from tgfr_search import console, console_streams
 from tgfr_search.cli_audit import Audit, audit_app, make_journal
 from tgfr_search.cli_benchmark import benchmark, degrade
+from tgfr_search.cli_case import case_app
 from tgfr_search.cli_data import data_app
 from tgfr_search.cli_index import compact, delete, export, import_, publish, purge, restore, snapshot, update, verify
 from tgfr_search.cli_model import model_app
@@ -53,6 +54,7 @@ app = typer.Typer(
 app.add_typer(model_app, name="model")
 app.add_typer(data_app, name="data")
 app.add_typer(audit_app, name="audit")
+app.add_typer(case_app, name="case")
 
 USAGE = 2
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[2]

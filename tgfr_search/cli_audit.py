@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 audit_app = typer.Typer(
     no_args_is_help=True, help="The log of every act: verify it, take its checkpoint away, look at it."
 )
-Log = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the log.")]
+Log = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a log, or of a case.")]
 Audit = Annotated[
     Path | None,
     typer.Option(
@@ -56,9 +56,9 @@ def verify(
     """Check the whole log, and that it has only grown since each checkpoint."""
     from dataclasses import asdict
 
-    from tgfr_search.audit.verify import check_log
+    from tgfr_search.audit.verify import check_folder
 
-    report = check_log(directory, against or ())
+    report = check_folder(directory, against or ())
     values = {"log": str(directory), "whole": not report.problems, **asdict(report)}
 
     def show() -> None:

@@ -65,7 +65,7 @@ class LogJournal:
         with suppress(FileExistsError):
             if not keys.has(NO_CASE):
                 keys.make(NO_CASE)
-        return cls(log, keys.get(NO_CASE), actor=_account())
+        return cls(log, keys.get(NO_CASE), actor=account())
 
     def commitment(self, value: str | bytes) -> str:
         """HMAC-SHA-256 of the value under the case's key."""
@@ -167,7 +167,8 @@ def change(journal: Journal | None, act: Act, index: Mapping[str, Any]) -> Itera
         journal.record(Entry(act, started=started, index=index, details={"phase": "done", **told}))
 
 
-def _account() -> str:
+def account() -> str:
+    """The account of the system that runs this process."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name

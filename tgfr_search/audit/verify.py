@@ -1,8 +1,10 @@
 """Checks an audit log with Python's standard library alone: `python verify.py FOLDER [--against CHECKPOINT]…`.
 
-This file imports nothing of tgfr-search, so that a stranger can read it whole and run it beside an export. It says
-whether the log is whole: every entry in its place, covered by the signed Merkle tree (RFC 9162), and grown, never
-changed, since each checkpoint given. It does not say that what was logged is true. Exit code 0: whole; 1: not.
+The folder is that of a log, or of a case that was exported; of that it also checks that its files are those that the
+log commits to. This file imports nothing of tgfr-search, so that a stranger can read it whole and run it beside an
+export. It says whether the log is whole: every entry in its place, covered by the signed Merkle tree (RFC 9162), and
+grown, never changed, since each checkpoint given. It does not say that what was logged is true. Exit code 0: whole; 1:
+not.
 
 A log is a text file. Each entry is a line of JSON, followed by a line with the Ed25519 signature of the checkpoint
 (C2SP tlog-checkpoint, a signed note) of the tree that ends with it. A line `#HASH` stands where an entry's body was
@@ -15,6 +17,7 @@ import argparse
 import base64
 import binascii
 import hashlib
+import hmac
 import json
 import sys
 import time
@@ -418,13 +421,75 @@ def _numbers(ranges: object) -> Iterator[int]:
         yield from range(each[0], each[1] + 1)
 
 
+# --- A case that was exported: a BagIt bag (RFC 8493) whose files the log commits to.
+
+
+def check_folder(folder: Path, against: Sequence[Path] = ()) -> Report:
+    """Checks a log, the log of a case, or a case that was exported, whichever the folder is."""
+    if not (folder / "bagit.txt").exists():
+        return check_log(folder if (folder / LOG).exists() else folder / "audit", against)
+    report = check_log(folder / "data" / "audit", against)
+    for manifest in ("manifest-sha256.txt", "tagmanifest-sha256.txt"):
+        try:
+            report.problems += _unlike(folder, manifest)
+        except (OSError, ValueError) as error:
+            report.problems.append(f"{folder / manifest}: {error}")
+    try:
+        report.problems += _not_as_logged(folder / "data", bytes.fromhex(report.root))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        report.problems.append(f"{folder / 'data'}: {error}")
+    return report
+
+
+def _unlike(folder: Path, manifest: str) -> Iterator[str]:
+    """What is not as a manifest has it."""
+    listed = set()
+    for line in (folder / manifest).read_text(encoding="utf-8").splitlines():
+        digest, name = line.split("  ", 1)
+        path = folder / name
+        listed.add(path)
+        if ".." in path.relative_to(folder).parts or path.is_symlink() or not path.is_file():
+            yield f"{name} is in {manifest} and not there"
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            yield f"{name} is not the file of {manifest}"
+    if manifest == "manifest-sha256.txt":
+        for path in sorted((folder / "data").rglob("*")):
+            if path not in listed and (path.is_symlink() or not path.is_dir()):
+                yield f"{path.relative_to(folder)} is there and not in {manifest}"
+
+
+def _not_as_logged(data: Path, root: bytes) -> Iterator[str]:
+    """Files of a case that are not those that its log commits to, and proofs that do not lead to its root."""
+    key = bytes.fromhex((data / "case.key").read_text(encoding="ascii"))
+    logged = {data / "case.key"}
+    with (data / "audit" / LOG).open("rb") as log:
+        for seq, record in enumerate(read_records(log)):
+            details = json.loads(record.body)["details"] if b'"file"' in (record.body or b"") and record.body else {}
+            if "file" not in details:
+                continue
+            path = data / details["file"]
+            logged.add(path)
+            found = hmac.new(key, path.read_bytes(), hashlib.sha256).hexdigest() if path.is_file() else "missing"
+            if found != json.loads(record.body or b"")["result_hmac"]:
+                yield f"{details['file']} is not the file that entry {seq} was written for"
+    for path in sorted(data.rglob("*")):
+        folder = path.relative_to(data).parts[0]
+        if folder == "proofs" and path.is_file():
+            proof = json.loads(path.read_bytes())
+            steps = [bytes.fromhex(each) for each in proof["path"]]
+            if not check_inclusion(leaf_hash(proof["entry"].encode()), proof["index"], proof["size"], steps, root):
+                yield f"{path.relative_to(data)} does not lead to the root of the log"
+        elif folder != "audit" and path.is_file() and path not in logged:
+            yield f"{path.relative_to(data)} is in no entry of the log"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints what was found; the exit code."""
     parser = argparse.ArgumentParser(description="Checks an audit log; exit code 0: whole, 1: not.")
-    parser.add_argument("folder", type=Path, help="with log.jsonl, log.vkey and checkpoint")
+    parser.add_argument("folder", type=Path, help="a log, or a case that was exported")
     parser.add_argument("--against", type=Path, action="append", default=[], help="a checkpoint kept elsewhere")
     given = parser.parse_args(arguments)
-    report = check_log(given.folder, given.against)
+    report = check_folder(given.folder, given.against)
     for line in report.problems:
         print(f"PROBLEM: {line}")
     for line in report.notes:

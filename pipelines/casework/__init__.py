@@ -1,0 +1,1 @@
+"""Cases: evidence, searches and notes under a log of their own; exported for a stranger, replayed."""

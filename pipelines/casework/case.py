@@ -1,0 +1,225 @@
+"""A case: evidence as it was received, searches, notes, and the log of every act, in one folder.
+
+What is kept is an investigative lead and how it came about, never an identification. Each file is committed to in the
+case's own audit log: it is written under a passing name, then logged, then gets its name, and only then is there an
+answer. A kill in between leaves the file without its name; the next one who opens the case finishes or removes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipelines.casework.files import PENDING, CaseFiles
+from tgfr_search.audit.entries import Act, Entry, canonical, commitment, now
+from tgfr_search.audit.journal import LogJournal, search_entry
+from tgfr_search.audit.keys import CaseKeys
+from tgfr_search.audit.locking import locked
+from tgfr_search.audit.log import AuditLog
+from tgfr_search.audit.retention import read_entries
+from tgfr_search.errors import InputError
+from tgfr_search.types import QueryResult
+
+FORMAT = 1
+CASE, AUDIT = "case.json", "audit"
+EVIDENCE, SEARCHES, NOTES = "evidence", "searches", "notes"
+ORIGINS = ("witness", "made from the probe picture", "made from other pictures", "unknown")
+KINDS = ("still", "video frame", "document", "sketch", "composite", "look-alike")
+
+
+@dataclass(frozen=True)
+class Case:
+    """An open case.
+
+    Attributes:
+        folder: Where it is.
+        id: Random; what the log knows it by.
+        purpose: Why it is searched.
+        basis: On which legal basis.
+        files: What is kept, with the log and the key of the commitments in it.
+    """
+
+    folder: Path
+    id: str
+    purpose: str
+    basis: str
+    files: CaseFiles
+
+    @classmethod
+    def new(cls, folder: Path, *, purpose: str, basis: str, actor: str) -> Case:
+        """Starts a case.
+
+        Raises:
+            InputError: The folder is not empty, or purpose, basis or actor is.
+            AuditError: The log cannot be written.
+        """
+        for name, value in (("--purpose", purpose), ("--basis", basis), ("--actor", actor)):
+            if not value.strip():
+                raise InputError(name, found="nothing", expected="a text: no search without it")
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputError(f"{folder}", found="something", expected="no folder, or an empty one", do="name another")
+        log = AuditLog.create(folder / AUDIT)
+        identity = secrets.token_hex(8)
+        key = CaseKeys(log.folder).make(identity)
+        told = {"format": FORMAT, "id": identity, "purpose": purpose, "basis": basis, "opened": now()}
+        for name in (EVIDENCE, SEARCHES, NOTES):
+            (folder / name).mkdir()
+        case = cls(folder, identity, purpose, basis, CaseFiles(folder, log, key))
+        case.files.commit(CASE, canonical(told), Entry(Act.CASE_OPENED), case.journal(actor))
+        return case
+
+    @classmethod
+    def open(cls, folder: Path) -> Case:
+        """Opens a case, and finishes what a kill left unfinished.
+
+        Raises:
+            InputError: It is none.
+            AuditError: Its log or its key cannot be used.
+        """
+        path = folder / CASE if (folder / CASE).exists() else folder / (CASE + PENDING)
+        try:
+            told = json.loads(path.read_bytes())
+            identity, purpose, basis = told["id"], told["purpose"], told["basis"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{folder}", found=f"no case: {error}", expected=f"a folder with {CASE}") from error
+        log = AuditLog(folder / AUDIT)
+        case = cls(folder, identity, purpose, basis, CaseFiles(folder, log, CaseKeys(log.folder).get(identity)))
+        with locked(folder):
+            case.files.settle()
+        return case
+
+    def journal(self, actor: str) -> LogJournal:
+        """Where acts of an account in this case are told."""
+        if not actor.strip():
+            raise InputError("--actor", found="nothing", expected="the account that acts")
+        return LogJournal(self.files.log, self.files.key, actor, case=self.id, purpose=self.purpose, basis=self.basis)
+
+    def entries(self) -> list[dict[str, Any]]:
+        """All entries of the log that have a body."""
+        return [entry for _, entry in read_entries(self.files.log.folder)]
+
+    def add(self, path: Path, *, actor: str, kind: str = "still") -> str:
+        """Receives a file of evidence: its bytes are kept as they are.
+
+        Returns:
+            Its name in the case; a file of the same bytes keeps the one that it has.
+
+        Raises:
+            InputError: It cannot be read, or the kind is none of `KINDS`, or the case is closed.
+        """
+        if kind not in KINDS:
+            raise InputError("--kind", found=kind, expected=f"one of: {', '.join(KINDS)}")
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise InputError(f"{path}", found=error.strerror or "unreadable", expected="a file of evidence") from error
+        digest = commitment(self.files.key, hashlib.sha256(data).hexdigest())
+        with self._writing():
+            for told in self.entries():
+                if told["act"] == Act.EVIDENCE and told["probe_hmac"] == digest:
+                    return Path(told["details"]["file"]).name
+            ending = path.suffix.lower() if path.suffix[1:].isalnum() and len(path.suffix) < 6 else ""
+            name = f"{self.files.next_name(EVIDENCE, 'E')}{ending}"
+            entry = Entry(Act.EVIDENCE, probe_hmac=digest, details={"kind": kind.replace(" ", "-")})
+            self.files.commit(f"{EVIDENCE}/{name}", data, entry, self.journal(actor))
+        return name
+
+    def evidence(self, name: str) -> bytes:
+        """The bytes of a file of evidence, which are those that were received.
+
+        Raises:
+            InputError: There is none of that name, or it changed after its receipt.
+        """
+        return self.files.kept(f"{EVIDENCE}/{name}")
+
+    def search(
+        self,
+        run: Callable[[bytes | None], QueryResult],
+        *,
+        actor: str,
+        evidence: str | None,
+        asked: dict[str, Any],
+        lines: Sequence[str],
+        origin: str,
+        rows: int,
+    ) -> tuple[str, QueryResult]:
+        """Runs a search, keeps its whole answer, and logs it; only then returns it.
+
+        Args:
+            run: Makes the answer from the probe's bytes.
+            actor: Account.
+            evidence: Name of the probe in the case; None to search by description.
+            asked: What was asked for, plain values; kept with the answer, so that it can be run again.
+            lines: Of the description.
+            origin: Of the description, one of `ORIGINS`.
+            rows: Of the index.
+
+        Returns:
+            (name of the search, answer).
+
+        Raises:
+            InputError: The case is closed, the evidence is not as received, the origin is unknown.
+            AuditError: It could not be logged: there is no answer.
+        """
+        if origin not in ORIGINS:
+            raise InputError("--origin", found=origin, expected=f"one of: {', '.join(ORIGINS)}")
+        self._need_open()
+        started = now()
+        result = run(None if evidence is None else self.evidence(evidence))
+        with self._writing():
+            name = self.files.next_name(SEARCHES, "S")
+            kept = {"search": name, "evidence": evidence, "asked": asked, "origin": origin if lines else ""}
+            entry = search_entry(
+                self.journal(actor),
+                result,
+                lines=tuple(lines),
+                started=started,
+                list_length=asked["top_k"],
+                rows=rows,
+            )
+            entry = replace(entry, words_origin=origin if lines else "")
+            data = canonical({**kept, "result": result.as_dict()})
+            self.files.commit(f"{SEARCHES}/{name}.json", data, entry, self.journal(actor))
+        return name, result
+
+    def read_search(self, name: str) -> dict[str, Any]:
+        """What was asked and answered.
+
+        Raises:
+            InputError: There is no such search, or its file is not as it was logged.
+        """
+        told: dict[str, Any] = json.loads(self.files.kept(f"{SEARCHES}/{name}.json"))
+        return told
+
+    def note(self, text: str, *, actor: str) -> str:
+        """Keeps a note; returns its name."""
+        if not text.strip():
+            raise InputError("note", found="nothing", expected="a text")
+        with self._writing():
+            name = self.files.next_name(NOTES, "N")
+            self.files.commit(
+                f"{NOTES}/{name}.txt", text.encode("utf-8", "replace"), Entry(Act.NOTE), self.journal(actor)
+            )
+        return name
+
+    def close(self, *, actor: str) -> None:
+        """Closes the case: nothing is added any more."""
+        with self._writing():
+            self.journal(actor).record(Entry(Act.CASE_CLOSED))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with locked(self.folder):
+            self.files.settle()
+            self._need_open()
+            yield
+
+    def _need_open(self) -> None:
+        if any(entry["act"] == Act.CASE_CLOSED for entry in self.entries()):
+            raise InputError(f"{self.folder}", found="a closed case", expected="an open one", do="start another case")
