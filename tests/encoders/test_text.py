@@ -138,8 +138,9 @@ def test_a_hub_name_is_a_folder_of_the_hubs_cache(folder: Path, monkeypatch: pyt
     assert asked == ["lab/tiny-bert"]
 
 
-def test_offline_is_respected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """With HF_HUB_OFFLINE no socket is opened, and the message says how to allow one."""
+@pytest.mark.parametrize("offline", ["1", ""])
+def test_offline_is_respected(offline: str, tmp_path: Path) -> None:
+    """With HF_HUB_OFFLINE or without it no socket is opened, and the message says how to allow one."""
     code = (
         "import socket\n"
         "def refuse(*arguments): raise AssertionError('a socket was opened')\n"
@@ -147,7 +148,10 @@ def test_offline_is_respected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         "from tgfr_search.encoders.text import find_text_model\n"
         "find_text_model('hub:lab/no-such-model')\n"
     )
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    environment = {**os.environ, "HF_HOME": str(tmp_path)}
+    environment.pop("HF_HUB_OFFLINE", None)
+    if offline:
+        environment["HF_HUB_OFFLINE"] = offline
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert "MissingPartError: text encoder hub:lab/no-such-model" in done.stderr
     assert "HF_HUB_OFFLINE=0" in done.stderr

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,7 @@ def find_text_model(name: str) -> Path:
 
 
 def fetch(repository: str, *, cached: bool = False) -> Path:
-    """A model of the hub as a folder: from its cache, or fetched where HF_HUB_OFFLINE does not forbid it.
+    """A model of the hub as a folder: from its cache, or fetched where HF_HUB_OFFLINE=0 asks for it; unset, it forbids.
 
     Args:
         repository: `ORGANISATION/MODEL`.
@@ -92,6 +93,8 @@ def fetch(repository: str, *, cached: bool = False) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
+    # The library's own default is to go to the network; whoever imports this package is promised that nothing does.
+    cached = cached or os.environ.get("HF_HUB_OFFLINE", "1").lower() not in ("0", "false", "no", "off")
     try:
         for weights in WEIGHT_FILES:  # one of the two: many models are published as both
             wanted = ["*.json", "*.txt", "*.model", weights]
@@ -166,6 +169,8 @@ class TransformerTextEncoder(nn.Module):
         # RoBERTa counts positions from the one behind the padding's: its config of 514 reads 512 tokens.
         before = getattr(getattr(model, "embeddings", None), "padding_idx", None)
         self.max_tokens = min(max_tokens, positions if before is None else positions - before - 1)
+        # The first call tells the tokenizer to pad and cut, which no other thread may meet half-way; later ones read.
+        tokenizer([""], padding=True, truncation=True, max_length=self.max_tokens)
 
     @classmethod
     def load(cls, folder: Path, max_tokens: int = MAX_TOKENS) -> TransformerTextEncoder:
