@@ -1,0 +1,250 @@
+"""Blind review of a candidate list by two people, as a state machine that knows no page and no disk.
+
+    opened → probe analysed → candidates compared blind, one after another → unmasked → concluded
+           → a second person, blind, the same way → agreed, or a third person → released
+
+Candidates come shuffled, under labels that say nothing: no score, no rank, no row, no name, nobody else's decision,
+until one's own are made: all of these bias examiners (linear sequential unmasking, Dror & Kukucka 2021; Howard 2020).
+After unmasking a decision is revised, with a reason, and both stay. A review made again from its events is the same.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from tgfr_search.errors import TgfrError
+
+Kind = TypeVar("Kind", bound=StrEnum)
+
+PERSONS = 3
+"""At most: the third decides where the first two do not agree."""
+
+
+ACTS = ("begin", "analyse", "decide", "unmask", "revise", "conclude", "release")
+
+
+class ReviewError(TgfrError):
+    """An act that is not this person's, or not yet, or not any more."""
+
+
+class Decision(StrEnum):
+    """Of one candidate. Stored: never rename one."""
+
+    EXCLUDED = "excluded"
+    DIFFERENT = "support for different"
+    INCONCLUSIVE = "inconclusive"
+    SAME = "support for same"
+    NOT_SUITABLE = "not suitable"
+
+
+class Conclusion(StrEnum):
+    """Of the list. A lead in each case, never an identification."""
+
+    CANDIDATES = "potential candidates"
+    NONE = "no candidate"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Step(StrEnum):
+    """Where a review stands."""
+
+    OPENED = "opened"
+    ANALYSIS = "probe to be analysed"
+    COMPARISON = "candidates to be compared"
+    MASKED = "all compared, to be unmasked"
+    UNMASKED = "unmasked, to be concluded"
+    NEXT_PERSON = "another person is needed"
+    AGREED = "to be released"
+    RELEASED = "released"
+
+
+@dataclass
+class _Pass:
+    """One person's work."""
+
+    actor: str
+    order: tuple[int, ...]
+    analysed: bool = False
+    suitable: bool = True
+    decisions: dict[int, Decision] = field(default_factory=dict)
+    unmasked: bool = False
+    conclusion: Conclusion | None = None
+
+    @property
+    def result(self) -> tuple[bool, Conclusion | None, frozenset[int]]:
+        """What two people must have in common to agree: whether the probe serves, the conclusion, whom it names."""
+        return (
+            self.suitable,
+            self.conclusion,
+            frozenset(row for row, made in self.decisions.items() if made is Decision.SAME),
+        )
+
+
+class Review:
+    """A review of one candidate list.
+
+    Args:
+        rows: Row ids of the candidates, best first.
+        seed: Of the order in which each person sees them; to be logged.
+
+    Attributes:
+        events: All that was done, in order, plain values.
+    """
+
+    def __init__(self, rows: Sequence[int], seed: int) -> None:
+        if not rows or len(set(rows)) != len(rows):
+            raise ReviewError("candidates", found=f"{len(rows)}, or one twice", expected="one or more, each once")
+        self.rows, self.seed = tuple(rows), seed
+        self.events: list[dict[str, Any]] = []
+        self._passes: list[_Pass] = []
+        self._released = False
+
+    @classmethod
+    def again(cls, rows: Sequence[int], seed: int, events: Iterable[Mapping[str, Any]]) -> Review:
+        """The review that these events made; ReviewError where they cannot have happened."""
+        review = cls(rows, seed)
+        for event in events:
+            act, told = str(event.get("act")), {name: value for name, value in event.items() if name != "act"}
+            try:
+                {each: getattr(review, each) for each in ACTS}[act](**told)
+            except (KeyError, TypeError, AttributeError) as error:
+                raise ReviewError("review", found=f"an event {act!r}: {error}", expected="an act of `ACTS`") from None
+        return review
+
+    @property
+    def step(self) -> Step:
+        """Where it stands."""
+        if self._released:
+            return Step.RELEASED
+        if not self._passes:
+            return Step.OPENED
+        last = self._passes[-1]
+        if last.conclusion is not None:
+            return Step.AGREED if self._settled() else Step.NEXT_PERSON
+        if not last.analysed:
+            return Step.ANALYSIS
+        if last.unmasked:
+            return Step.UNMASKED
+        return Step.MASKED if len(last.decisions) == len(self.rows) else Step.COMPARISON
+
+    @property
+    def conclusion(self) -> Conclusion | None:
+        """Of the whole, once it is released: the last person's, with which another one agrees or who was the third."""
+        return self._passes[-1].conclusion if self._released else None
+
+    def begin(self, actor: str) -> None:
+        """A person starts, once nobody is at work; nobody twice, and nobody who is not needed."""
+        self._need(self.step in (Step.OPENED, Step.NEXT_PERSON), self.step, "a review that waits for a person")
+        self._need(bool(actor.strip()), "nobody", "an account")
+        known = [each.actor for each in self._passes]
+        self._need(actor not in known, f"{actor}, who has reviewed it", "another person than before")
+        order = random.Random(f"{self.seed}/{len(self._passes)}").sample(self.rows, len(self.rows))
+        self._passes.append(_Pass(actor, tuple(order)))
+        self._tell("begin", actor)
+
+    def analyse(self, actor: str, text: str, suitable: bool = True) -> None:
+        """Locks the probe's analysis, before any candidate is seen; a probe that is not suitable ends the work."""
+        own = self._own(actor, Step.ANALYSIS)
+        self._need(bool(text.strip()), "nothing", "what is seen in the probe")
+        own.analysed, own.suitable = True, suitable
+        if not suitable:
+            own.conclusion = Conclusion.INCONCLUSIVE
+        self._tell("analyse", actor, text=text, suitable=suitable)
+
+    def decide(self, actor: str, label: str, decision: str) -> None:
+        """Locks the decision on the candidate that is next in this person's order."""
+        own = self._own(actor, Step.COMPARISON)
+        row = own.order[len(own.decisions)]
+        self._need(label == _label(len(own.decisions)), label, f"{_label(len(own.decisions))}, which is next")
+        own.decisions[row] = self._one(Decision, decision)
+        self._tell("decide", actor, label=label, decision=decision)
+
+    def unmask(self, actor: str) -> None:
+        """Shows rows and ranks, once every candidate is decided on."""
+        self._own(actor, Step.MASKED).unmasked = True
+        self._tell("unmask", actor)
+
+    def revise(self, actor: str, label: str, decision: str, reason: str) -> None:
+        """Changes a decision after unmasking, with a reason; the first one stays among the events."""
+        own = self._own(actor, Step.UNMASKED)
+        labels = [_label(at) for at in range(len(own.order))]
+        self._need(label in labels, label, f"one of: {', '.join(labels)}")
+        self._need(bool(reason.strip()), "no reason", "why the decision changes")
+        own.decisions[own.order[labels.index(label)]] = self._one(Decision, decision)
+        self._tell("revise", actor, label=label, decision=decision, reason=reason)
+
+    def conclude(self, actor: str, conclusion: str) -> None:
+        """Ends a person's work with a conclusion that fits the decisions."""
+        own = self._own(actor, Step.UNMASKED)
+        made, same = self._one(Conclusion, conclusion), Decision.SAME in own.decisions.values()
+        fits = made is Conclusion.INCONCLUSIVE or same == (made is Conclusion.CANDIDATES)
+        self._need(fits, f"{conclusion} with{'' if same else 'out'} a candidate of support for same", "one that fits")
+        own.conclusion = made
+        self._tell("conclude", actor, conclusion=conclusion)
+
+    def release(self, actor: str) -> None:
+        """Lets the report go out: two people agree, or a third one has decided."""
+        self._need(self.step is Step.AGREED, self.step, "two people who agree, or a third one's conclusion")
+        self._need(bool(actor.strip()), "nobody", "an account")
+        self._released = True
+        self._tell("release", actor)
+
+    def view(self, actor: str) -> dict[str, Any]:
+        """All that this person may see now: own labels and decisions; rows once unmasked; others' when all are done."""
+        own = next((each for each in self._passes if each.actor == actor), None)
+        seen: dict[str, Any] = {"step": str(self.step)}
+        if own is not None and own.analysed and own.suitable:
+            count = len(own.order) if own.unmasked else min(len(own.decisions) + 1, len(own.order))
+            seen["candidates"] = [
+                {"label": _label(at)}
+                | ({"decision": str(own.decisions[row])} if row in own.decisions else {})
+                | ({"row": row, "rank": self.rows.index(row) + 1} if own.unmasked else {})
+                for at, row in enumerate(own.order[:count])
+            ]
+        if self.step in (Step.AGREED, Step.RELEASED):
+            seen["persons"] = [
+                {"actor": each.actor, "conclusion": str(each.conclusion), "decisions": dict(each.decisions)}
+                for each in self._passes
+            ]
+        return seen
+
+    def row_to_show(self, actor: str, label: str) -> int:
+        """The row whose picture a person may look at under a label; for the server, never for the page."""
+        for candidate in self.view(actor).get("candidates", ()):
+            if candidate["label"] == label:
+                own = next(each for each in self._passes if each.actor == actor)
+                return own.order[int(label[1:]) - 1]
+        raise ReviewError(label, found="none of this person's candidates by now", expected="one that is shown")
+
+    def _settled(self) -> bool:
+        done = self._passes
+        return len(done) == PERSONS or (len(done) == 2 and done[0].result == done[1].result)
+
+    def _own(self, actor: str, step: Step) -> _Pass:
+        self._need(self.step is step, self.step, step)
+        last = self._passes[-1]
+        self._need(last.actor == actor, actor, f"{last.actor}, who is at work")
+        return last
+
+    def _tell(self, act: str, actor: str, **told: Any) -> None:
+        self.events.append({"act": act, "actor": actor, **told})
+
+    @staticmethod
+    def _one(kind: type[Kind], value: str) -> Kind:
+        try:
+            return kind(value)
+        except ValueError:
+            raise ReviewError("decision", found=value, expected=f"one of: {', '.join(kind)}") from None
+
+    @staticmethod
+    def _need(holds: bool, found: str, expected: str) -> None:
+        if not holds:
+            raise ReviewError("review", found=found, expected=expected)
+
+
+def _label(at: int) -> str:
+    return f"C{at + 1:02d}"
