@@ -96,6 +96,27 @@ def find(directory: Path, committed: Manifest, name: str) -> Path | None:
     return path if path.is_file() and is_whole(path) else None
 
 
+def note(directory: Path, committed: Manifest, name: str, data: bytes) -> bool:
+    """Keep a small file that says what happened to an index lately, over the one before; a purge takes it along.
+
+    Args:
+        directory: The index.
+        committed: The state it tells of, the newest.
+        name: File name.
+        data: Its content.
+
+    Returns:
+        Whether it was kept; see `keep`.
+    """
+    try:
+        with writing(directory, committed) as allowed:
+            if allowed:
+                io.write_file(directory / CACHE_NAME / name, data, durable=False)
+            return allowed
+    except StorageError:
+        return False
+
+
 def is_whole(path: Path) -> bool:
     """Whether a cache file agrees with its checksum."""
     try:

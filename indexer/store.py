@@ -171,6 +171,12 @@ class Store:
         texts = self._generation.column("metadata").to_pylist()
         yield from zip(self._generation.ids.tolist(), map(json.loads, texts), strict=True)
 
+    def photos_by_image(self) -> dict[str, tuple[str, str]]:
+        """Row name → (SHA-256 of the photo, subject) of every row; of several rows of one name the newest."""
+        names = ("image", "image_sha256", "subject_id")
+        images, photos, subjects = (self._generation.column(name).to_pylist() for name in names)
+        return dict(zip(images, zip(photos, subjects, strict=True), strict=True))
+
     def near_duplicates(self, block: str, threshold: float, first: int = 0) -> tuple[list[NearDuplicate], int]:
         """Rows whose block is very like an older row's: see `indexer.duplicates.near_duplicates`."""
         return near_duplicates(self._generation, block, threshold, first)

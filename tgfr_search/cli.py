@@ -19,6 +19,7 @@ from tgfr_search.cli_benchmark import benchmark, degrade
 from tgfr_search.cli_case import case_app
 from tgfr_search.cli_data import data_app
 from tgfr_search.cli_index import compact, delete, export, import_, publish, purge, restore, snapshot, update, verify
+from tgfr_search.cli_info import info, show_summary
 from tgfr_search.cli_model import model_app
 from tgfr_search.cli_options import (
     DEFAULT_INDEX,
@@ -91,12 +92,18 @@ def index(
     shards: Annotated[
         Path | None, typer.Option(help="Folder of --engine ray that every node sees; default OUT.shards.")
     ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Delete rows whose photo is not in the gallery any more.")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Enrol also photos that `delete` removed from the index earlier.")
+    ] = False,
     model: Model = None,
     device: Device = "auto",
     audit: Audit = None,
     as_json: Json = False,
 ) -> None:
-    """Enrol a gallery. A second run adds only what is new; an interrupted one goes on where it was."""
+    """Enrol a gallery. A second run takes over what has changed; an interrupted one goes on where it was."""
     from pipelines.auto_captions import Describer
     from pipelines.engines import make_engine
     from pipelines.index import index_gallery
@@ -130,10 +137,12 @@ def index(
             crops=crops,
             engine=chosen,
             describer=describer,
+            prune=prune,
+            again=again,
             progress=progress,
             journal=make_journal(audit),
         )
-    console.emit(summary.as_dict(), as_json, lambda: console.pairs(summary.as_dict()))
+    console.emit(summary.as_dict(), as_json, lambda: show_summary(summary))
     if not summary.rows:
         raise typer.Exit(1)
     if summary.quarantined:
@@ -141,32 +150,6 @@ def index(
 
 
 app.command()(query)
-
-
-@app.command()
-def info(
-    index: Annotated[Path, typer.Argument(envvar="TGFR_INDEX")] = DEFAULT_INDEX,
-    digest: Annotated[
-        bool, typer.Option("--digest", help="Also the content digest: equal for equal rows, whatever their history.")
-    ] = False,
-    near_duplicates: Annotated[
-        bool, typer.Option("--near-duplicates", help="Also rows that may be one photo saved twice; compares all rows.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """What an index holds: rows, subjects, contract, quarantine."""
-    from indexer import Store
-    from pipelines.auto_captions import described_rows
-
-    store = Store.open(index)
-    values = {**store.info(), "auto_captions": described_rows(key for _, key in store.rows_by_image().values())}
-    if digest:
-        values["digest"] = store.digest()
-    if near_duplicates:
-        from pipelines.alike import find_alike
-
-        values["near_duplicates"] = find_alike(store, at_most=len(store) ** 2).as_dict()
-    console.emit(values, as_json, lambda: console.pairs(values))
 
 
 @app.command()
@@ -224,6 +207,7 @@ def train(
         console.emit(values, as_json, lambda: console.pairs(values))
 
 
+app.command()(info)
 app.command()(verify)
 app.command()(delete)
 app.command()(update)

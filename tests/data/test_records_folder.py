@@ -29,7 +29,17 @@ def test_folder(tmp_path: Path) -> None:
         ("bob/2.JPG", "bob"),
     ]
     assert records[0] == Record("Carl Ünal.tiff", "Carl Ünal", path=str(tmp_path / "Carl Ünal.tiff"))
-    assert (problems, stream.estimate, stream.ignored) == ([], 5, 5)  # notes, Thumbs, .hidden, .git, link
+    assert (problems, stream.estimate, stream.ignored) == ([], 5, 5)
+    assert list(stream.passed_over) == [".git", ".hidden.jpg", "ann/Thumbs.db", "ann/notes.txt", "link"]
+
+
+def test_folders_of_the_system_are_no_people(tmp_path: Path) -> None:
+    system = ["#recycle", "$RECYCLE.BIN", "@eaDir", ".Trash-1000", "__MACOSX", "lost+found", ".thumbnails", "@__thumb"]
+    touch(tmp_path, "ann/1.jpg", "ann/@eaDir/1.jpg", "ann/._1.jpg", ".DS_Store", *(f"{name}/1.jpg" for name in system))
+    records, problems, stream = read(tmp_path)
+    assert [record.name for record in records] == ["ann/1.jpg"]
+    assert problems == []
+    assert set(stream.passed_over) == {*system, "ann/@eaDir", "ann/._1.jpg", ".DS_Store"}
 
 
 @pytest.mark.parametrize("names", [[], ["readme.txt", ".a.jpg"]])

@@ -101,7 +101,7 @@ def test_image_parquet(tmp_path: Path) -> None:
     assert stream.estimate == 6
 
 
-def test_image_parquet_rows_without_names_are_numbered_across_groups(tmp_path: Path) -> None:
+def test_image_parquet_rows_without_names_are_named_by_their_content(tmp_path: Path) -> None:
     path = parquet(
         tmp_path / "set.parquet",
         image=[b"1", b"2", b"3", b"4", b"5"],
@@ -110,7 +110,18 @@ def test_image_parquet_rows_without_names_are_numbered_across_groups(tmp_path: P
         split=["train", "train", "test", "train", "test"],
     )
     records, problems, stream = read(path, split="test")
-    assert [(r.name, r.subject_id, r.captions) for r in records] == [("row 3", "c", ("z",)), ("row 5", "e", ("w",))]
+    assert [(r.subject_id, r.captions) for r in records] == [("c", ("z",)), ("e", ("w",))]
+    names = {record.subject_id: record.name for record in read(path)[0]}
+    assert [names["c"], names["e"]] == [record.name for record in records]
+    assert len(set(names.values())) == 5
+    other = parquet(
+        tmp_path / "other.parquet",
+        image=[b"new", b"5", b"3"],
+        subject_id=["n", "e", "c"],
+        caption=["", "w", "z"],
+        split=["test", "test", "test"],
+    )
+    assert [record.name for record in read(other)[0]][1:] == [names["e"], names["c"]]  # wherever they stand
     assert (problems, stream.estimate) == ([], 2)
     assert len(read(path)[0]) == 5
     with pytest.raises(InputError, match="'test', 'train'; expected: the split 'valid'"):

@@ -200,7 +200,7 @@ def test_a_group_photo(gallery_folder: Path, model: FaceTextModel, tmp_path: Pat
     folder.mkdir()
     group.save(folder / "two.png")
     summary = enrol(folder, tmp_path / "largest", model)
-    assert summary.enrolled == 1
+    assert (summary.enrolled, summary.several_faces_images) == (1, ["two.png"])
     assert Store.open(tmp_path / "largest").rows([0])[0].quality["faces"] == 2
     strict = FaceFinder(FaceOptions(on_multiple="error"))
     assert enrol(folder, tmp_path / "strict", model, finder=strict).quarantined == {"multiple_faces": 1}

@@ -67,7 +67,7 @@ def test_an_older_index_gets_the_one_form_of_a_name(
 
 class _Stream(SimpleNamespace):
     def __init__(self, stream: Iterator[Record]) -> None:
-        super().__init__(stream=stream, estimate=2, ignored=0, notes=())
+        super().__init__(stream=stream, estimate=2, ignored=0, passed_over=(), notes=())
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self.stream)

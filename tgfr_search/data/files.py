@@ -16,6 +16,27 @@ from tgfr_search.names import IMAGE_SUFFIXES, canonical, canonical_path, slashes
 CAPTIONS = "captions"
 _FOREIGN_TABLES = (".json", ".txt", ".xls", ".xlsx", ".ods", ".xml")
 
+SYSTEM_FOLDERS = frozenset(
+    {
+        "#recycle",
+        "#snapshot",
+        "$recycle.bin",
+        "@eadir",
+        "@recently-snapshot",
+        "@recycle",
+        "@tmp",
+        "__macosx",
+        "found.000",
+        "lost+found",
+        "recycled",
+        "recycler",
+        "system volume information",
+        "~snapshot",
+    }
+)
+"""Folders that operating systems and network storage make by themselves, in lower case: what was deleted, snapshots,
+previews. Photos in them are not the gallery's."""
+
 
 @dataclass(slots=True)
 class Walk:
@@ -23,13 +44,14 @@ class Walk:
 
     Attributes:
         files: Images below the folder, sorted.
-        ignored: Entries that were passed over: hidden ones, links to folders, files that are no image by their name.
+        passed_over: Other entries, sorted: hidden ones, folders of the system, links to folders, files that are no
+            image by their name.
         unread: Folders below it that could not be opened.
         notes: Files that look as if they were meant to be read, for a person.
     """
 
     files: list[str] = field(default_factory=list)
-    ignored: int = 0
+    passed_over: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -58,18 +80,24 @@ def walk(folder: Path, captions: Path | None, on_problem: OnProblem) -> Walk:
     for top, folders, names in os.walk(folder, onerror=refused):
         here = Path(top)
         # A link to a folder may lead round in a circle.
-        passed = {name for name in folders if name.startswith(".") or (here / name).is_symlink()}
+        passed = {name for name in folders if is_system_folder(name) or (here / name).is_symlink()}
         folders[:] = [name for name in folders if name not in passed]
-        found.ignored += len(passed)
+        found.passed_over += [shown((here / name).relative_to(folder).as_posix()) for name in passed]
         for path in (here / name for name in names):
             if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
                 found.files.append(path.relative_to(folder).as_posix())
             elif path != captions:
-                found.ignored += 1
+                found.passed_over.append(shown(path.relative_to(folder).as_posix()))
                 found.notes += _meant(path, folder)
     found.files.sort()
+    found.passed_over.sort()
     found.notes.sort()
     return found
+
+
+def is_system_folder(name: str) -> bool:
+    """Whether a folder of this name is hidden (`.Trash-1000`, `.thumbnails`) or one of `SYSTEM_FOLDERS`."""
+    return name.startswith((".", "@__")) or name.lower() in SYSTEM_FOLDERS
 
 
 def _meant(path: Path, folder: Path) -> list[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,11 +59,13 @@ def image_parquet(
 
     def stream() -> Iterator[Record]:
         seen: set[str] = set()
+        alike: Counter[str] = Counter()
         with open_parquet(source) as file:
             for number, data, row in _rows(source, file, [group for group in groups if wanted[group]], names):
                 if split is not None and split_of(row) != split:
                     continue
-                name = canonical_path(str(row.get("file") or row.get("path") or "")) or f"row {number}"
+                name = canonical_path(str(row.get("file") or row.get("path") or ""))
+                name = name or _name_by_content(data, row, number, alike)
                 if data is None:
                     on_problem(Problem(name, Reason.MISSING_IMAGE, f"row {number}: the column 'image' is empty"))
                 elif usable(name, subject_of(row), seen, need_subject, on_problem):
@@ -87,6 +92,23 @@ def _rows(
         except (pa.ArrowException, OSError) as error:
             where = f"{source}, after row {number}"
             raise InputError(where, found=str(error), expected="a Parquet file that is whole") from error
+
+
+def _name_by_content(data: bytes | None, row: Row, number: int, alike: Counter[str]) -> str:
+    """The name of a row that has none: the same row has the same, wherever it stands in the table.
+
+    Args:
+        data: The image.
+        row: The other columns.
+        number: Of the row, for one without an image.
+        alike: How many rows had each content so far; repetitions are numbered.
+    """
+    if data is None:
+        return f"row {number}"
+    digest = hashlib.sha256(hashlib.sha256(data).digest() + json.dumps(row, sort_keys=True).encode())
+    name = f"row-{digest.hexdigest()[:16]}"
+    alike[name] += 1
+    return name if alike[name] == 1 else f"{name}-{alike[name]}"
 
 
 def _splits(file: pq.ParquetFile, group: int, column: str) -> list[str | None]:

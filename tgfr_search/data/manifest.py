@@ -43,8 +43,9 @@ class Records(Iterator[Record]):
 
     Attributes:
         estimate: How many records to expect, for a progress bar; rows left out make them fewer.
-        ignored: Entries of a folder that were passed over: hidden ones, links to folders, files that are no image by
-            their extension.
+        passed_over: Entries of a folder that were passed over: hidden ones, folders of the system, links to folders,
+            files that are no image by their extension.
+        ignored: How many these are.
         notes: What was read otherwise than it was written, or looks as if it were meant and was not read, for a person.
         unread: Folders that could not be opened; what lies in them is neither there nor gone.
     """
@@ -53,11 +54,12 @@ class Records(Iterator[Record]):
         self,
         stream: Iterator[Record],
         estimate: int,
-        ignored: int = 0,
+        passed_over: Sequence[str] = (),
         notes: Sequence[str] = (),
         unread: Sequence[str] = (),
     ) -> None:
-        self._stream, self.estimate, self.ignored = stream, estimate, ignored
+        self._stream, self.estimate = stream, estimate
+        self.passed_over, self.ignored = tuple(passed_over), len(passed_over)
         self.notes, self.unread = tuple(notes), tuple(unread)
 
     def __next__(self) -> Record:
@@ -172,7 +174,7 @@ def _table(
 def _folder(folder: Path, captions: Path | None, subject_level: int | None, on_problem: OnProblem) -> Records:
     found = walk(folder, captions, on_problem)
     if not found.files:
-        others = f"{found.ignored} other entries" if found.ignored else "an empty folder"
+        others = f"{len(found.passed_over)} other entries" if found.passed_over else "an empty folder"
         others += f", {len(found.unread)} folders that cannot be opened" if found.unread else ""
         looked_for = f"files {' '.join(sorted(IMAGE_SUFFIXES))} in it and below, not hidden"
         raise NothingUsableError(f"no image in {folder}", found=others, expected=looked_for)
@@ -189,7 +191,7 @@ def _folder(folder: Path, captions: Path | None, subject_level: int | None, on_p
     return Records(
         _photos(folder, found, rows, subject_level or 1, on_problem),
         len(found.files),
-        found.ignored,
+        found.passed_over,
         found.notes,
         found.unread,
     )
