@@ -20,23 +20,8 @@ FLOOR_0 = {
     "tgfr_search.names",
     "tgfr_search.installed",
 }
-FLOOR_3 = {
-    "tgfr_search",
-    "tgfr_search.cli",
-    "tgfr_search.cli_audit",
-    "tgfr_search.cli_case",
-    "tgfr_search.cli_benchmark",
-    "tgfr_search.cli_data",
-    "tgfr_search.cli_explain",
-    "tgfr_search.cli_index",
-    "tgfr_search.cli_model",
-    "tgfr_search.cli_options",
-    "tgfr_search.cli_query",
-    "tgfr_search.console",
-    "tgfr_search.console_progress",
-    "tgfr_search.console_streams",
-    "tgfr_search.__main__",
-}
+FLOOR_3 = {"tgfr_search", "tgfr_search.console", "tgfr_search.__main__"}
+"""And every `tgfr_search.cli…`."""
 FLOOR_0_LIBRARIES = {"numpy"}
 FLOOR_0_OWN_LIBRARIES = {"tgfr_search.types": {"pandas"}}
 """pandas for `QueryResult.to_frame` alone; `test_lazy_imports.py` sees that it is loaded only then."""
@@ -48,7 +33,7 @@ ONE_DOOR = {"ray": "pipelines.ray_engine", "pymilvus": "indexer.milvus.connect"}
 def floor(module: str) -> int:
     if module in FLOOR_0:
         return 0
-    if module in FLOOR_3 or module.startswith("benchmarks"):
+    if module in FLOOR_3 or module.startswith(("benchmarks", "tgfr_search.cli")):
         return 3
     return 2 if module.startswith("pipelines") else 1
 
