@@ -24,6 +24,7 @@ EXTRAS = {
     "milvus_lite": "milvus",
     "accelerate": "train",
     "tensorboard": "train",
+    "pillow_heif": "heic",
 }
 """Module → the extra that brings it; every other library is a requirement of the package itself."""
 DISTRIBUTIONS = {

@@ -15,8 +15,8 @@ IMAGE_COLUMNS, SUBJECT_COLUMNS, CAPTION_COLUMNS = ("image", "path"), ("subject_i
 COLUMNS = frozenset({*IMAGE_COLUMNS, *SUBJECT_COLUMNS, *CAPTION_COLUMNS, "file", "split"})
 """The columns of a table that mean something; every other one is metadata."""
 
-_READABLE = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp"}
-IMAGE_SUFFIXES = frozenset(_READABLE | {".gif", ".heic", ".heif", ".avif", ".jp2"})
+_JPEG = {".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".j2k", ".jpf", ".jpx"}
+IMAGE_SUFFIXES = frozenset(_JPEG | {".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic", ".heif"})
 """What a folder is searched for. Photos that do not decode are among them, to be reported rather than passed over."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")

@@ -12,26 +12,17 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms
 
 from tgfr_search.errors import FaceError, Reason
+from tgfr_search.faces.container import open_photo
 from tgfr_search.faces.unheard import unheard
 from tgfr_search.types import ByteArray
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 100_000_000
 PILLOW_PIXELS = 178_956_970
 """Pillow refuses anything larger by itself, so a higher limit of ours would be an empty promise."""
-
-_KNOWN = {
-    b"\xff\xd8\xff": "JPEG",
-    b"\x89PNG": "PNG",
-    b"RIFF": "WebP",
-    b"II*\x00": "TIFF",
-    b"MM\x00*": "TIFF",
-}
-_FOREIGN = {b"GIF8": "GIF", b"%PDF": "PDF", b"PK\x03\x04": "ZIP", b"\x1f\x8b": "gzip", b"\x00\x00\x01\x00": "ICO"}
 
 _TURN = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -74,24 +65,24 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ByteArray:
     """Decode one photo: uint8 [H, W, 3], read-only, RGB (sRGB where an ICC profile says how), upright by its EXIF tag.
 
     16-bit and float values are scaled, transparency is laid on white (unless all
-    is transparent), CMYK and palettes are converted.
+    is transparent), CMYK and palettes are converted. Of several frames the first is taken, of a TIFF's pages the
+    largest. A JPEG over the limit is reduced to ½, ¼ or ⅛ while it is decoded: the picture is then smaller than the
+    file says.
 
     Args:
         data: The encoded image.
         max_pixels: Largest width × height, checked in the header before anything is decoded.
 
     Raises:
-        FaceError: EMPTY_FILE, UNSUPPORTED_FORMAT, TOO_MANY_PIXELS, MULTI_FRAME or UNDECODABLE.
+        FaceError: EMPTY_FILE, UNSUPPORTED_FORMAT, TOO_MANY_PIXELS or UNDECODABLE.
     """
     if not data:
         raise FaceError(Reason.EMPTY_FILE, "the file has 0 bytes")
     # Pillow warns of damaged EXIF and of sizes that our own limit judges; a run over a million photos must not print
     # each.
     with unheard():
-        image = _open(data, max_pixels)
+        image = open_photo(data, max_pixels)
         found = f"{image.format} {image.width}×{image.height}"
-        if getattr(image, "is_animated", False) and image.format != "MPO":  # MPO: a phone's JPEG + depth or HDR map
-            raise FaceError(Reason.MULTI_FRAME, f"{found} with more than one frame or page")
         try:
             image.load()
             return np.asarray(_rgb(_upright(image)))
@@ -112,41 +103,6 @@ def upright_pixels(image: Image.Image) -> ByteArray:
         return np.asarray(_rgb(_upright(image)))
     except Exception as error:  # as in `decode`
         raise FaceError(Reason.UNDECODABLE, f"{found}: {error or type(error).__name__}") from error
-
-
-def _open(data: bytes, max_pixels: int) -> Image.Image:
-    try:
-        image = Image.open(BytesIO(data), formats=FORMATS)
-    except Image.DecompressionBombError as error:
-        raise FaceError(Reason.TOO_MANY_PIXELS, f"{error}; the limit is {max_pixels:,}") from error
-    except UnidentifiedImageError as error:
-        raise _unidentified(data) from error
-    except Exception as error:  # as in `decode`
-        raise FaceError(Reason.UNDECODABLE, f"{_kind(data)}: {error or type(error).__name__}") from error
-    if image.width * image.height > max_pixels:
-        found = f"{image.format} {image.width}×{image.height} = {image.width * image.height:,} pixels"
-        raise FaceError(Reason.TOO_MANY_PIXELS, f"{found}, the limit is {max_pixels:,}")
-    return image
-
-
-def _unidentified(data: bytes) -> FaceError:
-    kind = _kind(data)
-    if kind in _KNOWN.values():
-        return FaceError(Reason.UNDECODABLE, f"begins like {kind}, but its header is damaged or cut off")
-    return FaceError(Reason.UNSUPPORTED_FORMAT, f"the content is {kind}; readable are {', '.join(FORMATS)}")
-
-
-def _kind(data: bytes) -> str:
-    """What the first bytes look like, in words for a person."""
-    for magic, name in (_KNOWN | _FOREIGN).items():
-        if data.startswith(magic):
-            return name
-    if data[4:8] == b"ftyp":
-        return f"HEIF/AVIF/MP4 (brand {data[8:12]!r})"
-    start = data[:256].decode("utf-8", "ignore")
-    if start and all(c.isprintable() or c.isspace() for c in start):
-        return "text"
-    return f"unknown (begins {data[:8].hex(' ')})"
 
 
 def _upright(image: Image.Image) -> Image.Image:
