@@ -163,7 +163,9 @@ def schedule(subjects: IntArray, options: AdaptOptions, seed: int, first: int, t
         epoch += 1
 
 
-def adapt_photos(photos: FacePhotos, options: AdaptOptions, seed: int, folder: Path, log: Log) -> SFaceNet:
+def adapt_photos(
+    photos: FacePhotos, options: AdaptOptions, seed: int, folder: Path, log: Log, start: SFaceNet | None = None
+) -> SFaceNet:
     """Trains the adapted copy on this machine's CPU, resumable; the state is written every five minutes.
 
     Args:
@@ -172,8 +174,9 @@ def adapt_photos(photos: FacePhotos, options: AdaptOptions, seed: int, folder: P
         seed: Of everything drawn.
         folder: For the state that a resumed run starts from.
         log: Called with scalars.
+        start: What the student begins as; None is the frozen net. It is trained in place.
     """
-    teacher, net = make_net(), make_net()
+    teacher, net = make_net(), start or make_net()
     prepare(teacher, torch.device("cpu"), torch.float32)
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for part in (net.stem, *net.blocks[: options.frozen_blocks]):

@@ -25,7 +25,7 @@ import torch
 from pipelines.adapt_photos import FacePhotos, adapt_photos
 from tgfr_search.data.manifest import read_records
 from tgfr_search.encoders import sface
-from tgfr_search.encoders.adapted import save_adapted
+from tgfr_search.encoders.adapted import AdaptedFaceEncoder, save_adapted
 from tgfr_search.errors import FaceError, NothingUsableError
 from tgfr_search.faces.detectors.retinaface import RetinaFace
 from tgfr_search.faces.finder import FaceFinder
@@ -97,6 +97,17 @@ def photos_of(data: Path, split: str | None) -> FacePhotos:
     return FacePhotos(pixels, points, eyes, subjects, [r.name for r in records], keys, ARCFACE_CHIP)
 
 
+def _start(folder: Path) -> sface.SFaceNet:
+    """The net of an adapted half, ready to be trained.
+
+    Raises:
+        CheckpointError: It is damaged, or was not made from SFace.
+    """
+    encoder = AdaptedFaceEncoder(folder, "cpu", torch.float32, flip=False, regions=next(iter(sface.REGION_MAPS)))
+    assert isinstance(encoder.net, sface.SFaceNet)
+    return encoder.net.train().requires_grad_(True)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -106,6 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=1900)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--start", type=Path, default=None, help="adapted half that the student begins as")
     parser.add_argument("--licence", default="not told: ask whoever the data are from")
     given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)
@@ -118,7 +130,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with lines.open("a") as file:
             file.write(json.dumps({"time": round(time.time(), 1), "step": name, "at": step, **values}) + "\n")
 
-    net = adapt_photos(photos_of(given.data, given.split), options, given.seed, given.out, log)
+    photos = photos_of(given.data, given.split)
+    net = adapt_photos(
+        photos, options, given.seed, given.out, log, None if given.start is None else _start(given.start)
+    )
     provenance = {
         "options": dataclasses.asdict(options), "seed": given.seed, "data": f"{given.data.name}, split {given.split}",
         "licence": given.licence, "machine": machine(),

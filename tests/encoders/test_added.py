@@ -154,9 +154,9 @@ def test_damaged_weights_are_refused(backbone: Path, models: Path) -> None:
 
 
 def test_an_official_file_must_be_added_first(backbone: Path) -> None:
-    with pytest.raises(InputError, match=r"not added; .*dlib-resnet, sface-2021; .*model add .*backbone\.pth"):
+    with pytest.raises(InputError, match=r"not added; .*sface-2021, sface-2021.adapted; .*model add .*backbone\.pth"):
         make(str(backbone))
-    with pytest.raises(InputError, match=r"one of: dlib-resnet, sface-2021; .*model list"):
+    with pytest.raises(InputError, match=r"one of: dlib-resnet, sface-2021, sface-2021.adapted; .*model list"):
         make("no-such-net")
 
 

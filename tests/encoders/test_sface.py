@@ -155,3 +155,13 @@ def test_another_networks_arrays_are_refused(tmp_path: Path) -> None:
 
 def test_weights_are_read_once() -> None:
     assert sface.load_weights() is sface.load_weights()
+
+
+def test_the_adapted_copy_comes_with_the_package(chips: np.ndarray) -> None:
+    name = "sface-2021+adapted"
+    encoder = make_face_encoder(name, CPU, torch.float32, flip=False, regions=default_regions(name))
+    frozen, adapted = encoder.encode(chips[:1]).global_.split(128, dim=1)
+    assert encoder.spec.name == name
+    assert torch.allclose(frozen, SFaceEncoder().encode(chips[:1]).global_)
+    assert (frozen - adapted).abs().max() > 0.1
+    assert name in {entry.name for entry in catalogue()}

@@ -118,6 +118,12 @@ def test_the_command_writes_an_encoder_that_loads(tmp_path: Path, monkeypatch: p
     chips = np.random.default_rng(0).integers(0, 255, (1, 112, 112, 3), dtype=np.uint8)
     frozen, adapted = encoder.encode(chips).global_.split(128, dim=1)
     assert 0 < (frozen - adapted).abs().max() < 1
+    further = ["--out", str(tmp_path / "more"), "--steps", "0", "--threads", "1", "--start", str(tmp_path / "out/face")]
+    adapt_sface.main([str(tmp_path / "data"), *further])
+    again = make_face_encoder(
+        str(tmp_path / "more/face"), torch.device("cpu"), torch.float32, flip=False, regions="512x14x14"
+    )
+    assert torch.equal(again.encode(chips).global_, torch.cat([frozen, adapted], dim=1))
     (tmp_path / "empty").mkdir()
     with pytest.raises(TgfrError):
         adapt_sface.main([str(tmp_path / "empty"), "--out", str(tmp_path / "none")])

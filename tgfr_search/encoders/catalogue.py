@@ -46,6 +46,8 @@ def _built_in() -> list[Entry]:
         there = False
     out = [Entry("dlib-resnet", "face", "dlib ResNet, 128-d, CC0", there, "" if there else dlib_resnet.INSTALL)]
     out.append(Entry(sface.NAME, "face", "SFace 2021dec, MobileNet, 128-d, Apache-2.0", True))
+    both = "SFace and a copy of it fine-tuned on poor pictures, 256-d, non-commercial research"
+    out.append(Entry(f"{sface.NAME}+adapted", "face", both, True))
     for name, (_, _, install) in INSTALLED.items():
         try:
             find_text_model(name)

@@ -16,8 +16,11 @@ from tgfr_search.encoders.iresnet import REGIONS
 from tgfr_search.encoders.onnx_face import RECIPES
 from tgfr_search.encoders.text import TransformerTextEncoder, find_text_model
 from tgfr_search.errors import InputError
+from tgfr_search.shipped import WEIGHTS
 
 DLIB = "dlib-resnet"
+SHIPPED_ADAPTED = {"sface-2021+adapted": WEIGHTS / "sface-adapted"}
+"""Adapted encoders that come with the package."""
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:
@@ -36,8 +39,8 @@ def make_face_encoder(name: str, device: torch.device, dtype: torch.dtype, *, fl
     """A frozen face encoder.
 
     Args:
-        name: `dlib-resnet`, `sface-2021`, the folder of an adapted encoder, the name of an added one, or the path of
-            its card or weights.
+        name: `dlib-resnet`, `sface-2021`, `sface-2021+adapted`, the folder of an adapted encoder, the name of an added
+            one, or the path of its card or weights.
         device: Where it runs.
         dtype: Of its arithmetic.
         flip: Average over the mirrored face.
@@ -48,18 +51,19 @@ def make_face_encoder(name: str, device: torch.device, dtype: torch.dtype, *, fl
         MissingPartError: Its weights, or what runs them, are not installed.
         CheckpointError: Its weights are damaged.
     """
-    adapted = is_adapted(Path(name))
-    base = base_of(Path(name)) if adapted else name
+    folder = SHIPPED_ADAPTED.get(name, Path(name))
+    adapted = is_adapted(folder)
+    base = base_of(folder) if adapted else name
     if base in BASES:
         make, maps = BASES[base]
         if regions not in maps:
             raise InputError(f"regions {regions!r}", expected=f"of {base}: {' or '.join(maps)}")
         if adapted:
-            return AdaptedFaceEncoder(Path(name), device, dtype, flip=flip, regions=regions)
+            return AdaptedFaceEncoder(folder, device, dtype, flip=flip, regions=regions)
         return make(device, dtype, flip=flip, regions=regions)
     card = find_card(name)
     if card is None:
-        known = [*BASES, *(card.name for card in added() if card.kind == "face")]
+        known = [*BASES, *SHIPPED_ADAPTED, *(card.name for card in added() if card.kind == "face")]
         official = Path(name).is_file()
         raise InputError(
             f"face encoder {name!r}",
@@ -76,7 +80,8 @@ def make_face_encoder(name: str, device: torch.device, dtype: torch.dtype, *, fl
 
 def default_regions(name: str) -> str:
     """The regional map of a face encoder, the first where it has several."""
-    base = base_of(Path(name)) if is_adapted(Path(name)) else name
+    folder = SHIPPED_ADAPTED.get(name, Path(name))
+    base = base_of(folder) if is_adapted(folder) else name
     if base in BASES:
         return next(iter(BASES[base][1]))
     card = find_card(name)
