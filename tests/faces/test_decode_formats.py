@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zlib
 from io import BytesIO
 from typing import Any
 
@@ -131,3 +132,27 @@ def test_heic() -> None:
 def test_a_folder_is_searched_for_them_all() -> None:
     assert {".jp2", ".j2k", ".gif", ".avif", ".heic", ".heif"} <= IMAGE_SUFFIXES
     assert decode(encoded(GREY, "GIF")).shape == smooth().shape
+
+
+def deep(kind: str, values: list[int], bits: int) -> bytes:
+    """One row of 16-bit grey whose file states `bits`."""
+    image = Image.fromarray(np.array([values], np.uint16))
+    if kind == "TIFF":
+        return encoded(image, kind, tiffinfo={281: 2**bits - 1})
+    data = encoded(image, kind)
+    body = b"sBIT" + bytes([bits])
+    chunk = (1).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+    return data[:33] + chunk + data[33:]  # behind IHDR
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "PNG"])
+@pytest.mark.parametrize("bits", [10, 12])
+def test_10_and_12_bit_grey_has_its_own_white(kind: str, bits: int) -> None:
+    white = 2**bits - 1
+    assert decode(deep(kind, [0, white // 2, white], bits))[0, :, 0].tolist() == [0, 127, 255]
+    beyond = decode(deep(kind, [0, 30_000, 65_535], bits))  # scaled up, as the standard demands, or a false tag
+    assert beyond[0, :, 0].tolist() == [0, 117, 255]
+
+
+def test_a_dark_png_that_was_scaled_up_stays_dark() -> None:
+    assert decode(deep("PNG", [0, 16, 4080], 12))[0, :, 0].tolist() == [0, 0, 16]

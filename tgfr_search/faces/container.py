@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from io import BytesIO
 
+import numpy as np
 from PIL import Image, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from tgfr_search.errors import FaceError, Reason
@@ -34,6 +35,7 @@ _FOREIGN = {b"%PDF": "PDF", b"PK\x03\x04": "ZIP", b"\x1f\x8b": "gzip", b"\x00\x0
 _AVIF_BRANDS = (b"avif", b"avis")
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
 _ANY_HEIF = (b"mif1", b"msf1")
+_MAX_SAMPLE_VALUE = 281
 _SUBFILE_TYPE, _TRANSPARENCY_MASK = 254, 4
 """A TIFF's tag NewSubfileType, and the bit of it that says: this page is no picture."""
 
@@ -69,6 +71,31 @@ def open_photo(data: bytes, max_pixels: int) -> Image.Image:
     if pixels > max_pixels and not _reduced(image, max_pixels):
         raise FaceError(Reason.TOO_MANY_PIXELS, f"{found}, the limit is {max_pixels:,}")
     return image
+
+
+def stated_white(data: bytes, image: Image.Image) -> int:
+    """The largest grey value that a file with more than 8 bits says it has: 4,095 of a 12-bit scan; else 65,535.
+
+    A TIFF says so by MaxSampleValue or BitsPerSample. A PNG's sBIT says how many bits were significant *before* they
+    were scaled up to 16, as its standard demands. Some writers leave them as they were: values within the smaller
+    range, whose lowest bits are not the empty ones that scaling gives such values.
+
+    Args:
+        data: The encoded image.
+        image: The same, loaded.
+    """
+    if not image.mode.startswith("I;16"):
+        return 65535
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        bits = int(np.max(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, 16)))
+        most = int(np.max(image.tag_v2.get(_MAX_SAMPLE_VALUE, 0)))
+        return most if 255 < most < 65535 else 2 ** min(max(bits, 8), 16) - 1
+    at = data.find(b"sBIT", 0, data.find(b"IDAT")) if image.format == "PNG" else -1
+    if at < 0 or not 8 <= data[at + 4] < 16:
+        return 65535
+    white, step = 2 ** data[at + 4] - 1, 2 ** (16 - data[at + 4])
+    values = np.asarray(image)
+    return white if values.max() <= white and (values % step).any() else 65535
 
 
 def _opened(data: bytes) -> Image.Image:

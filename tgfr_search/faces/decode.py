@@ -15,7 +15,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms
 
 from tgfr_search.errors import FaceError, Reason
-from tgfr_search.faces.container import open_photo
+from tgfr_search.faces.container import open_photo, stated_white
 from tgfr_search.faces.unheard import unheard
 from tgfr_search.types import ByteArray
 
@@ -85,7 +85,7 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ByteArray:
         found = f"{image.format} {image.width}×{image.height}"
         try:
             image.load()
-            return np.asarray(_rgb(_upright(image)))
+            return np.asarray(_rgb(_upright(image), stated_white(data, image)))
         except Exception as error:  # decoders of hostile files raise anything, and one photo never stops a run
             raise FaceError(Reason.UNDECODABLE, f"{found}: {error or type(error).__name__}") from error
 
@@ -113,10 +113,10 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _rgb(image: Image.Image, stated: int = 65535) -> Image.Image:
     profile = image.info.get("icc_profile")
     if image.mode in ("F", "I") or image.mode.startswith("I;16"):
-        image = _eight_bit(image)
+        image = _eight_bit(image, stated)
     elif image.has_transparency_data:
         layer = image.convert("RGBA")
         # An alpha channel that hides every pixel is a fourth byte that some recorder's program has left empty.
@@ -142,16 +142,17 @@ def _managed(image: Image.Image, profile: bytes) -> Image.Image:
     return image if managed is None else managed
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
+def _eight_bit(image: Image.Image, stated: int) -> Image.Image:
     """Grey of more than 8 bits, scaled to 0–255.
 
-    16-bit pictures have a known white. 32-bit integers and floats do not: the white is the smallest of 1 (float), 255
-    and 65,535 that holds every value, and anything else (negative, larger) is stretched from its least to its greatest.
+    16-bit pictures have a known white: what the file states, where no value is beyond it, else 65,535. 32-bit integers
+    and floats do not: the white is the smallest of 1 (float), 255 and 65,535 that holds every value, and anything else
+    (negative, larger) is stretched from its least to its greatest.
     """
     values = np.nan_to_num(np.asarray(image, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
     if image.mode.startswith("I;16"):
-        white = 65535.0
+        white = float(stated) if high <= stated else 65535.0
     else:
         whites = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
         white = next((w for w in whites if low >= 0 and high <= w), 0.0)
