@@ -58,9 +58,10 @@ def _within(hint: Any) -> tuple[Any, ...]:
     return (hint, *(each for part in get_args(hint) for each in _within(part)))
 
 
-def _parser(name: str) -> Callable[[str], Path]:
-    def path(text: str) -> Path:
-        return given_path(text, name)
+def _parser(name: str) -> Callable[[str | Path], Path]:
+    def path(text: str | Path) -> Path:
+        # Some versions of Typer hand defaults over, too, and those are paths already.
+        return text if isinstance(text, Path) else given_path(text, name)
 
     return path
 

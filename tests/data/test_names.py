@@ -68,7 +68,9 @@ def test_names_of_images_in_tables_have_the_form_of_paths(tmp_path: Path) -> Non
     pq.write_table(
         pa.table({"image": [b"1", b"2"], "identity": ["a", "b"], "file": ["./x//a.jpg ", " "]}), tmp_path / "t.parquet"
     )
-    assert [record.name for record in read(tmp_path / "t.parquet")[0]] == ["x/a.jpg", "row 2"]
+    first, second = (record.name for record in read(tmp_path / "t.parquet")[0])
+    assert first == "x/a.jpg"
+    assert second.startswith("row-")  # a name of blanks is none: the row is named by its content
 
 
 # --- what cannot be opened ----------------------------------------------------------------------------------------
