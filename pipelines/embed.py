@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,11 +75,23 @@ def net_threads(workers: int | None) -> Iterator[None]:
         workers: As `embed_records`.
     """
     former = torch.get_num_threads()
-    torch.set_num_threads(max(1, worker_count(workers) // 3))
+    _in_this_thread(max(1, worker_count(workers) // 3), former)
     try:
         yield
     finally:
         torch.set_num_threads(former)
+
+
+def _in_this_thread(count: int, others: int) -> None:
+    """Changes how many threads torch uses for what this thread computes.
+
+    The call says it for this thread and for all that have not computed yet; from another thread, which then ends, it
+    gives these back what they had: whoever queries meanwhile is not slowed down.
+    """
+    torch.set_num_threads(count)
+    helper = threading.Thread(target=torch.set_num_threads, args=(others,))
+    helper.start()
+    helper.join()
 
 
 def embed_found(

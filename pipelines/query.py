@@ -40,6 +40,10 @@ class Gallery:
     >>> result = gallery.query("probe.jpg", caption="a young man with black hair and glasses")
     >>> result.candidates[0].subject_id
 
+    Any number of threads may query one gallery (also by `asyncio.to_thread`): each gets the answer that it would get
+    alone, from one generation of the index. A forked process may go on with it, on one processor core, where the model
+    is on the CPU and the index on disk; a Milvus collection is opened again, and a CUDA device needs spawned workers.
+
     Attributes:
         store: The index.
         model: What encodes probes.
@@ -190,15 +194,15 @@ class Gallery:
             load_probe(self.finder, image) if use and image is not None else None
             for (image, _), use in zip(probes, use_image, strict=True)
         ]
-        self.store.load()
+        store = self.store.pinned().load()  # a commit through the same store must not come between hits and rows
         clock.lap("load")
         faces = [self.finder.cut(photo) if photo else None for photo in photos]
         clock.lap("detect")
         queries, quality = self._encode(faces, lines, modes)
         clock.lap("encode")
-        hits = self.store.search_subjects(queries, top_k, aggregate, where=where)
+        hits = store.search_subjects(queries, top_k, aggregate, where=where)
         offsets = [self.model.scoring.offset(m, float(q)) for m, q in zip(modes, quality, strict=True)]
-        candidates = [self._candidates(*each) for each in zip(hits, queries, offsets, strict=True)]
+        candidates = [_candidates(store, *each) for each in zip(hits, queries, offsets, strict=True)]
         clock.lap("search")
         cut = [self.model.tgfr.tokenize(own).truncated if own else 0 for own in lines]
         given = [(said,) if isinstance(said, str) else tuple(said or ()) for _, said in probes]
@@ -213,7 +217,7 @@ class Gallery:
                 weights=self.model.scoring.at(modes[i], float(quality[i])),
                 offset=offsets[i],
                 model_id=self.model.model_id,
-                index_id=f"{self.store.index_id}@{self.store.generation}",
+                index_id=f"{store.index_id}@{store.generation}",
                 timing_ms=clock.share(len(probes)),
                 where=where,
                 notes=query_notes(
@@ -252,22 +256,25 @@ class Gallery:
                 quality[rows] = out.quality
         return self.model.scoring.queries(Templates(blocks), quality, modes, layout), quality
 
-    def _candidates(self, hits: Sequence[SubjectHit], query: FloatArray, offset: float) -> tuple[SearchHit, ...]:
-        rows = self.store.rows([hit.row_id for hit in hits], chips=False)
-        parts = self.store.split(self.store.vectors([hit.row_id for hit in hits]) * query)
-        return tuple(
-            SearchHit(
-                rank=at + 1,
-                subject_id=hit.subject_id,
-                row_id=hit.row_id,
-                score=hit.score + offset,
-                blocks={name: float(part[at].sum()) for name, part in parts.items()},
-                image=row.image,
-                caption=" ".join(row.captions),
-                auto_caption=describer_of(row.source_key) if row.captions else None,
-            )
-            for at, (hit, row) in enumerate(zip(hits, rows, strict=True))
+
+def _candidates(
+    store: Store | MilvusStore, hits: Sequence[SubjectHit], query: FloatArray, offset: float
+) -> tuple[SearchHit, ...]:
+    rows = store.rows([hit.row_id for hit in hits], chips=False)
+    parts = store.split(store.vectors([hit.row_id for hit in hits]) * query)
+    return tuple(
+        SearchHit(
+            rank=at + 1,
+            subject_id=hit.subject_id,
+            row_id=hit.row_id,
+            score=hit.score + offset,
+            blocks={name: float(part[at].sum()) for name, part in parts.items()},
+            image=row.image,
+            caption=" ".join(row.captions),
+            auto_caption=describer_of(row.source_key) if row.captions else None,
         )
+        for at, (hit, row) in enumerate(zip(hits, rows, strict=True))
+    )
 
 
 class _Clock:

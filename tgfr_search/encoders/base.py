@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from tgfr_search import forked as forked
 from tgfr_search.errors import InputError
 from tgfr_search.types import ByteArray
 

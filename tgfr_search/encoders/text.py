@@ -8,7 +8,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +113,34 @@ def fetch(repository: str, *, cached: bool = False) -> Path:
     return folder
 
 
+_quieting = threading.Lock()
+
+
+def _renew_lock() -> None:
+    global _quieting
+    _quieting = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)  # another thread may have held it
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """A load that transformers does not comment on: a pooler left out is no news. Its own settings return."""
+    from transformers.utils import logging
+
+    with _quieting:
+        level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            logging.set_verbosity(level)
+            if bar:
+                logging.enable_progress_bar()
+
+
 def _transformer(folder: Path) -> Any:
     """The text encoder of a transformers folder, in float32.
 
@@ -180,15 +210,13 @@ class TransformerTextEncoder(nn.Module):
             InputError: The folder does not hold a transformers encoder with all its weights.
         """
         from transformers import AutoTokenizer
-        from transformers.utils import logging
 
-        logging.set_verbosity_error()  # a pooler that is not used is no news to the user
-        logging.disable_progress_bar()
         for path in sorted(folder.glob("*.safetensors")):
             read_tensors(path)  # a damaged file is told in plain words; transformers would not
         try:
-            model = _transformer(folder)
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            with _quiet():
+                model = _transformer(folder)
+                tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             _need_words(tokenizer)
         except (OSError, ValueError, KeyError) as error:
             raise InputError(

@@ -77,6 +77,8 @@ class Photo:
 class FaceFinder:
     """Finds the face of a photo. It holds only options, so a pool may pickle it; detectors are made on first use.
 
+    Any number of threads may use one finder, and any process forked from one that did.
+
     Attributes:
         options: How photos become faces.
     """

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tgfr_search import forked as forked
 from tgfr_search.shipped import read_shipped
 from tgfr_search.types import ByteArray, FloatArray
 
