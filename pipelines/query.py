@@ -229,7 +229,7 @@ class Gallery:
         if self.journal is not None:
             for result, own in zip(results, lines, strict=True):
                 told = search_entry(
-                    self.journal, result, lines=own, started=started, list_length=int(top_k), rows=len(self.store)
+                    self.journal, result, lines=own, started=started, list_length=int(top_k), rows=len(store)
                 )
                 self.journal.record(told)
         return results
