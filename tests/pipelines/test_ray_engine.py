@@ -82,7 +82,7 @@ def test_workers_killed_in_the_middle(demo: Path, model: FaceTextModel, tmp_path
 
 
 def _kill_an_encoder(folder: Path, killed: list[int]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600  # of a machine that does other work as well
     while time.monotonic() < deadline:
         if list(folder.glob(f"*{shards.SHARD}")):
             for entry in Path("/proc").iterdir():
