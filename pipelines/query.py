@@ -117,7 +117,7 @@ class Gallery:
         store = Store.open(path)
         finder = (options.get("finder") or FaceFinder()).for_detector(store.contract.fields.get("detector", ""))
         store.contract.require(contract_of(loaded, finder.detector), str(path))
-        return cls(store, loaded, finder), summary
+        return cls(store, loaded, finder, options.get("journal")), summary
 
     def __len__(self) -> int:
         return len(self.store)

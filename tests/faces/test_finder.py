@@ -116,6 +116,18 @@ def test_large_photo_is_looked_at_reduced(draw_face: DrawFace) -> None:
     assert np.abs(landmarks - expected).max() < 25  # 2.5 px of 400; read pixel by pixel the noise would cost over 40
 
 
+def test_a_photo_that_was_reduced_while_it_was_decoded_tells_places_in_its_own_pixels(draw_face: DrawFace) -> None:
+    buffer = BytesIO()
+    Image.fromarray(draw_face(480)).save(buffer, "JPEG", quality=98, subsampling=0)
+    whole = FaceFinder().find(buffer.getvalue())
+    reduced = FaceFinder(FaceOptions(max_pixels=480 * 480 // 2)).find(buffer.getvalue())
+    assert whole.box is not None
+    assert reduced.box is not None
+    assert np.abs(np.subtract(reduced.box, whole.box)).max() <= 24  # a step of the detector, twice as large here
+    assert np.abs(reduced.landmarks - whole.landmarks).max() <= 4
+    assert reduced.quality.inter_eye_px == pytest.approx(whole.quality.inter_eye_px / 2, rel=0.05)
+
+
 def test_aligned_crop_is_taken_as_it_is() -> None:
     finder = FaceFinder(FaceOptions(aligned=True))
     grey = np.full((100, 100, 3), 90, np.uint8)

@@ -40,8 +40,8 @@ _SUBFILE_TYPE, _TRANSPARENCY_MASK = 254, 4
 """A TIFF's tag NewSubfileType, and the bit of it that says: this page is no picture."""
 
 
-def open_photo(data: bytes, max_pixels: int) -> Image.Image:
-    """The picture of a file as a Pillow image that is not decoded yet.
+def open_photo(data: bytes, max_pixels: int) -> tuple[Image.Image, int]:
+    """The picture of a file as a Pillow image that is not decoded yet, and by how much it will be reduced.
 
     Of an animation it is the first frame, of a phone's JPEG with a depth map the photo, of a TIFF the page with the
     most pixels (scanners put a thumbnail before or behind), the first of several that are alike.
@@ -50,6 +50,9 @@ def open_photo(data: bytes, max_pixels: int) -> Image.Image:
         data: The encoded image, not empty.
         max_pixels: Largest width × height. A baseline JPEG of up to `REDUCIBLE` times that many is set to be decoded
             at ½, ¼ or ⅛ of its width and height.
+
+    Returns:
+        The image, and 1, or 2, 4, 8 where it is set to be reduced.
 
     Raises:
         FaceError: UNSUPPORTED_FORMAT, TOO_MANY_PIXELS or UNDECODABLE.
@@ -68,9 +71,12 @@ def open_photo(data: bytes, max_pixels: int) -> Image.Image:
         raise FaceError(Reason.UNDECODABLE, f"{_kind(data)}: {error or type(error).__name__}") from error
     pixels = image.width * image.height
     found = f"{image.format} {image.width}×{image.height} = {pixels:,} pixels"
-    if pixels > max_pixels and not _reduced(image, max_pixels):
+    if pixels <= max_pixels:
+        return image, 1
+    part = _reduced(image, max_pixels)
+    if not part:
         raise FaceError(Reason.TOO_MANY_PIXELS, f"{found}, the limit is {max_pixels:,}")
-    return image
+    return image, part
 
 
 def stated_white(data: bytes, image: Image.Image) -> int:
@@ -134,20 +140,20 @@ def _to_largest_page(image: Image.Image) -> None:
     image.seek(best)
 
 
-def _reduced(image: Image.Image, max_pixels: int) -> bool:
-    """Sets a JPEG to be decoded at a part of its size that is within the limit; False where that cannot be."""
+def _reduced(image: Image.Image, max_pixels: int) -> int:
+    """Sets a JPEG to be decoded at 1/part of its size, within the limit; the part, or 0 where that cannot be."""
     pixels = image.width * image.height
     # A progressive one is held whole, all its coefficients, however small it is to become.
     if not isinstance(image, JpegImagePlugin.JpegImageFile) or image.info.get("progressive"):
-        return False
+        return 0
     if pixels > REDUCIBLE * max_pixels:
-        return False
+        return 0
     width, height = image.size
     for part in (2, 4, 8):
         if -(-width // part) * -(-height // part) <= max_pixels:
             image.draft(None, (max(1, width // part), max(1, height // part)))
-            return image.width * image.height <= max_pixels
-    return False
+            return part if image.size == (-(-width // part), -(-height // part)) else 0
+    return 0
 
 
 def _brand(data: bytes) -> str:

@@ -62,16 +62,23 @@ def read_bytes(path: str | Path, *, max_bytes: int = MAX_BYTES) -> bytes:
 
 
 def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ByteArray:
+    """The picture of `decode_reduced`."""
+    return decode_reduced(data, max_pixels=max_pixels)[0]
+
+
+def decode_reduced(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[ByteArray, int]:
     """Decode one photo: uint8 [H, W, 3], read-only, RGB (sRGB where an ICC profile says how), upright by its EXIF tag.
 
-    16-bit and float values are scaled, transparency is laid on white (unless all
-    is transparent), CMYK and palettes are converted. Of several frames the first is taken, of a TIFF's pages the
-    largest. A JPEG over the limit is reduced to ½, ¼ or ⅛ while it is decoded: the picture is then smaller than the
-    file says.
+    16-bit and float values are scaled, transparency is laid on white (unless all is transparent), CMYK and palettes are
+    converted. Of several frames the first is taken, of a TIFF's pages the largest. A JPEG over the limit is reduced to
+    ½, ¼ or ⅛ while it is decoded.
 
     Args:
         data: The encoded image.
         max_pixels: Largest width × height, checked in the header before anything is decoded.
+
+    Returns:
+        The picture, and pixels of the file along a side of one of its pixels: 1, or 2, 4, 8 where it was reduced.
 
     Raises:
         FaceError: EMPTY_FILE, UNSUPPORTED_FORMAT, TOO_MANY_PIXELS or UNDECODABLE.
@@ -81,11 +88,11 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ByteArray:
     # Pillow warns of damaged EXIF and of sizes that our own limit judges; a run over a million photos must not print
     # each.
     with unheard():
-        image = open_photo(data, max_pixels)
+        image, reduced = open_photo(data, max_pixels)
         found = f"{image.format} {image.width}×{image.height}"
         try:
             image.load()
-            return np.asarray(_rgb(_upright(image), stated_white(data, image)))
+            return np.asarray(_rgb(_upright(image), stated_white(data, image))), reduced
         except Exception as error:  # decoders of hostile files raise anything, and one photo never stops a run
             raise FaceError(Reason.UNDECODABLE, f"{found}: {error or type(error).__name__}") from error
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Self, get_args
 
+import numpy as np
+
 from tgfr_search.errors import FaceError, OptionsError, Reason
 from tgfr_search.faces.align import ALIGNMENTS, DLIB_CHIP, Alignment, align, fit_chip
-from tgfr_search.faces.decode import MAX_BYTES, MAX_PIXELS, PILLOW_PIXELS, decode, read_bytes
+from tgfr_search.faces.decode import MAX_BYTES, MAX_PIXELS, PILLOW_PIXELS, decode_reduced, read_bytes
 from tgfr_search.faces.detectors.base import Detection
 from tgfr_search.faces.detectors.registry import DEFAULT, make_detector
 from tgfr_search.faces.plausible import implausible
@@ -18,6 +20,9 @@ from tgfr_search.faces.schemes import in_scheme
 from tgfr_search.types import AlignedFace, ByteArray, Record
 
 OnMultiple = Literal["largest", "error"]
+REVISION = 1
+"""Raised whenever the same options may give another answer: photos refused before are then looked at once more, and
+cached faces are found anew."""
 NEXT_STEP = "turn the photo upright, crop it to the face, or give an aligned crop with --aligned"
 
 
@@ -34,6 +39,7 @@ class FaceOptions:
         max_pixels: Largest width × height decoded.
         alignment: The chip that the face encoder expects.
         detector: Name of the detector; empty leaves it to the index that is searched or added to, else dlib's.
+        revision: `REVISION`, so that whatever is keyed by the options is keyed by how they are carried out, too.
 
     Raises:
         OptionsError: A value is out of range.
@@ -46,6 +52,7 @@ class FaceOptions:
     max_pixels: int = MAX_PIXELS
     alignment: Alignment = DLIB_CHIP
     detector: str = ""
+    revision: int = field(default=REVISION, init=False)
 
     def __post_init__(self) -> None:
         if self.on_multiple not in get_args(OnMultiple):
@@ -67,10 +74,13 @@ class Photo:
     Attributes:
         pixels: uint8 [H, W, 3], RGB, upright.
         sha256: Hex SHA-256 of the encoded bytes.
+        reduced: Pixels of the file along a side of one of `pixels`: 2, 4 or 8 where a large JPEG was reduced while it
+            was decoded.
     """
 
     pixels: ByteArray
     sha256: str
+    reduced: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +127,8 @@ class FaceFinder:
         data = source if isinstance(source, bytes) else read_bytes(source, max_bytes=self.options.max_bytes)
         if len(data) > self.options.max_bytes:
             raise FaceError(Reason.TOO_MANY_BYTES, f"{len(data):,} bytes, the limit is {self.options.max_bytes:,}")
-        return Photo(decode(data, max_pixels=self.options.max_pixels), hashlib.sha256(data).hexdigest())
+        pixels, reduced = decode_reduced(data, max_pixels=self.options.max_pixels)
+        return Photo(pixels, hashlib.sha256(data).hexdigest(), reduced)
 
     def cut(self, photo: Photo) -> AlignedFace:
         """Detect and align the face of a decoded photo: the second half of `find`."""
@@ -138,10 +149,10 @@ class FaceFinder:
             )
         chip = align(photo.pixels, face.points, in_scheme(self.options.alignment, face.scheme))
         quality = measure(chip, face.points, detector_score=face.score, scheme=face.scheme)
-        left, top, right, bottom = (round(edge) for edge in face.box)
-        return AlignedFace(
-            chip, face.points, photo.sha256, quality, (left, top, right, bottom), len(faces), face.scheme
-        )
+        # The centre of a box of pixels is not the centre of its first pixel.
+        points = (face.points + 0.5) * np.float32(photo.reduced) - np.float32(0.5)
+        left, top, right, bottom = (round((edge + 0.5) * photo.reduced - 0.5) for edge in face.box)
+        return AlignedFace(chip, points, photo.sha256, quality, (left, top, right, bottom), len(faces), face.scheme)
 
     def _faces(self, photo: Photo) -> list[Detection]:
         """The faces of a photo, the largest first, as many as the options allow."""

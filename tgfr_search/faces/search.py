@@ -25,7 +25,7 @@ LAST_SIDE = 2560
 TILE_SIDE = 2048
 """Side of a tile of the last look, in pixels of the view."""
 TILED_PIXELS = 24_000_000
-"""Pixels of the view of the last look: about three seconds, and only where no other look showed a face."""
+"""Pixels of the view of the last look: some seconds of a core, and only where no other look showed a face."""
 MOST_ENLARGED = 4.0
 
 SURE = 1.2
@@ -70,13 +70,11 @@ class Found:
     Attributes:
         boxes: The faces, the largest first.
         upside_down: Detections that the second look showed to be of a face that is upside down.
-        doubtful: Faint detections that the second look did not find again.
         least: Pixels from brow to chin of the smallest face that a look could have shown.
     """
 
     boxes: tuple[Box, ...]
     upside_down: int
-    doubtful: int
     least: int
 
 
@@ -88,7 +86,7 @@ def search(photo: ByteArray, look: Look) -> Found:
         look: The detector.
     """
     scales = _scales(photo)
-    upside_down = doubtful = 0
+    upside_down = 0
     for at, scale in enumerate(scales):
         tiled = at > 0 and scale * max(photo.shape[:2]) > LAST_SIDE
         seen = _tiles(photo, scale, scales[at - 1], look) if tiled else _whole(photo, scale, look)
@@ -96,7 +94,6 @@ def search(photo: ByteArray, look: Look) -> Found:
         for box in seen:
             verdict = _second_look(photo, box, look)
             upside_down += verdict == "upside down"
-            doubtful += verdict == "doubtful"
             if not verdict:
                 kept.append(box)
         if kept or upside_down:
@@ -104,8 +101,8 @@ def search(photo: ByteArray, look: Look) -> Found:
             if kept and _is_better_turned(photo, kept, look):
                 upside_down, kept = upside_down + len(kept), []
             kept.sort(key=lambda box: (-box.area, -box.score))
-            return Found(tuple(kept), upside_down, doubtful, round(WINDOW / scale))
-    return Found((), upside_down, doubtful, least_side(photo))
+            return Found(tuple(kept), upside_down, round(WINDOW / scale))
+    return Found((), upside_down, least_side(photo))
 
 
 def least_side(photo: ByteArray) -> int:
