@@ -16,7 +16,7 @@ from pipelines.explain_sheet import STYLE as WHY_STYLE
 from pipelines.explain_sheet import explain_html
 from pipelines.query import Gallery
 from pipelines.sheet_text import drawable, fit, wrap
-from tgfr_search.outputs import GENERATOR, MARK, check_file, write_whole
+from tgfr_search.outputs import GENERATOR, MARK, SOFTWARE, check_file, write_whole
 from tgfr_search.types import QueryResult, SearchHit
 from tgfr_search.visible import cut_words, escaped
 
@@ -88,7 +88,7 @@ def write_sheet(
         whole.paste(below, (0, page.height))
         page = whole
     marked, buffer = PngInfo(), io.BytesIO()
-    marked.add_text("Software", MARK)
+    marked.add_text(SOFTWARE, MARK)
     page.save(buffer, "PNG", pnginfo=marked)
     write_whole(path, buffer.getvalue())
 

@@ -15,7 +15,7 @@ from tgfr_search.data.degrade import LADDER, degrade, degrade_photo
 from tgfr_search.data.manifest import IMAGE_SUFFIXES, read_records
 from tgfr_search.errors import FaceError, InputError
 from tgfr_search.faces.finder import FaceFinder
-from tgfr_search.outputs import MARK, check_file, write_whole
+from tgfr_search.outputs import MARK, SOFTWARE, check_file, write_whole
 from tgfr_search.types import ByteArray
 
 JPEG_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif"}
@@ -122,6 +122,6 @@ def _write(target: Path, pixels: ByteArray) -> None:
         image.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0, comment=MARK.encode())
     else:
         marked = PngInfo()
-        marked.add_text("Software", MARK)
+        marked.add_text(SOFTWARE, MARK)
         image.save(buffer, "PNG", pnginfo=marked)
     write_whole(target, buffer.getvalue())

@@ -12,6 +12,14 @@ from tgfr_search.files import replacing
 MARK = "tgfr-search"
 """In what we write, so that it is known again: HTML has it as generator, PNG and JPEG as a comment near the start."""
 GENERATOR = f'<meta name="generator" content="{MARK}">'
+SOFTWARE = "Software"
+"""The key of a PNG's text that holds the mark."""
+_MARKS = (
+    GENERATOR.encode(),
+    f"tEXt{SOFTWARE}\0{MARK}".encode(),
+    b"\xff\xfe" + (len(MARK) + 2).to_bytes(2, "big") + MARK.encode(),  # a JPEG's comment segment
+)
+"""The mark as each kind of file holds it: a page that only speaks of the program is somebody else's."""
 LOOKED_AT = 4096
 
 
@@ -78,7 +86,8 @@ def is_ours(path: Path) -> bool:
     """Whether a file was written by this program, judged by its mark."""
     try:
         with path.open("rb") as file:
-            return MARK.encode() in file.read(LOOKED_AT)
+            head = file.read(LOOKED_AT)
+            return any(mark in head for mark in _MARKS)
     except OSError:
         return False
 
