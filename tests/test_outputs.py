@@ -12,7 +12,7 @@ from tgfr_search.outputs import GENERATOR, WriteError, check_file, check_folder,
 def test_a_file_that_must_not_be_written_is_refused(tmp_path: Path) -> None:
     photo, other, ours = tmp_path / "probe.png", tmp_path / "letter.html", tmp_path / "sheet.html"
     photo.write_bytes(b"a photo")
-    other.write_text("a letter")
+    other.write_text("<p>a letter about tgfr-search</p>")
     ours.write_text(f"<!doctype html>{GENERATOR}")
     (tmp_path / "link.png").symlink_to(photo)
     os.link(photo, tmp_path / "hard.png")
