@@ -58,7 +58,7 @@ def hold(directory: Path) -> Iterator[None]:
     finally:
         if process == os.getpid():
             _open.discard(descriptor)
-            os.close(descriptor)
+            _unlock(descriptor)
 
 
 def _release(descriptor: int, path: Path) -> None:
@@ -77,8 +77,15 @@ def is_held(directory: Path) -> bool:
     except OSError as error:  # without locks nobody can hold one
         return error.errno in _BUSY
     finally:
-        os.close(descriptor)
+        _unlock(descriptor)
     return False
+
+
+def _unlock(descriptor: int) -> None:
+    # The lock belongs to all copies of the descriptor: one that a child has until its `exec` must not keep it.
+    with suppress(OSError):  # a file system without locks
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
 
 
 def read_owner(data: bytes) -> dict[str, str | int] | None:

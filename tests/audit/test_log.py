@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+import signal
+import stat
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +21,8 @@ from audit_helpers import search_entry, small_log
 from tgfr_search.audit import locking, log
 from tgfr_search.audit.entries import Act, Entry, canonical
 from tgfr_search.audit.errors import AuditError, DamagedLogError
+from tgfr_search.audit.journal import LogJournal
+from tgfr_search.audit.keys import CaseKeys
 from tgfr_search.audit.log import AuditLog
 from tgfr_search.audit.verify import CHECKPOINT, LOG, check_log, main, read_records
 
@@ -193,3 +199,156 @@ def test_killed_at_random_moments(kills: int) -> None:
     assert told["kills"] == kills
     assert told["acknowledged"] > kills
     assert told["recovered"] > 0
+
+
+def test_a_child_forked_during_an_append_keeps_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer, children = small_log(tmp_path, 0), []
+
+    def fork(step: str) -> None:
+        if not children:
+            child = os.fork()
+            if child == 0:
+                time.sleep(600)
+                os._exit(1)
+            children.append(child)
+
+    writer.on_step = fork
+    monkeypatch.setattr(locking, "PATIENCE_S", 0.5)
+    try:
+        assert [writer.append(search_entry(0)), writer.append(search_entry(1))] == [1, 2]
+    finally:
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
+def test_a_lock_stays_with_the_process_that_took_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child has no copy of the descriptor, which would outlive a kill of its parent, and its end frees nothing."""
+    monkeypatch.setattr(locking, "PATIENCE_S", 0.01)
+    with locking.locked(tmp_path):
+        numbers = [int(path.name) for path in Path("/dev/fd").iterdir()]
+        (held,) = [number for number in numbers if is_file(number, tmp_path / locking.LOCK)]
+        if (child := os.fork()) == 0:
+            code = 1
+            try:
+                with pytest.raises(AuditError, match="held by another process"), locking.locked(tmp_path):
+                    pass
+                code = 2 if is_file(held, tmp_path / locking.LOCK) else 0
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        if (child := os.fork()) == 0:
+            monkeypatch.undo()
+    if child == 0:
+        os._exit(0)  # has left the block as its parent does
+    os.waitpid(child, 0)
+    with locking.locked(tmp_path):
+        pass
+
+
+def is_file(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_mount_that_cannot_sync_a_folder_has_logs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    CaseKeys(small_log(tmp_path, 1).folder).make("c-1")
+    assert check_log(tmp_path).problems == []
+
+
+def test_more_space_is_asked_for_only_where_it_is_what_lacks(tmp_path: Path) -> None:
+    for number, advice in ((errno.ENOSPC, "free some space"), (errno.EIO, "check the disk and the rights")):
+        writer = small_log(tmp_path / str(number), 0)
+
+        def fail(step: str, number: int = number) -> None:
+            raise OSError(number, os.strerror(number))
+
+        writer.on_step = fail
+        with pytest.raises(AuditError, match=f"what to do: {advice}, then run"):
+            writer.append(search_entry(0))
+
+
+def killed_after(steps: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that makes a log and a key is killed in the midst of a write, or before a sync."""
+    if (child := os.fork()) == 0:
+        write, fsync, left = os.write, os.fsync, steps
+
+        def count_down() -> bool:
+            nonlocal left
+            left -= 1
+            return left < 0
+
+        def write_or_die(descriptor: int, data: bytes) -> int:
+            if count_down():
+                write(descriptor, data[: len(data) // 2])
+                os.kill(os.getpid(), signal.SIGKILL)
+            return write(descriptor, data)
+
+        def sync_or_die(descriptor: int) -> None:
+            if count_down():
+                os.kill(os.getpid(), signal.SIGKILL)
+            fsync(descriptor)
+
+        monkeypatch.setattr(os, "write", write_or_die)
+        monkeypatch.setattr(os, "fsync", sync_or_die)
+        LogJournal.without_case(folder)
+        os._exit(0)
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert ended == (-signal.SIGKILL if steps < STEPS else 0)
+
+
+STEPS = 13
+"""Writes and syncs until a log and its first key are there."""
+
+
+@pytest.mark.parametrize("steps", range(STEPS + 1))
+def test_a_kill_while_a_log_is_made_leaves_what_can_be_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    killed_after(steps, tmp_path / "log", monkeypatch)
+    journal = LogJournal.without_case(tmp_path / "log")
+    assert len(journal.key) == 32
+    journal.record(search_entry(0))
+    assert check_log(tmp_path / "log").problems == []
+
+
+def test_a_full_disk_leaves_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = small_log(tmp_path, 0)
+
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as filled:
+        filled.setattr(os, "write", full)
+        with pytest.raises(OSError, match="No space left"):
+            CaseKeys(log.folder).make("c-1")
+    assert list((log.folder / "keys").iterdir()) == []
+    with monkeypatch.context() as slow:
+        slow.setattr(os, "write", lambda descriptor, data, real=os.write: real(descriptor, data[:5]))
+        key = CaseKeys(log.folder).make("c-1")
+    assert CaseKeys(log.folder).get("c-1") == key
+
+
+def test_a_file_system_without_hard_links_has_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*given: object, **options: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    keys = CaseKeys(small_log(tmp_path, 0).folder)
+    assert keys.make("c-1") == keys.get("c-1")
+    with pytest.raises(FileExistsError):
+        keys.make("c-1")
+    assert [path.name for path in (tmp_path / "keys").iterdir()] == ["c-1.key"]

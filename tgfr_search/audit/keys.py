@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import os
 import secrets
 from pathlib import Path
@@ -15,6 +16,10 @@ from tgfr_search.audit.verify import DASH, Key, checkpoint_text
 SIGNING = "signing.key"
 CASE_KEYS = "keys"
 KEY_BYTES = 32
+_NO_FOLDER_SYNC = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
+"""A network file system without this operation (CIFS, sshfs): the server decides when a new name is on its disk."""
+_NO_LINK = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+"""A file system without hard links (FAT, some network mounts)."""
 
 
 class Signer:
@@ -40,18 +45,43 @@ class Signer:
 
 
 def write_secret(path: Path, data: bytes) -> None:
-    """Writes a secret that only its owner can read, synced; never over another file.
+    """Writes a secret that only its owner can read, synced, whole or not at all; never over another file.
 
     Raises:
         FileExistsError: There is one.
+        OSError: The system refused; there is nothing at `path`.
     """
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(6)}.tmp{path.suffix}")
+    try:
+        _write_new(temporary, data)
+        try:
+            path.hardlink_to(temporary)  # unlike a rename it takes nobody's place
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+            _write_new(path, data)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def _write_new(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        os.write(descriptor, data)
+        write_all(descriptor, data)
         os.fsync(descriptor)
+    except BaseException:
+        path.unlink()
+        raise
     finally:
         os.close(descriptor)
-    sync_folder(path.parent)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Writes every byte, in as many calls as the system wants."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def sync_folder(path: Path) -> None:
@@ -59,6 +89,9 @@ def sync_folder(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
     finally:
         os.close(descriptor)
 
@@ -76,6 +109,7 @@ class CaseKeys:
     def make(self, case: str) -> bytes:
         """A new key; FileExistsError where the case has one."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(self.folder.parent)
         key = secrets.token_bytes(KEY_BYTES)
         write_secret(self._path(case), key)
         return key
@@ -97,7 +131,12 @@ class CaseKeys:
                 do="bring it back from a backup; if it was destroyed, what it covers cannot be read or added to",
             ) from error
         if len(key) != KEY_BYTES:
-            raise AuditError(f"{path}", found=f"{len(key)} bytes", expected=f"{KEY_BYTES} bytes of a key")
+            raise AuditError(
+                f"{path}",
+                found=f"{len(key)} bytes",
+                expected=f"{KEY_BYTES} bytes of a key",
+                do="bring it back from a backup; one cut off while it was made was never used, and may be removed",
+            )
         return key
 
     def has(self, case: str) -> bool:
@@ -116,6 +155,8 @@ class CaseKeys:
             file.flush()
             os.fsync(file.fileno())
         path.unlink()
+        for left in self.folder.glob(f".{case}.*.tmp.key"):  # by a process that was killed while it made the key
+            left.unlink()
         sync_folder(self.folder)
 
     def _path(self, case: str) -> Path:

@@ -7,8 +7,10 @@ and can tell it from a loss: what was acknowledged is covered by the file `check
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +19,7 @@ from pathlib import Path
 import tgfr_search
 from tgfr_search.audit.entries import Act, Entry
 from tgfr_search.audit.errors import AuditError, DamagedLogError
-from tgfr_search.audit.keys import SIGNING, Signer, sync_folder, write_secret
+from tgfr_search.audit.keys import SIGNING, Signer, sync_folder, write_all, write_secret
 from tgfr_search.audit.locking import LOCK, locked
 from tgfr_search.audit.state import State, load_state
 from tgfr_search.audit.verify import CHECKPOINT, KEY, LOG, Key, Tree, leaf_hash
@@ -26,6 +28,7 @@ from tgfr_search.files import replacing
 NAME = "tgfr-search.audit"
 SAVED_EVERY = 256
 """Entries after which the state is saved; a process that opens the log reads at most so many."""
+_PASSING = re.compile(r"\.(signing|log|checkpoint|state)\.[0-9a-f]{12}\.tmp(\.[a-z]+)?")
 SOFTWARE = f"tgfr-search {tgfr_search.__version__}"
 
 
@@ -124,7 +127,7 @@ class AuditLog:
         """Where the log ends; read anew where another process has written since."""
         found = (self.folder / LOG).stat()
         if self._state is None or (found.st_size, found.st_ino) != self._state.file:
-            for left in self.folder.glob(".*.tmp*"):  # by a process that was killed: nobody else writes now
+            for left in _left_over(self.folder):
                 left.unlink()
             self._state = load_state(self.folder, self.key)
         return self._state
@@ -147,7 +150,7 @@ class AuditLog:
         descriptor = os.open(self.folder / LOG, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         try:
             self.on_step("write")
-            _write_all(descriptor, body + b"\n" + seal + b"\n")
+            write_all(descriptor, body + b"\n" + seal + b"\n")
             self.on_step("fsync")
             os.fsync(descriptor)
         except OSError:
@@ -184,6 +187,8 @@ class AuditLog:
 
 def _make(folder: Path) -> None:
     """Everything before `log.vkey`, whose name says that the log is there."""
+    for left in _left_over(folder):
+        left.unlink()
     others = sorted(each.name for each in folder.iterdir() if each.name not in (LOCK, SIGNING, LOG, CHECKPOINT))
     if others or ((folder / LOG).exists() and (folder / LOG).stat().st_size):
         raise AuditError(f"{folder}", found=f"other files: {', '.join(others[:3]) or LOG}", expected="an empty folder")
@@ -198,6 +203,11 @@ def _make(folder: Path) -> None:
     sync_folder(folder)
 
 
+def _left_over(folder: Path) -> list[Path]:
+    """What a killed process left of files that were to replace others; nobody else writes while the lock is held."""
+    return [path for path in folder.glob(".*.tmp*") if _PASSING.fullmatch(path.name)]
+
+
 def _replace_synced(path: Path, text: str) -> None:
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write(text)
@@ -205,16 +215,11 @@ def _replace_synced(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
 def _refused(path: Path, error: OSError) -> AuditError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     return AuditError(
         f"{path}: an act could not be logged, so it was not answered",
         found=error.strerror or str(error),
         expected="room for an entry on a disk that can be written to",
-        do="free some space, then run the same command again",
+        do=f"{'free some space' if full else 'check the disk and the rights'}, then run the same command again",
     )
