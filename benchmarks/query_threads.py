@@ -59,6 +59,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--model", default=None)
     arguments = parser.parse_args()
+    load = os.getloadavg()[0]
     torch.set_num_threads(1)
     model = load_model(arguments.model)
     with tempfile.TemporaryDirectory() as folder:
@@ -79,7 +80,7 @@ def main() -> None:
         "rows": arguments.rows,
         "model_id": model.model_id,
         "cores": os.cpu_count(),
-        "load_average_before": round(os.getloadavg()[1], 1),
+        "load_average_before": round(load, 1),
         "queries_a_second": {str(threads): round(value, 2) for threads, value in rates.items()},
         "over_one_thread": {str(threads): round(value / rates[1], 2) for threads, value in rates.items()},
     }

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines.chips import Progress, source_sha256
 from pipelines.find import find_faces
 from tgfr_search.data.degrade import LADDER, degrade_photo
 from tgfr_search.data.manifest import read_records
-from tgfr_search.faces.finder import FaceFinder, Photo
+from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.files import cache_key, replace_text
 from tgfr_search.types import AlignedFace, Record
 
@@ -34,7 +34,7 @@ class DegradingFinder(FaceFinder):
         if self.level == "normal":
             return face
         worse = degrade_photo(photo.pixels, face.quality.inter_eye_px, self.level, key=photo.sha256, seed=self.seed)
-        return self.cut(Photo(worse, photo.sha256))
+        return self.cut(replace(photo, pixels=worse))
 
 
 def failures_to_enrol(

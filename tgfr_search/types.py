@@ -36,14 +36,16 @@ class FaceQuality:
     """What was measured of one face, stored with its row.
 
     Attributes:
-        inter_eye_px: Distance between the eye centres in the source photo, in pixels.
+        inter_eye_px: Distance between the eye centres, in pixels of the photo as it was decoded (a JPEG may be reduced
+            for its size).
         sharpness: Variance of the Laplacian of the chip's luma (0–255 scale); higher is sharper.
         exposure: Mean luma of the chip, 0 (black) to 1 (white).
         yaw: Degrees, positive when the nose points to the image's right; a coarse estimate from 5 points.
             None where no landmarks were measured (`--aligned`).
         pitch: Degrees, positive when the nose points down; coarse, None as above.
         roll: Degrees, positive when the head is turned clockwise in the image; None as above.
-        detector_score: Confidence of the HOG detector (about 0 to 3); None where no detector ran.
+        detector_score: The detector's confidence, on its own scale (dlib about 0 to 3, RetinaFace 0 to 1); None where
+            none ran.
     """
 
     inter_eye_px: float
@@ -70,8 +72,7 @@ class AlignedFace:
         quality: What was measured.
         box: (left, top, right, bottom) of the detection in the photo in pixels; None for a ready chip.
         faces_found: How many faces the detector saw in the photo (1 for a ready chip).
-        scheme: What the landmarks are (`faces.schemes`). `eye-corners-nose`: outer and inner corner of the eye on the
-            image's right, outer and inner corner of the eye on its left, base of the nose.
+        scheme: What the landmarks are: see `faces.schemes`.
     """
 
     pixels: ByteArray

@@ -17,6 +17,8 @@ from PIL import Image
 from tgfr_search.errors import FaceError, MissingPartError, OptionsError, Reason
 from tgfr_search.faces import DLIB_CHIP, FaceFinder, FaceOptions
 from tgfr_search.faces.detect import _look, _predictor, find_faces, find_landmarks
+from tgfr_search.faces.detectors.dlib_hog import DlibHog
+from tgfr_search.faces.finder import Photo
 from tgfr_search.faces.search import FIRST_SIDE, Box, search
 from tgfr_search.types import ByteArray, Record
 
@@ -109,11 +111,25 @@ def test_large_photo_is_looked_at_reduced(draw_face: DrawFace) -> None:
         looked.append(view.shape[0] * view.shape[1])
         return _look(view)
 
-    boxes = search(large, look).boxes
+    boxes = search(large, look)
     assert sum(looked) <= 2 * FIRST_SIDE**2
     landmarks = find_landmarks(large, boxes[0])
     expected = find_landmarks(small, find_faces(small)[0]) * 10 + 4.5
     assert np.abs(landmarks - expected).max() < 25  # 2.5 px of 400; read pixel by pixel the noise would cost over 40
+
+
+def test_what_is_no_face_hides_none_and_is_not_counted(draw_face: DrawFace, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo = Photo(draw_face(400), "0" * 64)
+    (face,) = DlibHog().find(photo.pixels)
+    upside_down = face._replace(points=face.points[[0, 1, 2, 3, 4]] * [1, -1] + [0, 2 * face.points[0, 1]])
+    larger = upside_down._replace(box=(0.0, 0.0, 399.0, 399.0))
+    monkeypatch.setattr(DlibHog, "find", lambda self, pixels: [larger, face])
+    found = FaceFinder(FaceOptions(on_multiple="error")).cut(photo)
+    assert found.faces_found == 1
+    assert np.array_equal(found.landmarks, face.points)
+    monkeypatch.setattr(DlibHog, "find", lambda self, pixels: [larger])
+    with pytest.raises(FaceError, match="taken for a face is none: the nose"):
+        FaceFinder().cut(photo)
 
 
 def test_a_photo_that_was_reduced_while_it_was_decoded_tells_places_in_its_own_pixels(draw_face: DrawFace) -> None:

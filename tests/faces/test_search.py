@@ -10,9 +10,9 @@ import pytest
 
 from tgfr_search.errors import FaceError
 from tgfr_search.faces import FaceFinder
-from tgfr_search.faces.detect import find_faces, search_faces
+from tgfr_search.faces.detect import find_faces
 from tgfr_search.faces.finder import Photo
-from tgfr_search.faces.search import LAST_SIDE, Box, _starts, search
+from tgfr_search.faces.search import LAST_SIDE, Box, _starts, least_side, search, turned
 from tgfr_search.types import ByteArray
 
 DrawFace = Callable[[int], ByteArray]
@@ -47,11 +47,11 @@ def test_small_face_in_a_large_photo(draw_face: DrawFace, width: int, height: in
 
 def test_the_limit_of_the_search_is_told(draw_face: DrawFace) -> None:
     photo = background(1600, 320)
-    least = search_faces(photo).least
+    least = least_side(photo)
     assert least == 20
     with pytest.raises(FaceError, match=rf"of {least} pixels or more .* in 1600×320"):
         FaceFinder().cut(Photo(photo, "0" * 64))
-    assert search_faces(background(320, 320)).least == 20
+    assert least_side(background(320, 320)) == 20
 
 
 def test_tiles_cover_a_photo_and_overlap() -> None:
@@ -76,8 +76,8 @@ def test_a_face_in_two_tiles_is_one(draw_face: DrawFace) -> None:
         return [Box(int(columns.min()), int(rows.min()), int(columns.max()), int(rows.max()), 2.0)]
 
     found = search(photo, look)
-    assert len(found.boxes) == 1
-    assert np.abs(np.array(found.boxes[0][:4]) - [2000, 1000, 2100, 1100]).max() <= 3
+    assert len(found) == 1
+    assert np.abs(np.array(found[0][:4]) - [2000, 1000, 2100, 1100]).max() <= 3
     assert max(max(shape) for shape in looks) <= LAST_SIDE
 
 
@@ -102,9 +102,9 @@ def test_an_upside_down_face_is_refused_though_it_is_seen() -> None:
         better = view[-1].mean() > view[0].mean()
         return [Box(100, 100, 200, 200, 0.9 if better else 0.5)]
 
-    assert search(photo, look).boxes == ()
-    assert search(photo, look).upside_down == 1
-    assert len(search(photo[::-1].copy(), look).boxes) == 1
+    assert search(photo, look) == []
+    assert turned(photo, look) == 180
+    assert len(search(photo[::-1].copy(), look)) == 1
 
 
 # --- real photographs -----------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import numpy as np
 from tgfr_search.errors import MissingPartError
 from tgfr_search.faces.align import reduced
 from tgfr_search.faces.lent import Lent
-from tgfr_search.faces.search import Box, Found, search, turned
+from tgfr_search.faces.search import Box, search, turned
 from tgfr_search.types import ByteArray, FloatArray
 
 LANDMARK_SIDE = 200
@@ -25,7 +25,7 @@ LANDMARK_SIDE = 200
 
 
 def find_faces(photo: ByteArray) -> list[Box]:
-    """All faces of a photo that `search_faces` is sure enough of.
+    """All faces of a photo that the looks at it are sure enough of.
 
     Args:
         photo: uint8 [H, W, 3], RGB.
@@ -36,11 +36,6 @@ def find_faces(photo: ByteArray) -> list[Box]:
     Raises:
         MissingPartError: dlib is not installed.
     """
-    return list(search_faces(photo).boxes)
-
-
-def search_faces(photo: ByteArray) -> Found:
-    """As `find_faces`, with what was refused and how small a face would have been seen."""
     return search(photo, _look)
 
 

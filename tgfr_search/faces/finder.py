@@ -20,7 +20,7 @@ from tgfr_search.faces.schemes import in_scheme
 from tgfr_search.types import AlignedFace, ByteArray, Record
 
 OnMultiple = Literal["largest", "error"]
-REVISION = 1
+REVISION = 2
 """Raised whenever the same options may give another answer: photos refused before are then looked at once more, and
 cached faces are found anew."""
 NEXT_STEP = "turn the photo upright, crop it to the face, or give an aligned crop with --aligned"
@@ -137,9 +137,6 @@ class FaceFinder:
             return AlignedFace(chip, points, photo.sha256, measure(chip, points, detector_score=None))
         faces = self._faces(photo)
         face = faces[0]
-        wrong = implausible(face.points, face.scheme, face.box)
-        if wrong:
-            raise FaceError(Reason.NO_FACE, f"what was taken for a face is none: {wrong}", do=NEXT_STEP)
         distance, least = inter_eye_px(face.points, face.scheme), self.options.min_inter_eye_px
         if distance < least:
             raise FaceError(
@@ -157,8 +154,14 @@ class FaceFinder:
     def _faces(self, photo: Photo) -> list[Detection]:
         """The faces of a photo, the largest first, as many as the options allow."""
         detector = make_detector(self.detector)
-        faces = detector.find(photo.pixels)
+        found = detector.find(photo.pixels)
+        wrong = [implausible(face.points, face.scheme, face.box) for face in found]
+        faces = [face for face, why in zip(found, wrong, strict=True) if not why]
         size = f"{photo.pixels.shape[1]}×{photo.pixels.shape[0]} pixels"
+        if photo.reduced > 1:
+            size += f" (the file reduced to 1/{photo.reduced})"
+        if found and not faces:
+            raise FaceError(Reason.NO_FACE, f"what was taken for a face is none: {wrong[0]}", do=NEXT_STEP)
         if not faces:
             wanted, turn = detector.unseen(photo.pixels)
             detail = f"no {wanted} found in {size}"
