@@ -10,7 +10,8 @@ import typer
 from tgfr_search import console
 from tgfr_search.audit.journal import account
 from tgfr_search.cli_audit import Audit, make_journal
-from tgfr_search.cli_options import Aligned, Device, Json, Model, Multiple, make_finder
+from tgfr_search.cli_options import DEFAULT_INDEX, Aligned, Device, Index, Json, Model, Multiple, make_finder
+from tgfr_search.errors import InputError
 from tgfr_search.terms import LEAD_NOTICE, QUERY_MODES
 
 case_app = typer.Typer(
@@ -20,6 +21,10 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the case.
 Actor = Annotated[
     str | None,
     typer.Option(envvar="TGFR_ACTOR", show_envvar=True, help="Account that acts; default the system's. It is logged."),
+]
+Kind = Annotated[
+    str | None,
+    typer.Option(help="still (the default), video frame, document, sketch, composite or look-alike."),
 ]
 
 
@@ -44,7 +49,7 @@ def add(
     directory: Folder,
     file: Annotated[Path, typer.Argument(help="File of evidence; its bytes are kept as they are.")],
     actor: Actor = None,
-    kind: Annotated[str, typer.Option(help="still, video frame, document, sketch, composite or look-alike.")] = "still",
+    kind: Kind = None,
     as_json: Json = False,
 ) -> None:
     """Receive a file of evidence."""
@@ -61,8 +66,9 @@ def search(
         Path | None, typer.Argument(help="Probe photo, received as evidence; leave out to search by description alone.")
     ] = None,
     *,
-    index: Annotated[Path, typer.Option(help="Index directory.", envvar="TGFR_INDEX", show_envvar=True)],
+    index: Index = DEFAULT_INDEX,
     actor: Actor = None,
+    kind: Kind = None,
     caption: Annotated[list[str] | None, typer.Option(help="What a witness said; may be given several times.")] = None,
     origin: Annotated[
         str,
@@ -85,10 +91,12 @@ def search(
     from pipelines.casework.replay import search as run
     from pipelines.query import Gallery
 
+    if kind is not None and probe is None:
+        raise InputError("--kind", found="no probe", expected="a photo whose kind it is")
     case = Case.open(directory)
     finder = make_finder(on_multiple, aligned)
     gallery = Gallery.open(index, model=model, device=device, finder=finder, journal=make_journal(audit))
-    evidence = None if probe is None else case.add(probe, actor=actor or account())
+    evidence = None if probe is None else case.add(probe, actor=actor or account(), kind=kind)
     name, result = run(
         case,
         gallery,
@@ -135,8 +143,15 @@ def export(
     from pipelines.casework.case import Case
     from pipelines.casework.export import export as write
 
-    values = {"export": str(target), "sha256": write(Case.open(directory), target, actor=actor or account())}
-    console.emit(values, as_json, lambda: console.pairs(values))
+    made = write(Case.open(directory), target, actor=actor or account())
+    values = {"export": str(target), "sha256": made.sha256, "left_out": list(made.left_out)}
+
+    def show() -> None:
+        console.pairs({"export": str(target), "sha256": made.sha256})
+        for name in made.left_out:
+            console.say(f"note: {name} is in no entry of the log, and left out", err=True)
+
+    console.emit(values, as_json, show)
 
 
 @case_app.command()
@@ -147,6 +162,7 @@ def replay(
     index: Annotated[Path | None, typer.Option(help="Where the index is now; default where it was.")] = None,
     model: Model = None,
     device: Device = "auto",
+    audit: Audit = None,
     as_json: Json = False,
 ) -> None:
     """Run a search again; exit code 1 where a candidate, a score, the model or the index's state differs."""
@@ -160,7 +176,8 @@ def replay(
     case = Case.open(directory)
     asked = case.read_search(name)["asked"]
     finder = make_finder(asked["on_multiple"], asked["aligned"])
-    gallery = Gallery.open(index or index_of_search(case, name), model=model, device=device, finder=finder)
+    path = index or index_of_search(case, name)
+    gallery = Gallery.open(path, model=model, device=device, finder=finder, journal=make_journal(audit))
     found = run(case, gallery, name, actor=actor or account())
     console.emit(asdict(found), as_json, lambda: console.pairs(asdict(found)))
     if not found.same:

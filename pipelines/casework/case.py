@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipelines.casework.files import PENDING, CaseFiles
+from pipelines.casework import refusals
+from pipelines.casework.files import PENDING, CaseFiles, ending_of
 from tgfr_search.audit.entries import Act, Entry, canonical, commitment, now
 from tgfr_search.audit.journal import LogJournal, search_entry
 from tgfr_search.audit.keys import CaseKeys
@@ -63,15 +64,18 @@ class Case:
             if not value.strip():
                 raise InputError(name, found="nothing", expected="a text: no search without it")
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise InputError(f"{folder}", found="something", expected="no folder, or an empty one", do="name another")
+            raise refusals.not_empty(folder)
         log = AuditLog.create(folder / AUDIT)
-        identity = secrets.token_hex(8)
-        key = CaseKeys(log.folder).make(identity)
-        told = {"format": FORMAT, "id": identity, "purpose": purpose, "basis": basis, "opened": now()}
-        for name in (EVIDENCE, SEARCHES, NOTES):
-            (folder / name).mkdir()
-        case = cls(folder, identity, purpose, basis, CaseFiles(folder, log, key))
-        case.files.commit(CASE, canonical(told), Entry(Act.CASE_OPENED), case.journal(actor))
+        with locked(folder):
+            if (folder / CASE).exists():
+                raise refusals.not_empty(folder)
+            identity = secrets.token_hex(8)
+            key = CaseKeys(log.folder).make(identity)
+            told = {"format": FORMAT, "id": identity, "purpose": purpose, "basis": basis, "opened": now()}
+            for name in (EVIDENCE, SEARCHES, NOTES):
+                (folder / name).mkdir(exist_ok=True)
+            case = cls(folder, identity, purpose, basis, CaseFiles(folder, log, key))
+            case.files.commit(CASE, canonical(told), Entry(Act.CASE_OPENED), case.journal(actor))
         return case
 
     @classmethod
@@ -82,17 +86,26 @@ class Case:
             InputError: It is none.
             AuditError: Its log or its key cannot be used.
         """
-        path = folder / CASE if (folder / CASE).exists() else folder / (CASE + PENDING)
+        case = None
+        if any((folder / name).is_file() for name in (CASE, CASE + PENDING)):
+            with locked(folder):
+                case = cls._read(folder)
+                case.files.settle()
+        if case is None or not (folder / CASE).is_file():
+            raise refusals.no_case(folder, cut_off=case is not None)
+        return case
+
+    @classmethod
+    def _read(cls, folder: Path) -> Case:
+        """As its file says, which may have a passing name yet; to be settled."""
+        path = folder / (CASE if (folder / CASE).exists() else CASE + PENDING)
         try:
             told = json.loads(path.read_bytes())
             identity, purpose, basis = told["id"], told["purpose"], told["basis"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{folder}", found=f"no case: {error}", expected=f"a folder with {CASE}") from error
         log = AuditLog(folder / AUDIT)
-        case = cls(folder, identity, purpose, basis, CaseFiles(folder, log, CaseKeys(log.folder).get(identity)))
-        with locked(folder):
-            case.files.settle()
-        return case
+        return cls(folder, identity, purpose, basis, CaseFiles(folder, log, CaseKeys(log.folder).get(identity)))
 
     def journal(self, actor: str) -> LogJournal:
         """Where acts of an account in this case are told."""
@@ -104,29 +117,37 @@ class Case:
         """All entries of the log that have a body."""
         return [entry for _, entry in read_entries(self.files.log.folder)]
 
-    def add(self, path: Path, *, actor: str, kind: str = "still") -> str:
+    def add(self, path: Path, *, actor: str, kind: str | None = None) -> str:
         """Receives a file of evidence: its bytes are kept as they are.
+
+        Args:
+            path: The file.
+            actor: Account.
+            kind: One of `KINDS`, `still` by default; of bytes that are there already, the kind that they have.
 
         Returns:
             Its name in the case; a file of the same bytes keeps the one that it has.
 
         Raises:
-            InputError: It cannot be read, or the kind is none of `KINDS`, or the case is closed.
+            InputError: It cannot be read, its kind is none of `KINDS` or another than before, or the case is closed.
         """
-        if kind not in KINDS:
+        if kind is not None and kind not in KINDS:
             raise InputError("--kind", found=kind, expected=f"one of: {', '.join(KINDS)}")
         try:
             data = path.read_bytes()
         except OSError as error:
             raise InputError(f"{path}", found=error.strerror or "unreadable", expected="a file of evidence") from error
+        code = (kind or KINDS[0]).replace(" ", "-")
         digest = commitment(self.files.key, hashlib.sha256(data).hexdigest())
         with self._writing():
             for told in self.entries():
                 if told["act"] == Act.EVIDENCE and told["probe_hmac"] == digest:
-                    return Path(told["details"]["file"]).name
-            ending = path.suffix.lower() if path.suffix[1:].isalnum() and len(path.suffix) < 6 else ""
-            name = f"{self.files.next_name(EVIDENCE, 'E')}{ending}"
-            entry = Entry(Act.EVIDENCE, probe_hmac=digest, details={"kind": kind.replace(" ", "-")})
+                    name, known = Path(told["details"]["file"]).name, told["details"]["kind"]
+                    if kind is not None and code != known:
+                        raise refusals.another_kind(name, kind, known)
+                    return name
+            name = f"{self.files.next_name(EVIDENCE, 'E')}{ending_of(path)}"
+            entry = Entry(Act.EVIDENCE, probe_hmac=digest, details={"kind": code})
             self.files.commit(f"{EVIDENCE}/{name}", data, entry, self.journal(actor))
         return name
 
@@ -176,12 +197,7 @@ class Case:
             name = self.files.next_name(SEARCHES, "S")
             kept = {"search": name, "evidence": evidence, "asked": asked, "origin": origin if lines else ""}
             entry = search_entry(
-                self.journal(actor),
-                result,
-                lines=tuple(lines),
-                started=started,
-                list_length=asked["top_k"],
-                rows=rows,
+                self.journal(actor), result, lines=tuple(lines), started=started, list_length=asked["top_k"], rows=rows
             )
             entry = replace(entry, words_origin=origin if lines else "")
             data = canonical({**kept, "result": result.as_dict()})
@@ -214,12 +230,18 @@ class Case:
             self.journal(actor).record(Entry(Act.CASE_CLOSED))
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def settled(self) -> Iterator[None]:
+        """Nobody writes to the case meanwhile, and what a kill left is finished or removed."""
         with locked(self.folder):
             self.files.settle()
+            yield
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self.settled():
             self._need_open()
             yield
 
     def _need_open(self) -> None:
-        if any(entry["act"] == Act.CASE_CLOSED for entry in self.entries()):
-            raise InputError(f"{self.folder}", found="a closed case", expected="an open one", do="start another case")
+        if error := refusals.not_open(self.folder, {entry["act"] for entry in self.entries()}):
+            raise error

@@ -10,9 +10,10 @@ import hashlib
 import io
 import json
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.casework.case import AUDIT, CASE, EVIDENCE, NOTES, SEARCHES, Case
+from pipelines.casework.case import AUDIT, CASE, Case
 from tgfr_search.audit import verify
 from tgfr_search.audit.entries import Act, Entry, canonical
 from tgfr_search.audit.merkle import inclusion_path
@@ -32,7 +33,20 @@ says whether it is whole. A checkpoint of this case that was kept elsewhere show
 """
 
 
-def export(case: Case, target: Path, *, actor: str) -> str:
+@dataclass(frozen=True)
+class Exported:
+    """What an export is.
+
+    Attributes:
+        sha256: Of the zip, in hex.
+        left_out: Files of the folder that are in no entry of the log, and so no part of the case.
+    """
+
+    sha256: str
+    left_out: tuple[str, ...] = ()
+
+
+def export(case: Case, target: Path, *, actor: str) -> Exported:
     """Writes a case as a zip; its last act is the entry of it.
 
     The signing key is not part of it. The key of the commitments is: with it a stranger can check that the files are
@@ -43,9 +57,6 @@ def export(case: Case, target: Path, *, actor: str) -> str:
         target: A new file.
         actor: Account.
 
-    Returns:
-        SHA-256 of the zip, in hex.
-
     Raises:
         InputError: There is something at the target, or a file of the case is not as it was logged.
         AuditError: It could not be logged: no file is left.
@@ -54,36 +65,33 @@ def export(case: Case, target: Path, *, actor: str) -> str:
         raise InputError(
             f"{target}", found="a file", expected="none: an export is never written over", do="name another"
         )
-    report = verify.check_log(case.folder / AUDIT)
-    if report.problems:
-        raise InputError(f"{case.folder}", found=report.problems[0], expected="a log that is whole")
-    payload = _payload(case)
-    bag = _bag(payload)
-    data = _zip(bag)
-    digest = hashlib.sha256(data).hexdigest()
-    with replacing(target) as temporary:
-        temporary.write_bytes(data)
-        case.journal(actor).record(Entry(Act.EXPORT, details={"sha256": digest}))
-    return digest
+    with case.settled():
+        report = verify.check_log(case.folder / AUDIT)
+        if report.problems:
+            raise InputError(f"{case.folder}", found=report.problems[0], expected="a log that is whole")
+        data = _zip(_bag(_payload(case)))
+        made = Exported(hashlib.sha256(data).hexdigest(), tuple(case.files.strays()))
+        with replacing(target) as temporary:
+            temporary.write_bytes(data)
+            case.journal(actor).record(Entry(Act.EXPORT, details={"sha256": made.sha256}))
+    return made
 
 
 def _payload(case: Case) -> dict[str, bytes]:
     """Name below `data/` → bytes."""
-    files = {CASE: case.files.kept(CASE), "case.key": case.files.key.hex().encode() + b"\n"}
-    for folder in (EVIDENCE, SEARCHES, NOTES):
-        for path in (case.folder / folder).iterdir():
-            name = f"{folder}/{path.name}"
-            files[name] = case.files.kept(name)
-    with (case.folder / AUDIT / LOG).open("rb") as log:
-        records = list(read_records(log))
+    log = (case.folder / AUDIT / LOG).read_bytes()
+    records = list(read_records(io.BytesIO(log)))
     while (body := records[-1].body) is not None and json.loads(body)["act"] == Act.EXPORT:
         records.pop()
+    logged = case.files.logged()
+    files = {name: case.files.kept(name, logged) for name in {CASE, *logged}}
+    files["case.key"] = case.files.key.hex().encode() + b"\n"
     leaves = [record.leaf for record in records]
     tree = verify.Tree()
     for leaf in leaves:
         tree.add(leaf)
     text = checkpoint_text(case.files.log.key.name, tree.size, tree.root())
-    files[f"{AUDIT}/{LOG}"] = (case.folder / AUDIT / LOG).read_bytes()[: records[-1].end]
+    files[f"{AUDIT}/{LOG}"] = log[: records[-1].end]
     files[f"{AUDIT}/{KEY}"] = f"{case.files.log.key}\n".encode()
     files[f"{AUDIT}/{CHECKPOINT}"] = text.encode() + b"\n" + (records[-1].seal or b"") + b"\n"
     return files | _proofs(records, leaves)

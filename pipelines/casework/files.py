@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tgfr_search.audit.entries import Entry, commitment
 from tgfr_search.audit.journal import Journal
 from tgfr_search.audit.keys import sync_folder
+from tgfr_search.audit.locking import LOCK
 from tgfr_search.audit.log import AuditLog
 from tgfr_search.audit.retention import read_entries
 from tgfr_search.errors import InputError
+from tgfr_search.names import IMAGE_SUFFIXES
 
 PENDING = ".pending"
 """Ending of a file that is not logged yet."""
+_OWN_PENDING = re.compile(r"(case\.json|evidence/E[0-9]+(\.\w+)?|searches/S[0-9]+\.json|notes/N[0-9]+\.txt)\.pending")
+"""Whatever else ends so is somebody else's."""
+_VIDEO = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".3gp", ".mts", ".m2ts"}
+ENDINGS = IMAGE_SUFFIXES | _VIDEO | {".pdf"}
+"""What a file of evidence may end in; of `J.Doe` the ending is part of a name, which the log must not tell."""
+
+
+def ending_of(path: Path) -> str:
+    """The ending of a file's name in the case: in small letters, one of `ENDINGS` or empty."""
+    return ending if (ending := path.suffix.lower()) in ENDINGS else ""
 
 
 @dataclass(frozen=True)
@@ -32,9 +47,24 @@ class CaseFiles:
     key: bytes
 
     def next_name(self, folder: str, letter: str) -> str:
-        """A name that no file of a folder of the case has: a letter and four digits."""
-        taken = [int(path.stem.split(".")[0][1:]) for path in (self.folder / folder).iterdir()]
+        """A name that no file of a folder of the case has or had: a letter and four digits."""
+        names = [path.name for path in (self.folder / folder).iterdir()]
+        names += [name.removeprefix(f"{folder}/") for name in self.logged() if name.startswith(f"{folder}/")]
+        taken = [int(found[1]) for name in names if (found := re.match(rf"{letter}([0-9]{{4,9}})(?:\.|$)", name))]
         return f"{letter}{max(taken, default=0) + 1:04d}"
+
+    def logged(self) -> dict[str, str]:
+        """Name of each file that an entry of the log tells of → the commitment to its bytes."""
+        return {entry["details"]["file"]: str(entry["result_hmac"]) for entry in self._entries() if _names_file(entry)}
+
+    def strays(self) -> Iterator[str]:
+        """Names of files that are in no entry of the log: put there by somebody else, or by the system."""
+        logged = self.logged()
+        for path in sorted(self.folder.rglob("*")):
+            name = path.relative_to(self.folder)
+            ours = name.parts[0] in (self.log.folder.name, LOCK) or name.as_posix() in logged
+            if not ours and (path.is_symlink() or not path.is_dir()):
+                yield name.as_posix()
 
     def commit(self, name: str, data: bytes, entry: Entry, journal: Journal) -> None:
         """Keeps a file and logs it; a kill in between leaves it to `settle`."""
@@ -52,33 +82,37 @@ class CaseFiles:
 
     def settle(self) -> None:
         """Files under passing names: those that are in the log get their own, the others were never answered for."""
-        for passing in sorted(self.folder.rglob(f"*{PENDING}")):
-            path = passing.with_name(passing.name.removesuffix(PENDING))
-            logged = self._commitment_of(path.relative_to(self.folder).as_posix())
-            if logged == commitment(self.key, passing.read_bytes()):
-                passing.replace(path)
+        found = (path.relative_to(self.folder).as_posix() for path in sorted(self.folder.rglob(f"*{PENDING}")))
+        passing = [self.folder / name for name in found if _OWN_PENDING.fullmatch(name)]
+        logged = self.logged() if passing else {}
+        for each in passing:
+            path = each.with_name(each.name.removesuffix(PENDING))
+            if logged.get(path.relative_to(self.folder).as_posix()) == commitment(self.key, each.read_bytes()):
+                each.replace(path)
             else:
-                passing.unlink()
+                each.unlink()
 
-    def _commitment_of(self, name: str) -> str | None:
-        for _, entry in reversed(list(read_entries(self.log.folder))):
-            if entry.get("details", {}).get("file") == name:
-                return str(entry["result_hmac"])
-        return None
-
-    def kept(self, name: str) -> bytes:
+    def kept(self, name: str, logged: dict[str, str] | None = None) -> bytes:
         """The bytes of a file of the case, which are those that were logged.
+
+        Args:
+            name: Relative to the case.
+            logged: What `logged` gave; read now by default.
 
         Raises:
             InputError: They are not, or there is no such file.
         """
-        expected = self._commitment_of(name)
+        expected = (self.logged() if logged is None else logged).get(name)
         try:
             data = (self.folder / name).read_bytes()
         except OSError as error:
             raise InputError(
                 f"{self.folder / name}", found=error.strerror or "", expected="a file of the case"
             ) from error
+        if expected is None:
+            raise InputError(
+                f"{self.folder / name}", found=self._why_unknown(), expected="a file that an entry of the log tells of"
+            )
         if expected != commitment(self.key, data):
             raise InputError(
                 f"{self.folder / name}",
@@ -87,3 +121,15 @@ class CaseFiles:
                 do="bring back the original; the log says when it came",
             )
         return data
+
+    def _entries(self) -> list[dict[str, Any]]:
+        return [entry for _, entry in read_entries(self.log.folder)]
+
+    def _why_unknown(self) -> str:
+        left = self._entries()
+        removed = left[-1]["seq"] + 1 - len(left) if left else 0
+        return f"its entry was removed, as {removed} of this log were, or never was" if removed else "in no entry"
+
+
+def _names_file(entry: dict[str, Any]) -> bool:
+    return "file" in entry.get("details", {})

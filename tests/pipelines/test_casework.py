@@ -108,6 +108,7 @@ def test_replay_gives_the_same_or_says_what_differs(
 
 def test_an_export_is_the_same_twice_and_whole_elsewhere(case: Case, tmp_path: Path) -> None:
     one = export(case, tmp_path / "one.zip", actor="examiner-1")
+    assert one.left_out == ()
     assert export(case, tmp_path / "two.zip", actor="examiner-2") == one
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
     bag = unpacked(case, tmp_path / "bag")
