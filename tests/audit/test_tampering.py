@@ -163,3 +163,13 @@ def test_a_log_that_grew_is_whole(origin: Path, tmp_path: Path) -> None:
     shutil.copytree(origin / "log", tmp_path / "log")
     AuditLog.open(tmp_path / "log").append(search_entry(99))
     assert check_log(tmp_path / "log", sorted(origin.glob("checkpoint-*"))).problems == []
+
+
+def test_what_the_verifier_says_acts_on_no_terminal(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = tmp_path / "\x1b[2J\u202egnp.exe\u2028"
+    folder.mkdir()
+    assert main([str(folder)]) == 1
+    out = capsys.readouterr().out
+    assert out.endswith("\nnot whole\n")
+    assert all(char == "\n" or char.isprintable() for char in out)
+    assert "\\x1b[2J\\u202egnp.exe\\u2028" in out

@@ -491,12 +491,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     report = check_folder(given.folder, given.against)
     for line in report.problems:
-        print(f"PROBLEM: {line}")
+        _say(f"PROBLEM: {line}")
     for line in report.notes:
-        print(f"note: {line}")
-    print(f"{report.size} entries ({report.removed} without their body), root {report.root}")
-    print("not whole" if report.problems else "whole")
+        _say(f"note: {line}")
+    _say(f"{report.size} entries ({report.removed} without their body), root {report.root}")
+    _say("not whole" if report.problems else "whole")
     return int(bool(report.problems))
+
+
+def _say(line: str) -> None:
+    """One line; a name in a folder that a stranger packed must not act on the terminal that shows it."""
+    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
+    encoding = sys.stdout.encoding or "ascii"
+    sys.stdout.write(shown.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 if __name__ == "__main__":
