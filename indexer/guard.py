@@ -32,8 +32,9 @@ class Guard:
         self._lock.release()
 
     def renew(self) -> None:
-        """Free the lock, whoever holds it: for a child, in which nobody else runs."""
-        self._lock = threading.RLock()
+        """Free the lock of a thread that does not run here: for a child, in which the thread that forked runs alone."""
+        if not self._lock._is_owned():  # type: ignore[attr-defined]  # as `threading.Condition` asks
+            self._lock = threading.RLock()
 
 
 class once(Generic[T]):  # noqa: N801 - used as a decorator, as `property` is

@@ -126,12 +126,13 @@ class Manifest:
 
     def _follow(self, **changed: Any) -> Manifest:
         fresh = {"generation": self.generation + 1, "updated": utc_now()}
-        version = version_of(changed.get("files", self.files))
+        # A retired file is named in the manifest, too, and an older program knows no file of its kind.
+        version = version_of((*changed.get("files", self.files), *changed.get("retired", self.retired)))
         return replace(self, **{**fresh, **changed, "format_version": version})
 
 
 def version_of(files: Iterable[FileEntry]) -> int:
-    """The format version that an index of these files is written in."""
+    """The format version that a manifest which names these files is written in."""
     return REMOVED_VERSION if any(entry.kind == REMOVED for entry in files) else FORMAT_VERSION
 
 

@@ -168,13 +168,14 @@ class Store:
 
     def metadata(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Row id and further columns of every row."""
-        texts = self._generation.column("metadata").to_pylist()
-        yield from zip(self._generation.ids.tolist(), map(json.loads, texts), strict=True)
+        here = self._generation
+        return zip(here.ids.tolist(), map(json.loads, here.column("metadata").to_pylist()), strict=True)
 
     def photos_by_image(self) -> dict[str, tuple[str, str]]:
         """Row name → (SHA-256 of the photo, subject) of every row; of several rows of one name the newest."""
         names = ("image", "image_sha256", "subject_id")
-        images, photos, subjects = (self._generation.column(name).to_pylist() for name in names)
+        here = self._generation
+        images, photos, subjects = (here.column(name).to_pylist() for name in names)
         return dict(zip(images, zip(photos, subjects, strict=True), strict=True))
 
     def near_duplicates(self, block: str, threshold: float, first: int = 0) -> tuple[list[NearDuplicate], int]:

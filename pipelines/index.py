@@ -147,7 +147,7 @@ def index_gallery(
     summary.ignored_files, summary.notes = list(records.passed_over), list(records.notes)
     with change(journal, Act.ENROL, index_of(store)) as told, store.writer() as writer:
         plan = plan_gallery(records, lambda: progress(0, records.estimate))
-        run = IndexRun(store, writer, summary, plan, problems, repr(finder.options), describer, again)
+        run = IndexRun(store, writer, summary, plan, problems, finder.identity, describer, again)
         if prune:
             run.need_same_gallery(str(gallery))
         committed = time.monotonic()

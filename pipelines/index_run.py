@@ -34,7 +34,7 @@ class IndexRun:
         summary: Filled in.
         plan: What the gallery asks for.
         problems: Rows and files that gave no record.
-        options: Of the face finder, as text: with others, a photo that was refused gets another look.
+        options: `FaceFinder.identity`: with another, a photo that was refused gets another look.
         describer: What gives words to photos without any.
         again: Enrol also photos that were deleted for good.
     """

@@ -77,3 +77,22 @@ def test_images_are_released_from_quarantine(store: Store) -> None:
         assert writer.release(["y.jpg", "nobody.jpg", "x.jpg"]) == 2
         writer.commit()
     assert store.quarantined() == Store.open(store.path).quarantined() == [records[1]]
+
+
+def test_a_manifest_that_names_a_list_only_among_retired_files_is_not_for_older_programs(
+    store: Store, tmp_path: Path
+) -> None:
+    with store.writer() as writer:
+        (row,) = writer.add(make_batch(["x"], random_blocks(np.random.default_rng(0), 1), 30))
+        writer.delete(row_ids=[row], for_good=True)
+        writer.commit()
+        writer.add(make_batch(["x"], random_blocks(np.random.default_rng(0), 1), 30))
+        writer.commit()
+    compact(store)
+    assert [entry for entry in store.manifest.retired if entry.kind == manifest.REMOVED]
+    assert not list(store.manifest.of_kind(manifest.REMOVED))
+    assert store.manifest.format_version == manifest.REMOVED_VERSION
+    snapshot(store, tmp_path / "snapshot")
+    assert Store.open(tmp_path / "snapshot").manifest.format_version == manifest.FORMAT_VERSION
+    purge(store)
+    assert Store.open(store.path).manifest.format_version == manifest.FORMAT_VERSION

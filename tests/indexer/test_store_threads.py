@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from index_helpers import CONTRACT, DIMS, add_rows, make_batch, random_blocks, unit
+from index_helpers import CONTRACT, DIMS, add_rows, make_batch, random_blocks, small_index, unit
 
 from indexer import IndexerError, Store, lock
 from indexer.backends.faiss_build import matrix_products
@@ -190,3 +190,23 @@ def test_the_number_that_faiss_decides_by_is_put_back_by_the_last() -> None:
     assert faiss.cvar.distance_compute_blas_threshold == 7
     with matrix_products(faiss, 1):
         assert faiss.cvar.distance_compute_blas_threshold == 7
+
+
+def test_whoever_forks_inside_a_guard_leaves_it_in_both_halves() -> None:
+    guard = Guard()
+    with guard:
+        child = os.fork()
+    if not child:
+        with guard:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_metadata_and_photos_are_of_one_generation(tmp_path: Path) -> None:
+    store = small_index(tmp_path / "index")
+    rows = store.metadata()  # a commit between the call and the reading
+    with store.writer() as writer:
+        writer.delete(row_ids=[0])
+        writer.commit()
+    assert len(list(rows)) == 8
+    assert len(list(store.metadata())) == len(store) == 7

@@ -22,7 +22,7 @@ import pipelines.embed
 from indexer import ContractMismatchError, DiskFullError, IndexLockedError, Store, verify
 from pipelines.alike import find_alike
 from pipelines.index import IndexSummary, index_gallery
-from tgfr_search.errors import InputError, NothingUsableError
+from tgfr_search.errors import FaceError, InputError, NothingUsableError, Reason
 from tgfr_search.faces.finder import FaceFinder, FaceOptions
 from tgfr_search.model.checkpoint import FaceTextModel
 
@@ -376,3 +376,20 @@ def _children(pid: int) -> list[int]:
             if int(fields[1]) == pid:
                 found.append(int(entry.name))
     return found
+
+
+def test_a_photo_that_was_refused_is_read_again_once_something_else_decodes(
+    gallery_folder: Path, model: FaceTextModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(data: bytes, **options: object) -> None:
+        raise FaceError(Reason.UNSUPPORTED_FORMAT, "nothing here reads it")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tgfr_search.faces.finder.decode_reduced", refuse)
+        refused = enrol(gallery_folder, tmp_path / "index", model).quarantined
+    assert sum(refused.values()) > 2
+    with monkeypatch.context() as patch:
+        patch.setattr("tgfr_search.faces.finder.decode_reduced", lambda data, **options: pytest.fail("looked again"))
+        assert enrol(gallery_folder, tmp_path / "index", model).quarantined == refused
+    monkeypatch.setattr("tgfr_search.faces.finder.decoders", lambda: "pillow 99")
+    assert enrol(gallery_folder, tmp_path / "index", model).quarantined == {}

@@ -6,9 +6,11 @@ The format is read from the content, from an allow-list, and the size is judged 
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
 
 import numpy as np
+import PIL
 from PIL import Image, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from tgfr_search.errors import FaceError, Reason
@@ -77,6 +79,15 @@ def open_photo(data: bytes, max_pixels: int) -> tuple[Image.Image, int]:
     if not part:
         raise FaceError(Reason.TOO_MANY_PIXELS, f"{found}, the limit is {max_pixels:,}")
     return image, part
+
+
+def decoders() -> str:
+    """What reads photos here: with something else, one that was refused may be read."""
+    try:
+        heic = version("pillow-heif")
+    except PackageNotFoundError:
+        heic = "none"
+    return f"pillow {PIL.__version__}, pillow-heif {heic}"
 
 
 def stated_white(data: bytes, image: Image.Image) -> int:

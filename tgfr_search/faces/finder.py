@@ -11,6 +11,7 @@ import numpy as np
 
 from tgfr_search.errors import FaceError, OptionsError, Reason
 from tgfr_search.faces.align import ALIGNMENTS, DLIB_CHIP, Alignment, align, fit_chip
+from tgfr_search.faces.container import decoders
 from tgfr_search.faces.decode import MAX_BYTES, MAX_PIXELS, PILLOW_PIXELS, decode_reduced, read_bytes
 from tgfr_search.faces.detectors.base import Detection
 from tgfr_search.faces.detectors.registry import DEFAULT, make_detector
@@ -107,6 +108,12 @@ class FaceFinder:
     def detector(self) -> str:
         """Name of the detector."""
         return self.options.detector or DEFAULT
+
+    @property
+    def identity(self) -> str:
+        """All that an answer depends on beside the photo, as text: options, detector, what decodes photos here."""
+        detector = "none" if self.options.aligned else make_detector(self.detector).spec.sha256
+        return f"{self.options}; detector {detector}; {decoders()}"
 
     def find(self, source: Record | str | Path | bytes) -> AlignedFace:
         """The aligned face of one photo.
