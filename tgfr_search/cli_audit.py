@@ -21,6 +21,10 @@ audit_app = typer.Typer(
     no_args_is_help=True, help="The log of every act: verify it, take its checkpoint away, look at it."
 )
 Log = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a log, or of a case.")]
+Actor = Annotated[
+    str | None,
+    typer.Option(envvar="TGFR_ACTOR", show_envvar=True, help="Account that acts; default the system's. It is logged."),
+]
 Audit = Annotated[
     Path | None,
     typer.Option(
@@ -45,6 +49,22 @@ def make_journal(audit: Path | None) -> LogJournal | None:
     return LogJournal.without_case(audit)
 
 
+def _log_of(directory: Path) -> Path:
+    """The folder of a log, which may be that of a case.
+
+    Raises:
+        InputError: There is no part of one.
+    """
+    from tgfr_search.audit.verify import log_folder
+
+    if (found := log_folder(directory)) is None:
+        what = "no audit log in it" if directory.is_dir() else "a file" if directory.exists() else "no such folder"
+        raise InputError(
+            f"{directory}", found=what, expected="the folder of a log, of a case, or of an export that was unpacked"
+        )
+    return found
+
+
 @audit_app.command()
 def verify(
     directory: Log,
@@ -58,6 +78,7 @@ def verify(
 
     from tgfr_search.audit.verify import check_folder
 
+    _log_of(directory)
     report = check_folder(directory, against or ())
     values = {"log": str(directory), "whole": not report.problems, **asdict(report)}
 
@@ -80,9 +101,12 @@ def verify(
 def anchor(
     directory: Log,
     out: Annotated[Path | None, typer.Option(help="File to write the checkpoint to; else it is printed.")] = None,
+    actor: Actor = None,
+    as_json: Json = False,
 ) -> None:
     """Take the log's checkpoint, a signed note: keep it where nobody who can write the log can reach it."""
     from tgfr_search.audit.entries import Act, Entry
+    from tgfr_search.audit.journal import account
     from tgfr_search.audit.log import AuditLog
     from tgfr_search.files import replace_text
 
@@ -90,13 +114,13 @@ def anchor(
         raise InputError(
             f"{out}", found="a file", expected="none: a checkpoint is never written over", do="name another"
         )
-    log = AuditLog(directory)
-    log.append(Entry(Act.ANCHOR))
+    log = AuditLog(_log_of(directory))
+    log.append(Entry(Act.ANCHOR, actor=actor or account()))
     note = log.checkpoint()
-    if out is None:
-        console.say(note.rstrip("\n"))
-    else:
+    if out is not None:
         replace_text(out, note)
+    values = {"log": str(log.folder), "checkpoint": note, "out": None if out is None else str(out)}
+    console.emit(values, as_json, lambda: console.say(note.rstrip("\n")) if out is None else None)
 
 
 @audit_app.command()
@@ -110,7 +134,7 @@ def show(
 
     from tgfr_search.audit.retention import read_entries
 
-    newest = [entry for _, entry in deque(read_entries(directory), max(1, last))]
+    newest = [entry for _, entry in deque(read_entries(_log_of(directory)), max(1, last))]
 
     fields = ("seq", "ended", "act", "actor", "case")
     rows = [[str(entry.get(name, "")) for name in fields] for entry in newest]

@@ -9,7 +9,7 @@ import typer
 
 from tgfr_search import console
 from tgfr_search.audit.journal import account
-from tgfr_search.cli_audit import Audit, make_journal
+from tgfr_search.cli_audit import Actor, Audit, make_journal
 from tgfr_search.cli_options import DEFAULT_INDEX, Aligned, Device, Index, Json, Model, Multiple, make_finder
 from tgfr_search.errors import InputError
 from tgfr_search.terms import LEAD_NOTICE, QUERY_MODES
@@ -18,10 +18,6 @@ case_app = typer.Typer(
     no_args_is_help=True, help=f"A case: evidence, searches, and the log of every act. {LEAD_NOTICE}"
 )
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the case.")]
-Actor = Annotated[
-    str | None,
-    typer.Option(envvar="TGFR_ACTOR", show_envvar=True, help="Account that acts; default the system's. It is logged."),
-]
 Kind = Annotated[
     str | None,
     typer.Option(help="still (the default), video frame, document, sketch, composite or look-alike."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ import typer
 
 from tgfr_search import console
 from tgfr_search.audit.entries import Act
-from tgfr_search.audit.journal import change, index_of
+from tgfr_search.audit.journal import Indexed, change, index_of
 from tgfr_search.cli_audit import Audit, make_journal
 from tgfr_search.cli_options import DEFAULT_INDEX, PARTIAL, Index, Json, MilvusCollection, MilvusUri, Out
 from tgfr_search.errors import InputError
@@ -93,12 +94,13 @@ def update(
     _tell({"index": str(index), "generation": store.generation, **values}, as_json)
 
 
-def compact(index: Where = DEFAULT_INDEX, as_json: Json = False) -> None:
+def compact(index: Where = DEFAULT_INDEX, audit: Audit = None, as_json: Json = False) -> None:
     """Write segments anew without deleted rows, small ones joined; readers at work are not disturbed."""
     from indexer import Store
     from indexer import compact as compact_index
 
-    _tell(compact_index(Store.open(index)).as_dict(), as_json)
+    store = Store.open(index)
+    _tell(_logged(audit, Act.COMPACT, store, lambda: compact_index(store).as_dict()), as_json)
 
 
 def purge(index: Where = DEFAULT_INDEX, audit: Audit = None, as_json: Json = False) -> None:
@@ -107,33 +109,33 @@ def purge(index: Where = DEFAULT_INDEX, audit: Audit = None, as_json: Json = Fal
     from indexer import purge as purge_index
 
     store = Store.open(index)
-    with change(make_journal(audit), Act.PURGE, index_of(store)) as told_log:
-        values = purge_index(store).as_dict()
-        told_log |= {name: value for name, value in values.items() if isinstance(value, int)}
-    _tell(values, as_json)
+    _tell(_logged(audit, Act.PURGE, store, lambda: purge_index(store).as_dict()), as_json)
 
 
 def snapshot(
     target: Annotated[Path, typer.Argument(help="Folder to write.")],
     index: Index = DEFAULT_INDEX,
+    audit: Audit = None,
     as_json: Json = False,
 ) -> None:
     """Copy an index as it is now; the copy is an index too."""
     from indexer import Store
     from indexer import snapshot as snapshot_index
 
-    _tell(snapshot_index(Store.open(index), target).as_dict(), as_json)
+    store = Store.open(index)
+    _tell(_logged(audit, Act.SNAPSHOT, store, lambda: snapshot_index(store, target).as_dict()), as_json)
 
 
 def restore(
     source: Annotated[Path, typer.Argument(metavar="SNAPSHOT", help="What `snapshot` wrote.")],
     out: Out = DEFAULT_INDEX,
+    audit: Audit = None,
     as_json: Json = False,
 ) -> None:
     """Make an index from a snapshot; an index that is there is never written over."""
     from indexer import restore as restore_index
 
-    _tell(restore_index(source, out).as_dict(), as_json)
+    _tell(_logged(audit, Act.RESTORE, None, lambda: restore_index(source, out).as_dict()), as_json)
 
 
 def export(
@@ -158,6 +160,7 @@ def import_(
     model: Annotated[
         str | None, typer.Option(help="Refuse vectors that this model (shipped name or folder) has not made.")
     ] = None,
+    audit: Audit = None,
     as_json: Json = False,
 ) -> None:
     """Make a new index from an export; rows keep their ids."""
@@ -169,13 +172,14 @@ def import_(
         from tgfr_search.model.checkpoint import load_model
 
         contract = contract_of(load_model(model, device="cpu"))
-    _tell(import_index(source, out, contract).as_dict(), as_json)
+    _tell(_logged(audit, Act.IMPORT, None, lambda: import_index(source, out, contract).as_dict()), as_json)
 
 
 def publish(
     index: Where = DEFAULT_INDEX,
     milvus_uri: MilvusUri = None,
     milvus_collection: MilvusCollection = None,
+    audit: Audit = None,
     as_json: Json = False,
 ) -> None:
     """Bring a Milvus collection to the state of an index, for other machines to search; see docs/scale.md."""
@@ -185,9 +189,12 @@ def publish(
 
     if milvus_uri is None:
         raise InputError("publish", found="no address", expected="--milvus-uri http://HOST:19530 (or $TGFR_MILVUS_URI)")
+    store, server = Store.open(index), Server(milvus_uri)
     with console.progress("publishing", quiet=as_json) as progress:
-        report = publish_index(Store.open(index), Server(milvus_uri), milvus_collection, progress)
-    _tell(report.as_dict(), as_json)
+        values = _logged(
+            audit, Act.PUBLISH, store, lambda: publish_index(store, server, milvus_collection, progress).as_dict()
+        )
+    _tell(values, as_json)
 
 
 def verify(
@@ -222,6 +229,21 @@ def verify(
     console.emit({**asdict(report), "ok": report.ok, **told}, as_json, show)
     if not report.ok:
         raise typer.Exit(PARTIAL if repaired else 2)
+
+
+def _logged(audit: Path | None, act: Act, index: Indexed | None, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The report of a change that is told to a log: its numbers and the index's id, never a path, which may be a name.
+
+    Args:
+        audit: Folder of the log, or None.
+        act: What changes.
+        index: Before it; None where there is none.
+        work: Makes the change and its report.
+    """
+    with change(make_journal(audit), act, {} if index is None else index_of(index)) as told:
+        values = work()
+        told |= {name: value for name, value in values.items() if isinstance(value, int) or name == "index_id"}
+    return values
 
 
 def _tell(values: dict[str, Any], as_json: bool) -> None:

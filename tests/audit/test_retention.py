@@ -9,7 +9,7 @@ from audit_helpers import search_entry, small_log
 
 from tgfr_search.audit import entries
 from tgfr_search.audit.entries import Act, Entry, commitment
-from tgfr_search.audit.errors import AuditError
+from tgfr_search.audit.errors import AuditError, DamagedLogError
 from tgfr_search.audit.keys import CaseKeys
 from tgfr_search.audit.log import AuditLog
 from tgfr_search.audit.retention import destroy_key, held_cases, hold, read_entries, remove_old_bodies
@@ -89,3 +89,25 @@ def test_keys_are_made_once_and_gone_for_ever(tmp_path: Path) -> None:
     for case in ("", "../x", "A"):
         with pytest.raises(AuditError, match="small letters"):
             keys.get(case)
+
+
+def test_what_says_whether_a_case_is_open_and_what_its_files_are_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as then:
+        then.setattr(entries, "now", lambda: "2015-05-05T05:05:05.000Z")
+        log = small_log(tmp_path, 1)
+        for act, details in ((Act.CASE_OPENED, {}), (Act.NOTE, {"file": "notes/N0001.txt"}), (Act.CASE_CLOSED, {})):
+            log.append(Entry(act, case="c-1", details=details))
+    assert remove_old_bodies(log, actor="admin") == 1
+    assert [entry["act"] for _, entry in read_entries(tmp_path)][1:4] == ["case opened", "note", "case closed"]
+    assert check_log(tmp_path).problems == []
+
+
+@pytest.mark.parametrize("body", [b"no JSON", b"[1]", b"{}"])
+def test_an_entry_that_cannot_be_read_is_named(tmp_path: Path, body: bytes) -> None:
+    small_log(tmp_path, 1)
+    lines = (tmp_path / LOG).read_bytes().splitlines(keepends=True)
+    (tmp_path / LOG).write_bytes(b"".join([*lines[:2], body + b"\n", *lines[3:]]))
+    with pytest.raises(DamagedLogError, match=r"found: entry 1 is none; .*audit verify"):
+        list(read_entries(tmp_path))

@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 from pipelines.casework import export as exporting
 from pipelines.casework.case import Case
 from pipelines.casework.export import export
-from tgfr_search.audit import entries
+from tgfr_search.audit import entries, retention
+from tgfr_search.audit.retention import remove_old_bodies
 from tgfr_search.audit.verify import LOG, check_folder
 from tgfr_search.cli import app
 from tgfr_search.errors import InputError
@@ -189,3 +190,48 @@ def test_a_child_of_a_writer_keeps_no_lock_of_the_case(case: Case) -> None:
     finally:
         os.kill(child, 9)
         os.waitpid(child, 0)
+
+
+def long_ago(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
+    """A closed case of 2015, exported once."""
+    with monkeypatch.context() as then:
+        then.setattr(entries, "now", lambda: "2015-05-05T05:05:05.000Z")
+        case = Case.new(folder, purpose="p", basis="b", actor=ACTOR)
+        case.note("seen", actor=ACTOR)
+        case.journal(ACTOR).record(entries.Entry(entries.Act.REPLAY, details={"search": "S0001"}))
+        case.close(actor=ACTOR)
+    return case
+
+
+def test_a_case_whose_old_entries_were_removed_stays_closed_and_can_be_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = long_ago(tmp_path / "case", monkeypatch)
+    assert remove_old_bodies(case.files.log, actor="admin") == 1
+    with pytest.raises(InputError, match="a closed case"):
+        Case.open(case.folder).note("more", actor=ACTOR)
+    assert whole(case, tmp_path / "bag") == []
+    (tmp_path / "bag" / "data" / "notes" / "N0009.txt").write_text("put there")
+    told = check_folder(tmp_path / "bag").problems
+    assert "notes/N0009.txt is in no entry of the log: its entry was removed, as 1 were, or never was" in told
+
+
+def test_of_a_file_whose_entry_was_removed_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Earlier versions removed every body: nobody is accused of having changed a file, and nothing is added."""
+    case = long_ago(tmp_path / "case", monkeypatch)
+    export(case, tmp_path / "before.zip", actor=ACTOR)
+    monkeypatch.setattr(retention, "_kept", lambda entry: entry["act"] in ("log opened", "retention", "export"))
+    assert remove_old_bodies(case.files.log, actor="admin") == 4
+    with pytest.raises(InputError, match=r"N0001\.txt; found: its entry was removed, as 4 of this log were, or never"):
+        case.files.kept("notes/N0001.txt")
+    with pytest.raises(InputError, match=r"case\.json; found: its entry was removed"):
+        export(case, tmp_path / "after.zip", actor=ACTOR)
+    with pytest.raises(InputError, match="nobody can tell whether it is closed"):
+        case.note("more", actor=ACTOR)
+    assert Case.open(case.folder).files.next_name("notes", "N") == "N0002"
+
+
+def test_an_account_by_the_name_of_a_field_is_no_fault(case: Case, tmp_path: Path) -> None:
+    case.journal("file").record(entries.Entry(entries.Act.ANCHOR))
+    case.note("more", actor="file")
+    assert whole(case, tmp_path / "bag") == []

@@ -39,6 +39,11 @@ class Act(StrEnum):
     NOTE = "note"
     DECISION = "decision"
     REPLAY = "replay"
+    SNAPSHOT = "snapshot"
+    RESTORE = "restore"
+    IMPORT = "import"
+    PUBLISH = "publish"
+    COMPACT = "compact"
     CASE_CLOSED = "case closed"
 
 
@@ -51,7 +56,8 @@ def now() -> str:
 class Entry:
     """One act (fields as EU AI Act, articles 12(3) and 26(10), and LED, article 25, ask for).
 
-    A field that ends in `_hmac` holds commitments (`commitment`). Absent fields are not written.
+    A field that ends in `_hmac` holds commitments (`commitment`). Absent fields are not written. Nothing fills
+    `processing`, `calibration` and `cohort` yet; the commands fill no `role`.
 
     Attributes:
         act: What was done.
@@ -61,17 +67,17 @@ class Entry:
         started: UTC, as `now` writes it; the log itself says when the act ended.
         purpose_hmac: Of the purpose.
         basis_hmac: Of the legal basis.
-        index: `id`, `generation`, `digest` of the content, `searched` (rows, subjects).
+        index: `id` and `generation`; of a search also `rows`, before the filter.
         filters_hmac: Of the filter, which may name somebody.
         probe_hmac: Of the SHA-256 of the probe photo's bytes.
         words_hmac: Of each line of the description.
-        words_origin: `witness`, `made from the probe picture`, `made from other pictures` or `unknown`.
+        words_origin: In a case `witness`, `made from the probe picture`, `made from other pictures` or `unknown`.
         processing: Steps between the photo as received and what was encoded.
-        contract: Of the model, as the index keeps it.
+        contract: `model_id`.
         calibration: Digest of the calibration that made the likelihood ratios.
         cohort: Digest of the cohort.
         list_length: Candidates asked for.
-        candidates: Of each: `row`, and `log10_lr` where there is one.
+        candidates: Of each: `row`.
         result_hmac: Of the answer's RFC 8785 bytes.
         details: Numbers and codes of this act alone; nothing personal.
         removed: (first, last) of each run of entries whose bodies this act removed.

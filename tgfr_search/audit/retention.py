@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tgfr_search.audit.entries import Act, Entry
-from tgfr_search.audit.errors import AuditError
+from tgfr_search.audit.errors import AuditError, DamagedLogError
 from tgfr_search.audit.keys import CaseKeys, sync_folder
 from tgfr_search.audit.log import AuditLog
 from tgfr_search.audit.verify import LOG, read_records
@@ -23,8 +23,11 @@ from tgfr_search.files import replacing
 LEAST_DAYS = 183
 """Six months: EU AI Act, article 26(6)."""
 DEFAULT_DAYS = 5 * 365
-KEPT = (Act.LOG_OPENED, Act.LOG_RECOVERED, Act.RETENTION, Act.HOLD, Act.HOLD_RELEASED, Act.KEY_DESTROYED)
-"""Acts on the log itself, which hold nothing of a case."""
+KEPT = (
+    *(Act.LOG_OPENED, Act.LOG_RECOVERED, Act.RETENTION, Act.HOLD, Act.HOLD_RELEASED, Act.KEY_DESTROYED),
+    *(Act.CASE_OPENED, Act.CASE_CLOSED),
+)
+"""Acts on the log itself, which hold nothing of a case, and those that say whether a case is open."""
 
 
 def hold(log: AuditLog, case: str, *, actor: str, release: bool = False) -> int:
@@ -60,6 +63,9 @@ def destroy_key(log: AuditLog, case: str, *, actor: str) -> None:
 def remove_old_bodies(log: AuditLog, *, actor: str, days: int = DEFAULT_DAYS) -> int:
     """Removes the bodies of entries that are older than `days`, unless their case is on legal hold.
 
+    The entry of a file that a case keeps stays: without it nobody could tell whether the file is as it was. What it
+    says of a person goes with the case's key (`destroy_key`).
+
     A kill at any moment leaves the log whole: with all bodies, or without those.
 
     Args:
@@ -80,7 +86,7 @@ def remove_old_bodies(log: AuditLog, *, actor: str, days: int = DEFAULT_DAYS) ->
     old = [
         seq
         for seq, entry in read_entries(log.folder)
-        if entry["ended"] < before and entry["act"] not in KEPT and entry.get("case", "") not in held
+        if entry["ended"] < before and not _kept(entry) and entry.get("case", "") not in held
     ]
     if old:
         log.append(Entry(Act.RETENTION, actor=actor, details={"days": days}, removed=_ranges(old)))
@@ -88,11 +94,16 @@ def remove_old_bodies(log: AuditLog, *, actor: str, days: int = DEFAULT_DAYS) ->
     return len(old)
 
 
+def _kept(entry: dict[str, Any]) -> bool:
+    return entry["act"] in KEPT or "file" in entry.get("details", {})
+
+
 def read_entries(folder: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """(place, entry) of all of a log that still have a body.
 
     Raises:
         AuditError: There is no log.
+        DamagedLogError: An entry cannot be read.
     """
     try:
         file = (folder / LOG).open("rb")
@@ -101,7 +112,22 @@ def read_entries(folder: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     with file:
         for seq, record in enumerate(read_records(file)):
             if record.body is not None:
-                yield seq, json.loads(record.body)
+                yield seq, _read(record.body, folder, seq)
+
+
+def _read(body: bytes, folder: Path, seq: int) -> dict[str, Any]:
+    try:
+        entry = json.loads(body)
+    except ValueError:
+        entry = None
+    if not isinstance(entry, dict) or not isinstance(entry.get("act"), str):
+        raise DamagedLogError(
+            f"{folder / LOG}",
+            found=f"entry {seq} is none",
+            expected="a JSON object with an act",
+            do=f"tgfr-search audit verify {folder}",
+        )
+    return entry
 
 
 def _rewrite(log: AuditLog, remove: set[int]) -> None:

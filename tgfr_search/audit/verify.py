@@ -92,32 +92,6 @@ def check_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], r
     return last == 0 and found == root
 
 
-def check_consistency(size1: int, root1: bytes, size2: int, root2: bytes, path: Sequence[bytes]) -> bool:
-    """Whether the tree of `size2` leaves begins with that of `size1` (RFC 9162, 2.1.4.2)."""
-    if not 0 < size1 <= size2:
-        return size1 == 0 and not path and root1 == hashlib.sha256(b"").digest()
-    if size1 == size2:
-        return not path and root1 == root2
-    steps = [root1, *path] if size1 & (size1 - 1) == 0 else list(path)
-    if not steps:
-        return False
-    first, last = size1 - 1, size2 - 1
-    while first & 1:
-        first, last = first >> 1, last >> 1
-    old = new = steps[0]
-    for each in steps[1:]:
-        if last == 0:
-            return False
-        if first & 1 or first == last:
-            old, new = node_hash(each, old), node_hash(each, new)
-            while not first & 1 and first:
-                first, last = first >> 1, last >> 1
-        else:
-            new = node_hash(new, each)
-        first, last = first >> 1, last >> 1
-    return last == 0 and old == root1 and new == root2
-
-
 # --- Ed25519, RFC 8032, section 5.1.7: verification only; nothing secret is touched, so nothing need be constant-time.
 
 _P, _ORDER = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
@@ -424,10 +398,21 @@ def _numbers(ranges: object) -> Iterator[int]:
 # --- A case that was exported: a BagIt bag (RFC 8493) whose files the log commits to.
 
 
+def log_folder(folder: Path) -> Path | None:
+    """Where a log is, or what is left of it: a folder itself, or that of the case or export in it; None: nowhere."""
+    if (folder / "bagit.txt").exists():
+        return folder / "data" / "audit"
+    if any((folder / name).exists() for name in (LOG, KEY, CHECKPOINT)):
+        return folder
+    inner = folder / "audit"
+    parts = (folder / "case.json", *(inner / name for name in (LOG, KEY, CHECKPOINT)))
+    return inner if any(path.exists() for path in parts) else None
+
+
 def check_folder(folder: Path, against: Sequence[Path] = ()) -> Report:
     """Checks a log, the log of a case, or a case that was exported, whichever the folder is."""
     if not (folder / "bagit.txt").exists():
-        return check_log(folder if (folder / LOG).exists() else folder / "audit", against)
+        return check_log(log_folder(folder) or folder, against)
     report = check_log(folder / "data" / "audit", against)
     for manifest in ("manifest-sha256.txt", "tagmanifest-sha256.txt"):
         try:
@@ -461,16 +446,18 @@ def _unlike(folder: Path, manifest: str) -> Iterator[str]:
 def _not_as_logged(data: Path, root: bytes) -> Iterator[str]:
     """Files of a case that are not those that its log commits to, and proofs that do not lead to its root."""
     key = bytes.fromhex((data / "case.key").read_text(encoding="ascii"))
-    logged = {data / "case.key"}
+    logged, removed = {data / "case.key"}, 0
     with (data / "audit" / LOG).open("rb") as log:
         for seq, record in enumerate(read_records(log)):
-            details = json.loads(record.body)["details"] if b'"file"' in (record.body or b"") and record.body else {}
+            removed += record.body is None
+            entry = json.loads(record.body or b"{}")
+            details = entry.get("details", {})
             if "file" not in details:
                 continue
             path = data / details["file"]
             logged.add(path)
             found = hmac.new(key, path.read_bytes(), hashlib.sha256).hexdigest() if path.is_file() else "missing"
-            if found != json.loads(record.body or b"")["result_hmac"]:
+            if found != entry["result_hmac"]:
                 yield f"{details['file']} is not the file that entry {seq} was written for"
     for path in sorted(data.rglob("*")):
         folder = path.relative_to(data).parts[0]
@@ -480,7 +467,8 @@ def _not_as_logged(data: Path, root: bytes) -> Iterator[str]:
             if not check_inclusion(leaf_hash(proof["entry"].encode()), proof["index"], proof["size"], steps, root):
                 yield f"{path.relative_to(data)} does not lead to the root of the log"
         elif folder != "audit" and path.is_file() and path not in logged:
-            yield f"{path.relative_to(data)} is in no entry of the log"
+            why = f": its entry was removed, as {removed} were, or never was" if removed else ""
+            yield f"{path.relative_to(data)} is in no entry of the log{why}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
