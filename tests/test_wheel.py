@@ -65,6 +65,8 @@ def test_it_holds_the_three_packages_whole_and_nothing_else(wheel: Path) -> None
     assert {f"{folder}/py.typed" for folder in FOLDERS} <= names
     assert any(name.endswith("/model.safetensors") for name in names)
     assert f"{info}/licenses/LICENSE" in names
+    for network in ("retinaface", "sface"):  # others' work: their notices must go with every copy
+        assert f"{info}/licenses/tgfr_search/weights/{network}/LICENSE" in names
     assert set(message.get_all("Provides-Extra", [])) == {"cpu", "gpu", "train", "onnx", "heic", "ray", "milvus", "dev"}
     assert message["License-Expression"] == "Apache-2.0"
 

@@ -1,7 +1,8 @@
 """Network weights that come with the package: safetensors that carry a digest of their own tensors.
 
-Read with NumPy alone, so that a worker which finds faces never loads torch. The files are made by
-`python -m pipelines.tools.convert_eyes`; the NOTICE beside each says from what.
+Read with NumPy alone, so that a worker which finds faces never loads torch. Those of `sface` and `retinaface` are made
+by `python -m pipelines.tools.convert_eyes FOLDER-WITH-THE-WHEELS`, and the NOTICE beside each says from what; those of
+the other folders were fitted here, as the CARD beside each tells.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from tgfr_search.encoders import sface
-from tgfr_search.encoders.adapted import AdaptedFaceEncoder, save_adapted
+from tgfr_search.encoders import adapted, sface
+from tgfr_search.encoders.adapted import AdaptedFaceEncoder, is_adapted, save_adapted
 from tgfr_search.encoders.dlib_resnet import DlibFaceEncoder, DlibResNet, load_weights
 from tgfr_search.encoders.registry import default_regions, make_face_encoder
 from tgfr_search.errors import CheckpointError, InputError
@@ -72,6 +72,56 @@ def test_another_origin_is_refused(folder: Path, field: str) -> None:
     (folder / "face.json").write_text(json.dumps({**card, field: "other"}))
     with pytest.raises(CheckpointError, match="other"):
         AdaptedFaceEncoder(folder, CPU, torch.float32, flip=False, regions="256x4x4")
+
+
+def other_half() -> DlibResNet:
+    state, _ = load_weights()
+    net = DlibResNet(head_bias=True)
+    net.load_state_dict({**state, "head.bias": torch.full((128,), 2 * SHIFT)})
+    return net
+
+
+def test_a_write_that_fails_leaves_the_old_pair(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def full(state: object, path: Path, *rest: object) -> None:
+        path.write_bytes(b"half a fi")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(adapted, "save_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_adapted(folder, other_half(), load_weights()[1], {"epoch": 2})
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "face.json"])
+def test_a_kill_between_both_files_never_leaves_a_mixed_pair(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Stopped right after one of both files took its place: what is there loads, or is no adapted half at all."""
+
+    class KilledError(BaseException):
+        pass
+
+    replace = Path.replace
+
+    def stopped(self: Path, target: Path) -> Path:
+        out = replace(self, target)
+        if target.name == name:
+            raise KilledError
+        return out
+
+    monkeypatch.setattr(Path, "replace", stopped)
+    with pytest.raises(KilledError):
+        save_adapted(folder, other_half(), load_weights()[1], {"epoch": 2})
+    monkeypatch.undo()
+    assert is_adapted(folder) == (name == "face.json")
+    if is_adapted(folder):
+        AdaptedFaceEncoder(folder, CPU, torch.float32, flip=False, regions="256x4x4")
+    else:
+        with pytest.raises(InputError, match="neither a name nor an added file"):
+            make_face_encoder(str(folder), CPU, torch.float32, flip=False, regions="256x4x4")
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
 
 def test_a_truncated_file_and_an_unknown_map(folder: Path) -> None:

@@ -26,6 +26,7 @@ from tgfr_search.encoders.dlib_resnet import DlibFaceEncoder
 from tgfr_search.encoders.sface import SFaceEncoder
 from tgfr_search.encoders.tensors import first_mismatch, read_tensors
 from tgfr_search.errors import CheckpointError
+from tgfr_search.files import replacing
 from tgfr_search.types import ByteArray
 
 CARD_NAME, WEIGHTS_NAME = "face.json", "model.safetensors"
@@ -61,7 +62,7 @@ def base_of(folder: Path) -> str:
 
 
 def save_adapted(folder: Path, net: nn.Module, base_sha256: str, provenance: dict[str, Any], base: str = BASE) -> None:
-    """Writes the adapted half.
+    """Writes the adapted half; a kill at any moment leaves the old pair, the new one, or no card: never a mixed pair.
 
     Args:
         folder: Made if it is not there.
@@ -72,7 +73,6 @@ def save_adapted(folder: Path, net: nn.Module, base_sha256: str, provenance: dic
     """
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: tensor.detach().cpu().half().contiguous() for name, tensor in net.state_dict().items()}
-    save_file(state, folder / WEIGHTS_NAME, {"format": "pt"})
     card = {
         "format": FORMAT,
         "base": base,
@@ -80,7 +80,12 @@ def save_adapted(folder: Path, net: nn.Module, base_sha256: str, provenance: dic
         "tensors_sha256": tensors_sha256(state),
         "provenance": provenance,
     }
-    (folder / CARD_NAME).write_text(json.dumps(card, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    with replacing(folder / CARD_NAME) as new_card:
+        new_card.write_text(json.dumps(card, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        with replacing(folder / WEIGHTS_NAME) as new_weights:
+            save_file(state, new_weights, {"format": "pt"})
+            # Two files never change in one step: in between there is no card, and without one there is no half.
+            (folder / CARD_NAME).unlink(missing_ok=True)
 
 
 class AdaptedFaceEncoder:
