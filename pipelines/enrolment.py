@@ -34,7 +34,7 @@ class DegradingFinder(FaceFinder):
         if self.level == "normal":
             return face
         worse = degrade_photo(photo.pixels, face.quality.inter_eye_px, self.level, key=photo.sha256, seed=self.seed)
-        return self.cut(replace(photo, pixels=worse))
+        return self.cut(replace(photo, pixels=worse, there=None))
 
 
 def failures_to_enrol(

@@ -106,9 +106,9 @@ class IndexRun:
             for metadata, key in zip(batch.rows.metadata, batch.rows.source_keys, strict=True)
         )
         self.summary.captions_truncated += batch.truncated
-        self.summary.several_faces_images += [
-            name for name, quality in zip(names, batch.rows.quality, strict=True) if int(quality.get("faces") or 0) > 1
-        ]
+        told = list(zip(names, batch.rows.quality, strict=True))
+        self.summary.several_faces_images += [name for name, quality in told if int(quality.get("faces") or 0) > 1]
+        self.summary.truncated_images += [name for name, quality in told if quality.get("truncated")]
 
     def _typed(self, rows: RowBatch) -> RowBatch:
         """The rows with metadata in the types of their columns; what does not fit is enrolled and told."""
@@ -152,7 +152,7 @@ class IndexRun:
         self.writer.release(name for name in self.refused if name not in self.standing and not self._is_unread(name))
         self.commit()
         summary.duplicate_images += sorted((copy, kept) for copy, kept in plan.copies.items() if kept in self.there)
-        for count in ("renamed", "withdrawn", "gone", "unread", "removed", "several_faces"):
+        for count in ("renamed", "withdrawn", "gone", "unread", "removed", "several_faces", "truncated"):
             setattr(summary, count, len(getattr(summary, f"{count}_images")))
         summary.duplicates = len(summary.duplicate_images)
 

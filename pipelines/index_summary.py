@@ -47,6 +47,8 @@ class IndexSummary:
         several_subjects_images: Of each such photo, row names and subjects.
         several_faces: Photos of this run that show more than one face; the largest is enrolled.
         several_faces_images: Their names.
+        truncated: Photos of this run whose file is cut off, and whose face lies in what is there of it.
+        truncated_images: Their names.
         near_duplicates: Rows of this run that are so like an older row that they may be the same photo, saved again;
             all are kept. None where there are too many rows to look for them in every run.
         near_duplicate_rows: The most similar of them, each with the older row's name and their cosine.
@@ -88,6 +90,8 @@ class IndexSummary:
     several_subjects_images: list[list[tuple[str, str]]] = field(default_factory=list)
     several_faces: int = 0
     several_faces_images: list[str] = field(default_factory=list)
+    truncated: int = 0
+    truncated_images: list[str] = field(default_factory=list)
     near_duplicates: int | None = 0
     near_duplicate_rows: list[dict[str, Any]] = field(default_factory=list)
     quarantined: dict[str, int] = field(default_factory=dict)

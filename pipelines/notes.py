@@ -46,7 +46,7 @@ def looks_english(lines: Sequence[str]) -> bool:
 
 
 def query_notes(
-    asked: str, used: str, given: Sequence[str], lines: Sequence[str], truncated: int, faces: int
+    asked: str, used: str, given: Sequence[str], lines: Sequence[str], truncated: int, faces: int, cut_off: bool
 ) -> tuple[str, ...]:
     """Sentences about one query.
 
@@ -57,6 +57,7 @@ def query_notes(
         lines: Those that say something.
         truncated: How many of them are longer than the text encoder reads.
         faces: Seen in the photo.
+        cut_off: Whether the photo's file is.
     """
     notes = []
     if asked == "fused" and used != "fused":
@@ -70,4 +71,6 @@ def query_notes(
         notes.append(NOT_ENGLISH)
     if faces > 1 and used != "caption":
         notes.append(f"{faces} faces in the photo: the largest was searched with")
+    if cut_off:
+        notes.append("the photo's file is cut off: searched with the face in what is there of it")
     return tuple(notes)

@@ -220,9 +220,7 @@ class Gallery:
                 index_id=f"{store.index_id}@{store.generation}",
                 timing_ms=clock.share(len(probes)),
                 where=where,
-                notes=query_notes(
-                    mode, modes[i], given[i], lines[i], cut[i], 0 if (face := faces[i]) is None else face.faces_found
-                ),
+                notes=query_notes(mode, modes[i], given[i], lines[i], cut[i], *_of_photo(faces[i])),
             )
             for i in range(len(probes))
         ]
@@ -290,6 +288,11 @@ class _Clock:
 
     def share(self, count: int) -> dict[str, float]:
         return {name: round(ms / count, 3) for name, ms in self.laps.items()}
+
+
+def _of_photo(face: AlignedFace | None) -> tuple[int, bool]:
+    """Faces seen in the photo, and whether its file is cut off."""
+    return (0, False) if face is None else (face.faces_found, face.quality.truncated)
 
 
 def _seen(face: AlignedFace | None, predicted: float) -> dict[str, Any]:

@@ -24,6 +24,7 @@ MEANING = {
     "duplicate_images": ("copies, joined with", "--duplicates"),
     "several_subjects_images": ("the same photo under several subjects", "--duplicates"),
     "several_faces_images": ("show several faces; the largest is enrolled", "--several-faces"),
+    "truncated_images": ("are files that were cut off; the face is in what is there", "--last-run"),
     "ignored_files": ("no photos of the gallery, passed over", "--ignored"),
 }
 """List of names of a run → what it says of them, and the option of `info` that names them all."""

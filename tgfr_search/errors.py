@@ -80,6 +80,7 @@ class Reason(StrEnum):
     TOO_MANY_BYTES = "too_many_bytes"
     UNSUPPORTED_FORMAT = "unsupported_format"
     UNDECODABLE = "undecodable"
+    TRUNCATED = "truncated"
     TOO_MANY_PIXELS = "too_many_pixels"
     MULTI_FRAME = "multi_frame"
     NO_FACE = "no_face"

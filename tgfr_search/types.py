@@ -46,6 +46,7 @@ class FaceQuality:
         roll: Degrees, positive when the head is turned clockwise in the image; None as above.
         detector_score: The detector's confidence, on its own scale (dlib about 0 to 3, RetinaFace 0 to 1); None where
             none ran.
+        truncated: Whether the photo's file was cut off; the face itself lies in what is there.
     """
 
     inter_eye_px: float
@@ -55,8 +56,9 @@ class FaceQuality:
     pitch: float | None
     roll: float | None
     detector_score: float | None
+    truncated: bool = False
 
-    def as_dict(self) -> dict[str, float | None]:
+    def as_dict(self) -> dict[str, float | bool | None]:
         """The record as plain JSON values."""
         return asdict(self)
 

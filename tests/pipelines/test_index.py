@@ -161,6 +161,7 @@ def test_bad_photos_are_quarantined_and_counted(gallery_folder: Path, model: Fac
     person.mkdir()
     Image.open(good).convert("RGB").save(person / "whole.jpg")
     (person / "cut.jpg").write_bytes((person / "whole.jpg").read_bytes()[:3000])
+    (person / "stub.jpg").write_bytes((person / "whole.jpg").read_bytes()[:300])
     (person / "text.jpg").write_text("this is no picture")
     (person / "empty.png").write_bytes(b"")
     Image.new("RGB", (200, 200), "grey").save(person / "wall.png")
@@ -173,6 +174,7 @@ def test_bad_photos_are_quarantined_and_counted(gallery_folder: Path, model: Fac
     summary = enrol(gallery_folder, tmp_path / "index", model)
     assert summary.quarantined == {
         "undecodable": 1,
+        "truncated": 1,
         "unsupported_format": 1,
         "empty_file": 1,
         "no_face": 3,  # and of what moves, the first frame
@@ -385,11 +387,11 @@ def test_a_photo_that_was_refused_is_read_again_once_something_else_decodes(
         raise FaceError(Reason.UNSUPPORTED_FORMAT, "nothing here reads it")
 
     with monkeypatch.context() as patch:
-        patch.setattr("tgfr_search.faces.finder.decode_reduced", refuse)
+        patch.setattr("tgfr_search.faces.finder.decode_photo", refuse)
         refused = enrol(gallery_folder, tmp_path / "index", model).quarantined
     assert sum(refused.values()) > 2
     with monkeypatch.context() as patch:
-        patch.setattr("tgfr_search.faces.finder.decode_reduced", lambda data, **options: pytest.fail("looked again"))
+        patch.setattr("tgfr_search.faces.finder.decode_photo", lambda data, **options: pytest.fail("looked again"))
         assert enrol(gallery_folder, tmp_path / "index", model).quarantined == refused
     monkeypatch.setattr("tgfr_search.faces.finder.decoders", lambda: "pillow 99")
     assert enrol(gallery_folder, tmp_path / "index", model).quarantined == {}

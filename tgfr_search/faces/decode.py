@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from PIL import ExifTags, Image, ImageCms
 
 from tgfr_search.errors import FaceError, Reason
 from tgfr_search.faces.container import open_photo, stated_white
+from tgfr_search.faces.truncated import completed
 from tgfr_search.faces.unheard import unheard
 from tgfr_search.types import ByteArray
 
@@ -24,7 +26,7 @@ MAX_PIXELS = 100_000_000
 PILLOW_PIXELS = 178_956_970
 """Pillow refuses anything larger by itself, so a higher limit of ours would be an empty promise."""
 
-_TURN = {
+_TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -61,24 +63,43 @@ def read_bytes(path: str | Path, *, max_bytes: int = MAX_BYTES) -> bytes:
         raise FaceError(Reason.IO_ERROR, f"{shown}: {getattr(error, 'strerror', None) or error}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A picture and what of it is the file's.
+
+    Attributes:
+        pixels: uint8 [H, W, 3], read-only, RGB (sRGB where an ICC profile says how), upright by its EXIF tag.
+        reduced: Pixels of the file along a side of one of `pixels`: 1, or 2, 4, 8 where a JPEG was reduced.
+        there: (left, top, right, bottom) of what is there of a file that was cut off, in `pixels`; None of a whole one.
+    """
+
+    pixels: ByteArray
+    reduced: int = 1
+    there: tuple[int, int, int, int] | None = None
+
+
 def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ByteArray:
-    """The picture of `decode_reduced`."""
-    return decode_reduced(data, max_pixels=max_pixels)[0]
+    """The picture of `decode_photo`, of a whole file alone.
+
+    Raises:
+        FaceError: As `decode_photo`, and UNDECODABLE where the file is cut off.
+    """
+    decoded = decode_photo(data, max_pixels=max_pixels)
+    if decoded.there is not None:
+        raise FaceError(Reason.UNDECODABLE, "the file is cut off")
+    return decoded.pixels
 
 
-def decode_reduced(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[ByteArray, int]:
-    """Decode one photo: uint8 [H, W, 3], read-only, RGB (sRGB where an ICC profile says how), upright by its EXIF tag.
+def decode_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Decoded:
+    """Decode one photo.
 
     16-bit and float values are scaled, transparency is laid on white (unless all is transparent), CMYK and palettes are
     converted. Of several frames the first is taken, of a TIFF's pages the largest. A JPEG over the limit is reduced to
-    ½, ¼ or ⅛ while it is decoded.
+    ½, ¼ or ⅛ while it is decoded. A JPEG or PNG that was cut off is decoded as far as it goes.
 
     Args:
         data: The encoded image.
         max_pixels: Largest width × height, checked in the header before anything is decoded.
-
-    Returns:
-        The picture, and pixels of the file along a side of one of its pixels: 1, or 2, 4, 8 where it was reduced.
 
     Raises:
         FaceError: EMPTY_FILE, UNSUPPORTED_FORMAT, TOO_MANY_PIXELS or UNDECODABLE.
@@ -92,9 +113,23 @@ def decode_reduced(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[ByteAr
         found = f"{image.format} {image.width}×{image.height}"
         try:
             image.load()
-            return np.asarray(_rgb(_upright(image), stated_white(data, image))), reduced
+            return Decoded(np.asarray(_rgb(_upright(image), stated_white(data, image))), reduced)
         except Exception as error:  # decoders of hostile files raise anything, and one photo never stops a run
-            raise FaceError(Reason.UNDECODABLE, f"{found}: {error or type(error).__name__}") from error
+            rest = completed(data)
+            if rest is None:
+                raise FaceError(Reason.UNDECODABLE, f"{found}: {error or type(error).__name__}") from error
+        return _cut_off(*rest, max_pixels)
+
+
+def _cut_off(whole: bytes, rows: int, max_pixels: int) -> Decoded:
+    """A file that was made whole, of which so many rows from the top are its own."""
+    image, reduced = open_photo(whole, max_pixels)
+    image.load()
+    own = Image.new("L", image.size)
+    own.paste(255, (0, 0, image.width, rows // reduced))
+    turn = _turn(image)
+    box = (own if turn is None else own.transpose(turn)).getbbox()
+    return Decoded(np.asarray(_rgb(_upright(image), stated_white(whole, image))), reduced, box or (0, 0, 0, 0))
 
 
 def upright_pixels(image: Image.Image) -> ByteArray:
@@ -113,11 +148,15 @@ def upright_pixels(image: Image.Image) -> ByteArray:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    try:
-        turn = _TURN.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # a damaged EXIF block says nothing about the pixels
-        return image
+    turn = _turn(image)
     return image if turn is None else image.transpose(turn)
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    try:
+        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # a damaged EXIF block says nothing about the pixels
+        return None
 
 
 def _rgb(image: Image.Image, stated: int = 65535) -> Image.Image:

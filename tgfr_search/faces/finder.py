@@ -12,7 +12,7 @@ import numpy as np
 from tgfr_search.errors import FaceError, OptionsError, Reason
 from tgfr_search.faces.align import ALIGNMENTS, DLIB_CHIP, Alignment, align, fit_chip
 from tgfr_search.faces.container import decoders
-from tgfr_search.faces.decode import MAX_BYTES, MAX_PIXELS, PILLOW_PIXELS, decode_reduced, read_bytes
+from tgfr_search.faces.decode import MAX_BYTES, MAX_PIXELS, PILLOW_PIXELS, decode_photo, read_bytes
 from tgfr_search.faces.detectors.base import Detection
 from tgfr_search.faces.detectors.registry import DEFAULT, make_detector
 from tgfr_search.faces.plausible import implausible
@@ -24,6 +24,7 @@ OnMultiple = Literal["largest", "error"]
 REVISION = 2
 """Raised whenever the same options may give another answer: photos refused before are then looked at once more, and
 cached faces are found anew."""
+WHOLE_FILE = "get the whole file"
 NEXT_STEP = "turn the photo upright, crop it to the face, or give an aligned crop with --aligned"
 
 
@@ -77,11 +78,24 @@ class Photo:
         sha256: Hex SHA-256 of the encoded bytes.
         reduced: Pixels of the file along a side of one of `pixels`: 2, 4 or 8 where a large JPEG was reduced while it
             was decoded.
+        there: (left, top, right, bottom) of what is there of a file that was cut off; None of a whole one.
     """
 
     pixels: ByteArray
     sha256: str
     reduced: int = 1
+    there: tuple[int, int, int, int] | None = None
+
+    def holds(self, box: tuple[float, float, float, float]) -> bool:
+        """Whether a face's box, with a tenth around it, lies in what is there; the photo's own edge takes nothing."""
+        if self.there is None:
+            return True
+        height, width = self.pixels.shape[:2]
+        around = 0.1 * (box[2] - box[0])
+        low = max(0.0, box[0] - around), max(0.0, box[1] - around)
+        high = min(float(width), box[2] + around), min(float(height), box[3] + around)
+        left, top, right, bottom = self.there
+        return left <= low[0] and top <= low[1] and high[0] <= right and high[1] <= bottom
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +148,14 @@ class FaceFinder:
         data = source if isinstance(source, bytes) else read_bytes(source, max_bytes=self.options.max_bytes)
         if len(data) > self.options.max_bytes:
             raise FaceError(Reason.TOO_MANY_BYTES, f"{len(data):,} bytes, the limit is {self.options.max_bytes:,}")
-        pixels, reduced = decode_reduced(data, max_pixels=self.options.max_pixels)
-        return Photo(pixels, hashlib.sha256(data).hexdigest(), reduced)
+        decoded = decode_photo(data, max_pixels=self.options.max_pixels)
+        return Photo(decoded.pixels, hashlib.sha256(data).hexdigest(), decoded.reduced, decoded.there)
 
     def cut(self, photo: Photo) -> AlignedFace:
         """Detect and align the face of a decoded photo: the second half of `find`."""
         if self.options.aligned:
+            if photo.there is not None:
+                raise FaceError(Reason.TRUNCATED, "the file is cut off, and a ready crop is wanted whole")
             chip, points = fit_chip(photo.pixels, self.options.alignment)
             return AlignedFace(chip, points, photo.sha256, measure(chip, points, detector_score=None))
         faces = self._faces(photo)
@@ -153,6 +169,7 @@ class FaceFinder:
             )
         chip = align(photo.pixels, face.points, in_scheme(self.options.alignment, face.scheme))
         quality = measure(chip, face.points, detector_score=face.score, scheme=face.scheme)
+        quality = replace(quality, truncated=photo.there is not None)
         # The centre of a box of pixels is not the centre of its first pixel.
         points = (face.points + 0.5) * np.float32(photo.reduced) - np.float32(0.5)
         left, top, right, bottom = (round((edge + 0.5) * photo.reduced - 0.5) for edge in face.box)
@@ -167,8 +184,12 @@ class FaceFinder:
         size = f"{photo.pixels.shape[1]}×{photo.pixels.shape[0]} pixels"
         if photo.reduced > 1:
             size += f" (the file reduced to 1/{photo.reduced})"
+        if not faces and photo.there is not None:
+            raise FaceError(Reason.TRUNCATED, f"the file is cut off, no face in what is there of {size}", do=WHOLE_FILE)
         if found and not faces:
             raise FaceError(Reason.NO_FACE, f"what was taken for a face is none: {wrong[0]}", do=NEXT_STEP)
+        if faces and not (faces := [face for face in faces if photo.holds(face.box)]):
+            raise FaceError(Reason.TRUNCATED, f"the file is cut off within the face, in {size}", do=WHOLE_FILE)
         if not faces:
             wanted, turn = detector.unseen(photo.pixels)
             detail = f"no {wanted} found in {size}"
