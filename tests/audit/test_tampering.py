@@ -173,3 +173,24 @@ def test_what_the_verifier_says_acts_on_no_terminal(capsys: pytest.CaptureFixtur
     assert out.endswith("\nnot whole\n")
     assert all(char == "\n" or char.isprintable() for char in out)
     assert "\\x1b[2J\\u202egnp.exe\\u2028" in out
+
+
+@pytest.mark.parametrize(
+    "removed", [[1], ["ab"], [[1]], [[0, "x"]], [[0, 10**15]], [[-(10**15), -1]], {"0": 1}, "all", None]
+)
+def test_ranges_that_are_none_allow_nothing_and_end_no_check(origin: Path, tmp_path: Path, removed: object) -> None:
+    """Whoever wrote them had the key; a body that is missing, or none that is, is still told truly, and at once."""
+    shutil.copytree(origin / "log", tmp_path / "log")
+    folder = tmp_path / "log"
+    own = Signer((folder / KEY).read_text().split("+")[0], (folder / "signing.key").read_bytes())
+    bodies = (folder / LOG).read_bytes().splitlines()[::2]
+    bodies.append(canonical({"act": "retention", "removed": removed}))
+    data, note = signed_anew(bodies, own)
+    (folder / LOG).write_bytes(data)
+    (folder / CHECKPOINT).write_text(note)
+    assert check_log(folder).problems == []
+    lines = data.splitlines(keepends=True)
+    lines[6:8] = [b"#" + leaf_hash(lines[6][:-1]).hex().encode() + b"\n"]
+    (folder / LOG).write_bytes(b"".join(lines))
+    allowed = removed == [[0, 10**15]]
+    assert ("bodies are missing" in " ".join(check_log(folder).problems)) != allowed

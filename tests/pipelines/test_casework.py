@@ -20,6 +20,7 @@ from pipelines.casework.replay import replay, search
 from pipelines.index import IndexSummary
 from pipelines.query import Gallery
 from tgfr_search.audit.errors import AuditError
+from tgfr_search.audit.retention import read_entries
 from tgfr_search.audit.verify import check_folder
 from tgfr_search.cli import app
 from tgfr_search.errors import InputError
@@ -151,12 +152,20 @@ def change_answer(bag: Path) -> None:
     path.write_text(path.read_text().replace('"rank":1', '"rank":2', 1))
 
 
+def list_for_entry(bag: Path) -> None:
+    path = bag / "data" / "audit" / "log.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:4], b"[1]\n", *lines[5:]]))
+
+
 def change_proof(bag: Path) -> None:
     path = bag / "data" / "proofs" / "S0001.json"
     path.write_text(path.read_text().replace('"index":', '"index":1'))
 
 
-@pytest.mark.parametrize("change", [swap_evidence, remove_search, add_file, change_answer, change_proof])
+@pytest.mark.parametrize(
+    "change", [swap_evidence, remove_search, add_file, change_answer, change_proof, list_for_entry]
+)
 def test_a_changed_export_is_not_whole(case: Case, tmp_path: Path, change: Callable[[Path], None]) -> None:
     bag = unpacked(case, tmp_path / "bag")
     assert check_folder(bag).problems == []
@@ -241,3 +250,23 @@ def test_the_commands(enrolled: tuple[Path, IndexSummary], probe: Path, tmp_path
     assert run.invoke(app, ["case", "replay", case, "S0001"]).exit_code == 0
     assert run.invoke(app, ["audit", "verify", case]).exit_code == 0
     assert run.invoke(app, ["case", "close", case]).exit_code == 0
+
+
+def test_the_index_is_the_default_one_and_an_audit_log_is_told_of_searches(
+    enrolled: tuple[Path, IndexSummary], probe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, log = CliRunner(), str(tmp_path / "log")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TGFR_INDEX", raising=False)
+    shutil.copytree(enrolled[0], "tgfr-index")
+    assert run.invoke(app, ["case", "new", "case", "--purpose", PURPOSE, "--basis", BASIS]).exit_code == 0
+    found = run.invoke(app, ["case", "search", "case", str(probe), "--kind", "video frame", "--audit", log])
+    assert found.exit_code == 0, found.output
+    assert run.invoke(app, ["case", "replay", "case", "S0001", "--audit", log]).exit_code == 0
+    (kind,) = [
+        entry["details"]["kind"] for entry in Case.open(Path("case")).entries() if entry["act"] == "evidence received"
+    ]
+    assert kind == "video-frame"
+    assert [entry["act"] for _, entry in read_entries(Path(log))] == ["log opened", "search", "search"]
+    with pytest.raises(InputError, match="--kind; found: no probe"):
+        run.invoke(app, ["case", "search", "case", "--caption", WORDS, "--kind", "still"], catch_exceptions=False)

@@ -363,7 +363,7 @@ def _walk(log: BinaryIO, key: Key, heads: Sequence[tuple[Path, int, bytes]], rep
                 report.problems.append(f"entry {tree.size}: {error}")
                 entry = {}
             if entry.get("act") == RETENTION:
-                allowed.update(_numbers(entry.get("removed")))
+                allowed.update(_numbers(entry.get("removed"), tree.size))
             ended = str(entry.get("ended", clock))
             if ended < clock:
                 report.notes.append(f"entry {tree.size}: the clock went back from {clock} to {ended}")
@@ -390,9 +390,11 @@ def _walk(log: BinaryIO, key: Key, heads: Sequence[tuple[Path, int, bytes]], rep
             report.notes.append(f"{told}: a write that was cut off, never answered for; the next one removes it")
 
 
-def _numbers(ranges: object) -> Iterator[int]:
+def _numbers(ranges: object, size: int) -> Iterator[int]:
+    """The places below `size` in ranges of (first, last); what is no range names none."""
     for each in ranges if isinstance(ranges, list) else ():
-        yield from range(each[0], each[1] + 1)
+        if isinstance(each, list) and len(each) == 2 and all(isinstance(end, int) for end in each):
+            yield from range(max(0, each[0]), min(each[1] + 1, size))
 
 
 # --- A case that was exported: a BagIt bag (RFC 8493) whose files the log commits to.
@@ -451,7 +453,7 @@ def _not_as_logged(data: Path, root: bytes) -> Iterator[str]:
         for seq, record in enumerate(read_records(log)):
             removed += record.body is None
             entry = json.loads(record.body or b"{}")
-            details = entry.get("details", {})
+            details = entry.get("details", {}) if isinstance(entry, dict) else {}
             if "file" not in details:
                 continue
             path = data / details["file"]
