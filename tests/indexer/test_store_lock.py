@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -111,3 +114,33 @@ def test_readers_while_a_writer_commits(store: Store) -> None:
     thread.join()
     assert not errors, errors
     assert seen == sorted(seen)
+
+
+def test_a_child_forked_while_somebody_looks_at_the_lock_keeps_none(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look's shared lock belongs to all copies of its descriptor: it is given back, not only closed."""
+    children: list[int] = []
+    with store.writer():
+        pass  # the file LOCK is there
+
+    def flock(descriptor: int, how: int, real: Callable[[int, int], None] = fcntl.flock) -> None:
+        real(descriptor, how)
+        if not children:
+            child = os.fork()
+            if child == 0:
+                time.sleep(600)
+                os._exit(1)
+            children.append(child)
+
+    with monkeypatch.context() as forking:
+        forking.setattr(fcntl, "flock", flock)
+        assert not lock.is_held(store.path)
+    try:
+        with store.writer():
+            pass
+    finally:
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+    assert children
