@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,10 +24,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from pipelines.chips import Chips
 from pipelines.features import view
+from pipelines.poor import Draw, ladder_level, maybe_mirrored
 from pipelines.run_state import RunState
-from pipelines.train_steps import epoch_rng
+from pipelines.train_steps import Log, epoch_rng
 from tgfr_search.data.degrade import LADDER, degrade, random_degradation
-from tgfr_search.data.sampling import IntArray, epoch_pairs
+from tgfr_search.data.sampling import IntArray, epoch_pairs, need_batch
 from tgfr_search.encoders.adapted import save_adapted
 from tgfr_search.encoders.base import prepare
 from tgfr_search.encoders.dlib_resnet import DIM, DlibFaceEncoder, DlibResNet, pixels, run
@@ -39,17 +40,6 @@ from tgfr_search.options import AdaptOptions
 from tgfr_search.types import ByteArray, FloatArray
 
 ENCODE_BATCH = 64
-LADDER_SHARE = 0.5
-"""Of the degraded pictures, those at a level of the ladder; the others are drawn over it and beyond it."""
-
-Log = Callable[[str, int, dict[str, float]], None]
-
-
-class Picture(NamedTuple):
-    """One draw of one face: its row, and the key of everything random about it."""
-
-    row: int
-    key: str
 
 
 @dataclass(frozen=True)
@@ -71,12 +61,10 @@ class Pictures(Dataset[ByteArray]):
         row, key = picture
         chip = self.chips.pixels[row]
         draw = np.random.default_rng([self.seed, *key.encode()])
-        if draw.random() < 0.5:
-            chip = chip[:, ::-1]
+        chip = maybe_mirrored(chip, draw)
         if draw.random() >= self.clean:
-            ladder = draw.random() < LADDER_SHARE
-            level = LADDER[tuple(LADDER)[1 + int(draw.integers(len(LADDER) - 1))]]
-            chip = degrade(chip, level if ladder else random_degradation(key, self.seed), key=key, seed=self.seed)
+            level = ladder_level(draw) or random_degradation(key, self.seed)
+            chip = degrade(chip, level, key=key, seed=self.seed)
         return np.ascontiguousarray(chip)
 
 
@@ -88,11 +76,10 @@ class Batches:
         pairs = [np.concatenate([pair.first, pair.second]) for pair in epoch_pairs(subjects, batch, rng)]
         self.rows = pairs
         self.pictures = [
-            [Picture(int(row), f"{chips.sha256[row]}/{epoch}/{slot}") for slot, row in enumerate(rows)]
-            for rows in pairs
+            [Draw(int(row), f"{chips.sha256[row]}/{epoch}/{slot}") for slot, row in enumerate(rows)] for rows in pairs
         ]
 
-    def __iter__(self) -> Iterator[list[Picture]]:
+    def __iter__(self) -> Iterator[list[Draw]]:
         return iter(self.pictures)
 
     def __len__(self) -> int:
@@ -159,10 +146,14 @@ def adapt_step(
 
     Returns:
         The folder of the adapted half, as `make_face_encoder` takes it.
+
+    Raises:
+        InputError: There are fewer subjects than a batch has.
     """
     target = folder / "face"
-    frozen = DlibFaceEncoder(device, dtype, flip=True)
     subjects = np.unique(train.subjects, return_inverse=True)[1].astype(np.int64)
+    need_batch(subjects, options.batch)
+    frozen = DlibFaceEncoder(device, dtype, flip=True)
     clean = _kept(
         folder / "teacher.safetensors", lambda: encode_all(frozen.net, train, "original", seed, device, dtype)
     )

@@ -5,49 +5,49 @@ The teacher is the frozen net on the clean photo. The student sees the same phot
 the teacher's vector of the same photo, and an InfoNCE to the teacher's vector of another photo of the subject, against
 those of everybody seen so far: the teacher never changes, so its vectors never grow stale and are computed once.
 
-The learning rate rises, stays, and falls at the end (`AdaptOptions.decay`), so that a run that was stopped before it
-fell can be carried on, in a later session or for more steps.
+The learning rate rises, stays, and falls at the end (`PhotoAdaptOptions.decay`), so that a run that was stopped before
+it fell can be carried on, in a later session or for more steps.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pipelines.poor import Draw, ladder_level, maybe_mirrored
 from pipelines.run_state import RunState
-from pipelines.train_steps import epoch_rng
-from tgfr_search.data.degrade import LADDER, degrade_photo, generator
-from tgfr_search.data.sampling import IntArray, epoch_pairs
+from pipelines.train_steps import Log, epoch_rng
+from tgfr_search.data.degrade import degrade_photo, generator
+from tgfr_search.data.sampling import IntArray, epoch_pairs, need_batch
 from tgfr_search.data.wear import random_wear, wear_photo
-from tgfr_search.encoders.base import prepare
+from tgfr_search.encoders.base import prepare, tensors_sha256
 from tgfr_search.encoders.sface import DIM, SFaceNet, make_net
 from tgfr_search.faces.align import Alignment, align
-from tgfr_search.options import AdaptOptions
+from tgfr_search.files import cache_key
+from tgfr_search.options import PhotoAdaptOptions
 from tgfr_search.types import ByteArray, FloatArray
 
-LADDER_SHARE = 0.5
-"""Of the poor pictures, those at a level of the ladder; the others are drawn from `wear`."""
 OFF = 0.03
 """How far a point is off, standard deviation in distances between the eyes."""
 SAVE_SECONDS = 300.0
 LOG_STEPS = 5
 
-Log = Callable[[str, int, dict[str, float]], None]
 
+class Pixels(Protocol):
+    """Photos by their rows: an array, or what reads them when they are asked for."""
 
-class Draw(NamedTuple):
-    """One draw of one photo: its row, and the key of everything random about it."""
-
-    row: int
-    key: str
+    def __getitem__(self, row: int, /) -> ByteArray:
+        """uint8 [H, W, 3], RGB."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -55,34 +55,32 @@ class FacePhotos:
     """Whole photos with the points of one face each.
 
     Attributes:
-        pixels: uint8 [N, H, W, 3], RGB, may be memory-mapped.
+        pixels: N photos.
         points: float32 [N, 5, 2], in the scheme of `alignment`.
         eyes: float32 [N, 2, 2], the eye centres.
         subjects: int64 [N].
-        names: N.
-        sha256: N digests of the source photos.
+        sha256: N digests of the source photos; draws are keyed by them, so wherever the data lie they are the same.
         alignment: The chip that the net reads.
     """
 
-    pixels: ByteArray
+    pixels: Pixels
     points: FloatArray
     eyes: FloatArray
     subjects: IntArray
-    names: list[str]
     sha256: list[str]
     alignment: Alignment
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.sha256)
+
+    def digest(self) -> str:
+        """Of all photos, their points and whose they are: 16 hex digits."""
+        points = np.ascontiguousarray(self.points, np.float32).tobytes()
+        return cache_key(sha256=self.sha256, subjects=self.subjects.tolist(), points=points)
 
     def clean(self, row: int) -> ByteArray:
         """The face of the photo as it is: uint8 [S, S, 3]."""
         return align(self.pixels[row], self.points[row], self.alignment)
-
-    def at_level(self, row: int, level: str, seed: int) -> ByteArray:
-        """The face after the whole photo went through a level of the ladder, cut by the clean photo's points."""
-        poor = degrade_photo(self.pixels[row], self._distance(row), level, key=self.sha256[row], seed=seed)
-        return align(poor, self.points[row], self.alignment)
 
     def poor(self, draw: Draw, clean: float, seed: int) -> ByteArray:
         """The face as the student sees it; `clean` is the share of photos that are left as they are."""
@@ -91,14 +89,12 @@ class FacePhotos:
         photo, points = self.pixels[row], self.points[row]
         distance = self._distance(row)
         if rng.random() >= clean:
-            if rng.random() < LADDER_SHARE:
-                level = tuple(LADDER)[1 + int(rng.integers(len(LADDER) - 1))]
+            if level := ladder_level(rng):
                 photo = degrade_photo(photo, distance, level, key=key, seed=seed)
             else:
                 photo = wear_photo(photo, self.eyes[row], random_wear(key, seed), key=key, seed=seed)
             points = points + np.asarray(rng.normal(0, OFF * distance, points.shape), np.float32)
-        chip = align(photo, points, self.alignment)
-        return np.ascontiguousarray(chip[:, ::-1] if rng.random() < 0.5 else chip)
+        return np.ascontiguousarray(maybe_mirrored(align(photo, points, self.alignment), rng))
 
     def _distance(self, row: int) -> float:
         return float(np.linalg.norm(self.eyes[row, 1] - self.eyes[row, 0]))
@@ -152,8 +148,13 @@ def learning_share(step: int, total: int, warmup: float, decay: float) -> float:
     return min(rise, fall)
 
 
-def schedule(subjects: IntArray, options: AdaptOptions, seed: int, first: int, total: int) -> Iterator[IntArray]:
-    """Rows of each step from `first` on, [2B]: row i and row i + B are of one subject. A run goes on where it was."""
+def schedule(subjects: IntArray, options: PhotoAdaptOptions, seed: int, first: int, total: int) -> Iterator[IntArray]:
+    """Rows of each step from `first` on, [2B]: row i and row i + B are of one subject. A run goes on where it was.
+
+    Raises:
+        InputError: There are fewer subjects than a batch has.
+    """
+    need_batch(subjects, options.batch)
     step = epoch = 0
     while step < total:
         for pair in epoch_pairs(subjects, options.batch, epoch_rng(seed, "adapt", epoch)):
@@ -163,8 +164,18 @@ def schedule(subjects: IntArray, options: AdaptOptions, seed: int, first: int, t
         epoch += 1
 
 
+def made_from(photos: FacePhotos, options: PhotoAdaptOptions, seed: int, start: SFaceNet) -> dict[str, str | int]:
+    """What a run's state is tied to; how many steps it takes is no part of it."""
+    return {
+        "photos": photos.digest(),
+        "options": cache_key(options=dataclasses.replace(options, steps=0)),
+        "seed": seed,
+        "start": tensors_sha256(start.state_dict()),
+    }
+
+
 def adapt_photos(
-    photos: FacePhotos, options: AdaptOptions, seed: int, folder: Path, log: Log, start: SFaceNet | None = None
+    photos: FacePhotos, options: PhotoAdaptOptions, seed: int, folder: Path, log: Log, start: SFaceNet | None = None
 ) -> SFaceNet:
     """Trains the adapted copy on this machine's CPU, resumable; the state is written every five minutes.
 
@@ -175,9 +186,15 @@ def adapt_photos(
         folder: For the state that a resumed run starts from.
         log: Called with scalars.
         start: What the student begins as; None is the frozen net. It is trained in place.
+
+    Raises:
+        InputError: There are fewer subjects than a batch has.
+        CheckpointError: The folder has the state of a run on other photos, or with other options, seed or start;
+            another number of steps goes on.
     """
     teacher, net = make_net(), start or make_net()
     prepare(teacher, torch.device("cpu"), torch.float32)
+    run = made_from(photos, options, seed, net)
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for part in (net.stem, *net.blocks[: options.frozen_blocks]):
         part.requires_grad_(False)
@@ -185,7 +202,8 @@ def adapt_photos(
     optimiser = torch.optim.AdamW(trained, lr=options.lr, weight_decay=0.0)
     bank = Bank(len(photos))
     state = RunState(folder, nn.ModuleList([net, bank]), optimiser)
-    done, extra = state.load()
+    state.refuse_another(run)
+    done, _ = state.load()
     subjects = torch.from_numpy(photos.subjects)
     saved = time.monotonic()
     for step, rows in enumerate(schedule(photos.subjects, options, seed, done, options.steps), start=done):
@@ -209,6 +227,6 @@ def adapt_photos(
         if (step + 1) % LOG_STEPS == 0:
             log("adapt", step + 1, {"distil": float(distil.detach()), "contrastive": float(contrast.detach())})
         if step + 1 == options.steps or time.monotonic() - saved > SAVE_SECONDS:
-            state.save(step + 1, extra)
+            state.save(step + 1, {"run": run})
             saved = time.monotonic()
     return net

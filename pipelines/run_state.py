@@ -41,6 +41,28 @@ class RunState:
         with replacing(self.path) as temporary:
             save_file(tensors, temporary, {"epoch": str(epoch), "extra": json.dumps(extra)})
 
+    def refuse_another(self, run: dict[str, Any]) -> None:
+        """Compares what a run is made from with what the state's `extra["run"]` says, before anything is loaded.
+
+        Args:
+            run: Plain values, by the names that a person knows them by.
+
+        Raises:
+            CheckpointError: The state is of another run; the message names what differs.
+        """
+        if not self.path.is_file():
+            return
+        with safe_open(self.path, framework="pt") as file:
+            told = json.loads(file.metadata()["extra"]).get("run", {})
+        differ = [name for name, value in run.items() if told.get(name) != value]
+        if differ:
+            raise CheckpointError(
+                f"{self.path}",
+                found=f"the state of a run with another {', another '.join(differ)}",
+                expected=f"the same {', '.join(run)}",
+                do="take another --out, or give what this run was begun with",
+            )
+
     def load(self) -> tuple[int, dict[str, Any]]:
         """Restores the state; returns (epochs done, extra), or (0, {}) where there is none.
 

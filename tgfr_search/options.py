@@ -113,9 +113,6 @@ class AdaptOptions:
         tau: Its temperature.
         average: Decay of the running average of the weights, which is what is kept.
         clean: Share of pictures that are not degraded.
-        steps: Of SFace alone (`pipelines.adapt_photos`): how many batches, instead of `epochs`.
-        decay: Of SFace alone: share of the steps over which the learning rate falls, at the end.
-        frozen_blocks: Of SFace alone: how many of its 13 blocks, and the stem, are left as they are.
     """
 
     epochs: int = 0
@@ -131,8 +128,36 @@ class AdaptOptions:
     tau: float = 0.07
     average: float = 0.998
     clean: float = 0.3
-    steps: int = 0
-    decay: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoAdaptOptions:
+    """Step 0 on whole photos: a copy of SFace, fine-tuned on poor pictures (`pipelines.adapt_photos`).
+
+    Attributes:
+        steps: How many batches.
+        batch: Subjects a batch; each gives two pictures.
+        lr: Peak of AdamW's learning rate.
+        warmup: Share of the steps over which it rises linearly.
+        decay: Share of the steps over which it falls linearly, at the end.
+        clip: Gradient norm limit.
+        distil: Weight of 1 − cos(poor picture, the frozen net's vector of the clean one).
+        contrastive: Weight of an InfoNCE to the frozen net's vector of another photo of the subject.
+        tau: Its temperature.
+        clean: Share of pictures that are left as they are.
+        frozen_blocks: How many of the 13 blocks, and the stem, are left as they are.
+    """
+
+    steps: int = 1900
+    batch: int = 16
+    lr: float = 3e-4
+    warmup: float = 0.02
+    decay: float = 0.3
+    clip: float = 5.0
+    distil: float = 2.0
+    contrastive: float = 1.0
+    tau: float = 0.06
+    clean: float = 0.15
     frozen_blocks: int = 5
 
 

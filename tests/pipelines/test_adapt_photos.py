@@ -7,19 +7,22 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from PIL import Image
 
 from pipelines import adapt_photos as step0
-from pipelines.adapt_photos import Bank, Draw, FacePhotos, against_bank, learning_share, schedule
-from pipelines.tools import adapt_sface
+from pipelines.adapt import Pictures, adapt_step
+from pipelines.adapt_photos import OFF, Bank, FacePhotos, against_bank, learning_share, schedule
+from pipelines.chips import Chips
+from pipelines.poor import Draw
+from tgfr_search.data.degrade import LADDER, degrade, degrade_photo, generator, random_degradation
 from tgfr_search.data.synthetic import SyntheticFaces
-from tgfr_search.encoders.registry import make_face_encoder
+from tgfr_search.data.wear import random_wear, wear_photo
 from tgfr_search.encoders.sface import make_net
-from tgfr_search.errors import TgfrError
+from tgfr_search.errors import CheckpointError, InputError
+from tgfr_search.faces.align import align
 from tgfr_search.faces.schemes import ARCFACE_CHIP
-from tgfr_search.options import AdaptOptions
+from tgfr_search.options import AdaptOptions, PhotoAdaptOptions
 
-OPTIONS = AdaptOptions(batch=2, steps=3, lr=1e-4, warmup=0.0, distil=2.0, tau=0.06, clean=0.2, frozen_blocks=11)
+OPTIONS = PhotoAdaptOptions(batch=2, steps=3, lr=1e-4, warmup=0.0, distil=2.0, tau=0.06, clean=0.2, frozen_blocks=11)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +33,7 @@ def photos() -> FacePhotos:
     points = np.repeat(ARCFACE_CHIP.points[None] * 128 / 112, 8, axis=0)
     return FacePhotos(
         pixels, points, points[:, :2], np.repeat(np.arange(4), 2).astype(np.int64),
-        [f"{n}" for n in range(8)], [f"{n:064x}" for n in range(8)], ARCFACE_CHIP,
+        [f"{n:064x}" for n in range(8)], ARCFACE_CHIP,
     )  # fmt: skip
 
 
@@ -41,6 +44,45 @@ def test_a_draw_depends_on_its_key_alone(photos: FacePhotos) -> None:
     clean = photos.clean(0)
     left = [photos.poor(Draw(0, f"k{n}"), 1.0, 0) for n in range(8)]
     assert {view.tobytes() for view in left} == {clean.tobytes(), np.ascontiguousarray(clean[:, ::-1]).tobytes()}
+
+
+def written_out(photos: FacePhotos, row: int, key: str, clean: float, seed: int) -> np.ndarray:
+    """`FacePhotos.poor`, its draws one after another in the order that every trained copy was drawn in."""
+    rng = generator(key, "view", seed)
+    photo, points = photos.pixels[row], photos.points[row]
+    distance = float(np.linalg.norm(photos.eyes[row, 1] - photos.eyes[row, 0]))
+    if rng.random() >= clean:
+        if rng.random() < 0.5:
+            level = ("poor", "bad", "very_bad")[int(rng.integers(3))]
+            photo = degrade_photo(photo, distance, level, key=key, seed=seed)
+        else:
+            photo = wear_photo(photo, photos.eyes[row], random_wear(key, seed), key=key, seed=seed)
+        points = points + np.asarray(rng.normal(0, OFF * distance, points.shape), np.float32)
+    chip = align(photo, points, photos.alignment)
+    return chip[:, ::-1] if rng.random() < 0.5 else chip
+
+
+def test_the_draws_of_photos_are_those_that_they_were(photos: FacePhotos) -> None:
+    for n in range(12):
+        expected = written_out(photos, n % 8, f"k{n}", 0.2, 3)
+        assert np.array_equal(photos.poor(Draw(n % 8, f"k{n}"), 0.2, 3), expected), n
+
+
+def test_the_draws_of_chips_are_those_that_they_were(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 150, 150, 3), dtype=np.uint8)
+    digests = ["0" * 64] * 3
+    chips = Chips(tmp_path, pixels, ["a", "b", "c"], ["a", "b", "c"], digests, [()] * 3, [{}] * 3, {}, "0" * 64)
+    pictures = Pictures(chips, 0.2, 3)
+    for n in range(16):
+        key, chip = f"k{n}", pixels[n % 3]
+        draw = np.random.default_rng([3, *key.encode()])
+        if draw.random() < 0.5:
+            chip = chip[:, ::-1]
+        if draw.random() >= 0.2:
+            ladder = draw.random() < 0.5
+            level = LADDER[("poor", "bad", "very_bad")[int(draw.integers(3))]]
+            chip = degrade(chip, level if ladder else random_degradation(key, 3), key=key, seed=3)
+        assert np.array_equal(pictures[Draw(n % 3, key)], chip), n
 
 
 def test_the_bank_keeps_the_frozen_nets_unit_vectors(photos: FacePhotos) -> None:
@@ -78,10 +120,56 @@ def test_the_order_of_a_resumed_run_is_that_of_one_run() -> None:
         assert np.array_equal(subjects[rows[:3]], subjects[rows[3:]])
 
 
+@pytest.mark.parametrize("batch", [0, 7])
+def test_too_few_subjects_for_a_batch_are_told(batch: int) -> None:
+    subjects = np.repeat(np.arange(6), 3).astype(np.int64)
+    with pytest.raises(InputError, match=f"batches of {batch} different subjects; found: 6 subjects in 18"):
+        next(schedule(subjects, dataclasses.replace(OPTIONS, batch=batch), 0, 0, 1))
+    assert next(schedule(subjects, dataclasses.replace(OPTIONS, batch=6), 0, 0, 1)).shape == (12,)
+
+
+def test_too_few_subjects_for_a_batch_of_chips_are_told(tmp_path: Path) -> None:
+    """It once went on, without a step, and wrote the frozen net as if it had been adapted."""
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 150, 150, 3), dtype=np.uint8)
+    names, cpu = ["a", "b", "c"], torch.device("cpu")
+    chips = Chips(tmp_path, pixels, names, names, ["0" * 64] * 3, [()] * 3, [{}] * 3, {}, "0" * 64)
+    with pytest.raises(InputError, match="batches of 4 different subjects; found: 3 subjects"):
+        adapt_step(chips, chips, AdaptOptions(epochs=1, batch=4), 0, tmp_path, cpu, torch.float32, silent, 0)
+
+
+def silent(name: str, step: int, values: dict[str, float]) -> None:
+    pass
+
+
+def test_a_state_goes_on_as_its_own_run_only(photos: FacePhotos, tmp_path: Path) -> None:
+    options = dataclasses.replace(OPTIONS, steps=1)
+    step0.adapt_photos(photos, options, 0, tmp_path, silent)
+    before = (tmp_path / "state.safetensors").read_bytes()
+    start = make_net()
+    with torch.no_grad():
+        start.head.bias.add_(0.01)
+    swapped = dataclasses.replace(photos, sha256=[*photos.sha256[1:], photos.sha256[0]])
+    others = {
+        "photos": (swapped, options, 0, None),
+        "options": (photos, dataclasses.replace(options, lr=2e-4), 0, None),
+        "seed": (photos, options, 1, None),
+        "start": (photos, options, 0, start),
+    }
+    for name, (data, other, seed, begin) in others.items():
+        with pytest.raises(CheckpointError, match=rf"state\.safetensors; found: .* another {name}; expected"):
+            step0.adapt_photos(data, other, seed, tmp_path, silent, begin)
+    half = dataclasses.replace(
+        photos, points=photos.points[:6], eyes=photos.eyes[:6], subjects=photos.subjects[:6], sha256=photos.sha256[:6]
+    )
+    with pytest.raises(CheckpointError, match=r"another photos, another seed"):
+        step0.adapt_photos(half, options, 5, tmp_path, silent)
+    assert (tmp_path / "state.safetensors").read_bytes() == before
+    step0.adapt_photos(photos, dataclasses.replace(options, steps=2), 0, tmp_path, silent)  # more steps go on
+
+
 def test_a_stopped_run_goes_on_and_leaves_the_frozen_blocks_alone(
     photos: FacePhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    silent = lambda name, step, values: None  # noqa: E731
     monkeypatch.setattr(step0, "SAVE_SECONDS", -1.0)  # a state after every step
     whole = step0.adapt_photos(photos, OPTIONS, 0, tmp_path / "whole", silent).state_dict()
 
@@ -100,30 +188,3 @@ def test_a_stopped_run_goes_on_and_leaves_the_frozen_blocks_alone(
         assert torch.allclose(resumed[name], tensor, atol=1e-6), name
         early = name.startswith("stem") or (name.startswith("blocks") and int(name.split(".")[1]) < 11)
         assert torch.equal(tensor, frozen[name]) == early, name
-
-
-def test_the_command_writes_an_encoder_that_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    faces = SyntheticFaces.load()
-    for person in range(4):
-        (tmp_path / f"data/p{person}").mkdir(parents=True)
-        for view in range(2):
-            picture = Image.fromarray(faces.render(faces.person(person), view))
-            picture.save(tmp_path / f"data/p{person}/{view}.png")
-    monkeypatch.setattr(adapt_sface, "RECIPE", dataclasses.replace(OPTIONS, lr=1e-6))
-    adapt_sface.main([str(tmp_path / "data"), "--out", str(tmp_path / "out"), "--steps", "1", "--threads", "1"])
-    encoder = make_face_encoder(
-        str(tmp_path / "out/face"), torch.device("cpu"), torch.float32, flip=False, regions="512x14x14"
-    )
-    assert encoder.spec.name == "sface-2021+adapted"
-    chips = np.random.default_rng(0).integers(0, 255, (1, 112, 112, 3), dtype=np.uint8)
-    frozen, adapted = encoder.encode(chips).global_.split(128, dim=1)
-    assert 0 < (frozen - adapted).abs().max() < 1
-    further = ["--out", str(tmp_path / "more"), "--steps", "0", "--threads", "1", "--start", str(tmp_path / "out/face")]
-    adapt_sface.main([str(tmp_path / "data"), *further])
-    again = make_face_encoder(
-        str(tmp_path / "more/face"), torch.device("cpu"), torch.float32, flip=False, regions="512x14x14"
-    )
-    assert torch.equal(again.encode(chips).global_, torch.cat([frozen, adapted], dim=1))
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(TgfrError):
-        adapt_sface.main([str(tmp_path / "empty"), "--out", str(tmp_path / "none")])

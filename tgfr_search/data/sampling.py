@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tgfr_search.errors import InputError
+
 IntArray = npt.NDArray[np.int64]
 
 
@@ -21,6 +23,26 @@ class PairBatch(NamedTuple):
 
     first: IntArray
     second: IntArray
+
+
+def need_batch(subjects: IntArray, batch: int) -> None:
+    """Sees to it that an epoch has a full batch.
+
+    Args:
+        subjects: int64 [N], subject number of every image.
+        batch: Different subjects of a batch.
+
+    Raises:
+        InputError: There are not so many subjects: `epoch_pairs` would give nothing, however often it is asked.
+    """
+    count = len(np.unique(subjects))
+    if not 1 <= batch <= count:
+        raise InputError(
+            f"batches of {batch} different subjects",
+            found=f"{count} subjects in {len(subjects)} usable training images",
+            expected="at least as many subjects as a batch has",
+            do="take a smaller batch or more data",
+        )
 
 
 def epoch_pairs(subjects: IntArray, batch: int, rng: np.random.Generator) -> Iterator[PairBatch]:
