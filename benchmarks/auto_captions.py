@@ -25,7 +25,7 @@ from pipelines.bench_load import load_data
 from pipelines.cells import entry
 from pipelines.features import load_features
 from pipelines.systems import System, load_systems
-from pipelines.train_attributes import labels_of
+from pipelines.train.attributes import labels_of
 from tgfr_search.console import stages
 from tgfr_search.data.regimes import assign
 from tgfr_search.evaluation.attributes import attribute_figures

@@ -23,9 +23,9 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.results import write_result
-from pipelines.team import Team
-from pipelines.train_steps import encode_lines
-from pipelines.updates import AlignLoss, Updater
+from pipelines.train.steps import encode_lines
+from pipelines.train.team import Team
+from pipelines.train.updates import AlignLoss, Updater
 from tgfr_search.data.captions import ATTRIBUTES, caption_lines
 from tgfr_search.encoders.base import FaceFeatures, pick_device, tensors_sha256
 from tgfr_search.encoders.iresnet import ARCHITECTURES, COUNTER, DIM, REGIONS, IResNet, IResNetFaceEncoder

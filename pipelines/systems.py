@@ -10,11 +10,11 @@ import numpy as np
 import torch.nn.functional as F
 
 from pipelines.bench_data import Side
-from pipelines.lines import LineCache
 from tgfr_search.data.regimes import CONSTANT, REGIMES
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.errors import InputError
 from tgfr_search.model.checkpoint import DEFAULT_MODEL, WEIGHTS, FaceTextModel, load_model
+from tgfr_search.model.line_cache import LineCache
 from tgfr_search.model.scoring import resolve_mode
 from tgfr_search.types import FloatArray, Templates
 

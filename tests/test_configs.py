@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.rehearsal import check_options
+from pipelines.train.rehearsal import check_options
 from tgfr_search.errors import OptionsError
 from tgfr_search.model.tgfr import make_fusion
 from tgfr_search.options import TrainOptions

@@ -181,8 +181,8 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a model; a run that was killed goes on where it was and ends with the same weights."""
-    from pipelines.rehearsal import check_options, rehearse
-    from pipelines.train import train as run
+    from pipelines.train.rehearsal import check_options, rehearse
+    from pipelines.train.run import train as run
     from tgfr_search.errors import InputError
     from tgfr_search.options import TrainOptions
     from tgfr_search.strict import load_toml

@@ -88,7 +88,7 @@ def model_train_attributes(
     as_json: Json = False,
 ) -> None:
     """Train the attribute model that `index --auto-captions` describes faces with."""
-    from pipelines.train_attributes import AttributeOptions, train_attributes
+    from pipelines.train.attributes import AttributeOptions, train_attributes
     from tgfr_search.strict import load_toml
 
     check_folder(out, inputs=[config])

@@ -132,7 +132,7 @@ class AdaptOptions:
 
 @dataclass(frozen=True, slots=True)
 class PhotoAdaptOptions:
-    """Step 0 on whole photos: a copy of SFace, fine-tuned on poor pictures (`pipelines.adapt_photos`).
+    """Step 0 on whole photos: a copy of SFace, fine-tuned on poor pictures (`pipelines.train.adapt_photos`).
 
     Attributes:
         steps: How many batches.

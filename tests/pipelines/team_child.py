@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from pipelines.describe import describe_step
-from pipelines.team import Team
-from pipelines.train_steps import TrainSet, align_step, fuse_step
+from pipelines.train.step3 import describe_step
+from pipelines.train.steps import TrainSet, align_step, fuse_step
+from pipelines.train.team import Team
 from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.encoders.bilstm import BiLSTMTextEncoder
 from tgfr_search.encoders.text import TransformerTextEncoder

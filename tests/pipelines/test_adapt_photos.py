@@ -8,11 +8,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pipelines import adapt_photos as step0
-from pipelines.adapt import Pictures, adapt_step
-from pipelines.adapt_photos import OFF, Bank, FacePhotos, against_bank, learning_share, schedule
 from pipelines.chips import Chips
-from pipelines.poor import Draw
+from pipelines.train.adapt_photos import OFF, Bank, FacePhotos, against_bank, learning_share, schedule
+from pipelines.train.poor import Draw
+from pipelines.train.run import adapt_photos as step0
+from pipelines.train.step0 import Pictures, adapt_step
 from tgfr_search.data.degrade import LADDER, degrade, degrade_photo, generator, random_degradation
 from tgfr_search.data.synthetic import SyntheticFaces
 from tgfr_search.data.wear import random_wear, wear_photo

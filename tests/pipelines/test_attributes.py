@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.train_attributes import AttributeOptions, labels_of, platt, thresholds_of, train_attributes
+from pipelines.train.attributes import AttributeOptions, labels_of, platt, thresholds_of, train_attributes
 from tgfr_search.data.captions import ATTRIBUTES
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.errors import CheckpointError, InputError

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from pipelines.describe import UNDEGRADED, Descriptions, _epoch, describe_step
-from pipelines.run_state import RunState
-from pipelines.train_steps import TrainSet
+from pipelines.train.run_state import RunState
+from pipelines.train.step3 import UNDEGRADED, Descriptions, _epoch, describe_step
+from pipelines.train.steps import TrainSet
 from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.encoders.bilstm import BiLSTMTextEncoder

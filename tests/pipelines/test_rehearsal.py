@@ -9,8 +9,8 @@ import torch
 from typer.testing import CliRunner
 
 from pipelines.features import feature_bytes
-from pipelines.rehearsal import check_options, rehearsal_face, rehearse
-from pipelines.updates import Updater
+from pipelines.train.rehearsal import check_options, rehearsal_face, rehearse
+from pipelines.train.updates import Updater
 from tgfr_search.cli import app
 from tgfr_search.encoders.base import FaceSpec
 from tgfr_search.errors import InputError, OptionsError
@@ -24,7 +24,7 @@ OURS = FOLDER / "paper/adaface-mmceleba-tgfr.toml"
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("pipelines.fit.SCORE_STEPS", 2)
+    monkeypatch.setattr("pipelines.train.score_weights.SCORE_STEPS", 2)
     monkeypatch.setenv("TGFR_MODELS", str(tmp_path / "models"))
     torch.set_num_threads(1)
 

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from team_child import data, model_of, options, run
 from torch import Tensor, nn
 
-from pipelines.team import Team
-from pipelines.updates import Updater
+from pipelines.train.team import Team
+from pipelines.train.updates import Updater
 from tgfr_search.data.datasets import training_batches
 from tgfr_search.encoders.tiny import save_text_model
 from tgfr_search.errors import MissingPartError

@@ -13,9 +13,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import pipelines.adapt
-import pipelines.run_state
-from pipelines.train import load_sets, train
+import pipelines.train.run_state
+import pipelines.train.step0
+from pipelines.train.run import load_sets, train
 from tgfr_search.encoders.dlib_resnet import DlibFaceEncoder
 from tgfr_search.encoders.registry import make_face_encoder
 from tgfr_search.errors import InputError
@@ -74,8 +74,8 @@ def options(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainOpt
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer fitting steps: what is tested is that they happen, not how well they fit."""
-    monkeypatch.setattr("pipelines.fit.QUALITY_STEPS", 20)
-    monkeypatch.setattr("pipelines.fit.SCORE_STEPS", 5)
+    monkeypatch.setattr("pipelines.train.score_weights.QUALITY_STEPS", 20)
+    monkeypatch.setattr("pipelines.train.score_weights.SCORE_STEPS", 5)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -94,17 +94,17 @@ def test_killed_in_the_middle_it_ends_with_the_same_weights(
     class KilledError(BaseException):
         pass
 
-    real = pipelines.run_state.RunState.save
+    real = pipelines.train.run_state.RunState.save
     saves = 0
 
-    def save_and_die(self: pipelines.run_state.RunState, epoch: int, extra: dict[str, float]) -> None:
+    def save_and_die(self: pipelines.train.run_state.RunState, epoch: int, extra: dict[str, float]) -> None:
         nonlocal saves
         real(self, epoch, extra)
         saves += 1
         if saves in (1, 3, 5):  # after the first epoch of every step
             raise KilledError
 
-    monkeypatch.setattr(pipelines.run_state.RunState, "save", save_and_die)
+    monkeypatch.setattr(pipelines.train.run_state.RunState, "save", save_and_die)
     for _ in range(3):
         with pytest.raises(KilledError):
             train(options, tmp_path / "resumed", workers=0)
@@ -135,7 +135,7 @@ def test_an_adapted_face_encoder_joins_the_model_and_resumes(
 ) -> None:
     options = dataclasses.replace(options, adapt=AdaptOptions(epochs=2, batch=4))
     whole = train(options, tmp_path / "whole", workers=0)
-    real = pipelines.adapt.judge
+    real = pipelines.train.step0.judge
     looks = 0
 
     class KilledError(BaseException):
@@ -148,7 +148,7 @@ def test_an_adapted_face_encoder_joins_the_model_and_resumes(
             raise KilledError
         return real(*args)
 
-    monkeypatch.setattr(pipelines.adapt, "judge", judge_and_die)
+    monkeypatch.setattr(pipelines.train.step0, "judge", judge_and_die)
     with pytest.raises(KilledError):
         train(options, tmp_path / "resumed", workers=0)
     resumed = train(options, tmp_path / "resumed", workers=0)
@@ -217,7 +217,7 @@ def test_the_other_systems_train_with_the_same_code(options: TrainOptions, tmp_p
 
 def test_a_caption_belongs_to_its_image(options: TrainOptions, captions: dict[str, list[str]]) -> None:
     """The authors' loader gave every image the first file's captions; ours must not."""
-    from pipelines.train_steps import epoch_rng
+    from pipelines.train.steps import epoch_rng
     from tgfr_search.data.datasets import training_batches
 
     encoder = make_face_encoder("dlib-resnet", torch.device("cpu"), torch.float32, flip=False, regions="256x4x4")

@@ -13,7 +13,7 @@ def card(config: Mapping[str, Any]) -> str:
     """A model card in Markdown, of nothing but what a checkpoint's config.json says.
 
     Args:
-        config: As `pipelines.train` wrote it, with its provenance.
+        config: As `pipelines.train.run` wrote it, with its provenance.
     """
     origin, model = config["provenance"], config["model"]
     options = origin["options"]

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from numpy.polynomial import Polynomial
 from torch import Tensor
 
-from pipelines.train_steps import TrainSet, epoch_rng
+from pipelines.train.steps import TrainSet, epoch_rng
 from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.data.regimes import CONSTANT, assign
 from tgfr_search.data.sampling import IntArray

@@ -24,9 +24,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from pipelines.chips import Chips
 from pipelines.features import view
-from pipelines.poor import Draw, ladder_level, maybe_mirrored
-from pipelines.run_state import RunState
-from pipelines.train_steps import Log, epoch_rng
+from pipelines.train.poor import Draw, ladder_level, maybe_mirrored
+from pipelines.train.run_state import RunState
+from pipelines.train.steps import Log, epoch_rng
 from tgfr_search.data.degrade import LADDER, degrade, random_degradation
 from tgfr_search.data.sampling import IntArray, epoch_pairs, need_batch
 from tgfr_search.encoders.adapted import save_adapted

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipelines.team import Team
+from pipelines.train.team import Team
 from tgfr_search.data.datasets import TrainBatch
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.losses.identity import ArcFace

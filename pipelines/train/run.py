@@ -14,11 +14,9 @@ import numpy as np
 import torch
 
 import tgfr_search
-from pipelines.adapt import adapt_step
 from pipelines.chips import Chips, Progress, data_sha256, load_chips, silent
-from pipelines.describe import Descriptions, describe_step
 from pipelines.features import load_features
-from pipelines.fit import (
+from pipelines.train.score_weights import (
     ValidSet,
     fit_centres,
     fit_quality,
@@ -26,8 +24,10 @@ from pipelines.fit import (
     make_trial,
     rank1_by_level,
 )
-from pipelines.team import Team
-from pipelines.train_steps import Log, TrainSet, align_step, fuse_step, trains_text
+from pipelines.train.step0 import adapt_step
+from pipelines.train.step3 import Descriptions, describe_step
+from pipelines.train.steps import Log, TrainSet, align_step, fuse_step, trains_text
+from pipelines.train.team import Team
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.encoders.adapted import BASE as ADAPTABLE
 from tgfr_search.encoders.adapted import is_adapted

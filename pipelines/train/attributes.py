@@ -15,7 +15,7 @@ import torch.nn.functional as F
 import tgfr_search
 from pipelines.chips import Chips, Progress, load_chips, silent
 from pipelines.features import load_features
-from pipelines.train import LEVELS
+from pipelines.train.run import LEVELS
 from tgfr_search.data.captions import ATTRIBUTES
 from tgfr_search.data.datasets import ORIGINAL_SHARE, FeatureSet
 from tgfr_search.encoders.base import FaceFeatures, pick_device

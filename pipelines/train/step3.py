@@ -18,17 +18,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipelines.lines import LineCache
-from pipelines.run_state import RunState
-from pipelines.team import Team
-from pipelines.train_steps import Log, TrainSet, epoch_rng
-from pipelines.updates import Updater
+from pipelines.train.run_state import RunState
+from pipelines.train.steps import Log, TrainSet, epoch_rng
+from pipelines.train.team import Team
+from pipelines.train.updates import Updater
 from tgfr_search.data.manifest import read_records
 from tgfr_search.data.regimes import CONSTANT, Lines
 from tgfr_search.data.sampling import IntArray, epoch_pairs
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.errors import InputError, OptionsError
 from tgfr_search.losses.info_nce import Temperature, contrastive
+from tgfr_search.model.line_cache import LineCache
 from tgfr_search.model.looks import LooksReader
 from tgfr_search.model.reader import DescriptionReader
 from tgfr_search.model.tgfr import TGFR

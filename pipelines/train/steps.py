@@ -16,10 +16,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from pipelines.lines import LineCache
-from pipelines.run_state import RunState
-from pipelines.team import Team
-from pipelines.updates import AlignLoss, FuseLoss, Updater
+from pipelines.train.run_state import RunState
+from pipelines.train.team import Team
+from pipelines.train.updates import AlignLoss, FuseLoss, Updater
 from tgfr_search.data.datasets import FeatureSet, TrainBatch, training_batches
 from tgfr_search.data.regimes import CONSTANT
 from tgfr_search.data.sampling import IntArray
@@ -28,6 +27,7 @@ from tgfr_search.files import replacing
 from tgfr_search.losses.identity import ArcFace
 from tgfr_search.losses.total import FCAMLoss
 from tgfr_search.model.fcam import SharedFeatures
+from tgfr_search.model.line_cache import LineCache
 from tgfr_search.model.tgfr import TGFR
 from tgfr_search.options import TrainOptions
 

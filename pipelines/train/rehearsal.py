@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from pipelines.describe import describe_step
 from pipelines.features import feature_bytes, view
-from pipelines.fit import ValidSet, fit_centres, fit_scores, make_trial, rank1_by_level
-from pipelines.train_steps import TrainSet, align_step, fuse_step
+from pipelines.train.score_weights import ValidSet, fit_centres, fit_scores, make_trial, rank1_by_level
+from pipelines.train.step3 import describe_step
+from pipelines.train.steps import TrainSet, align_step, fuse_step
 from tgfr_search.data.captions import ATTRIBUTES, caption_lines
 from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.data.degrade import LADDER
