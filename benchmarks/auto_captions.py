@@ -23,7 +23,7 @@ from benchmarks.results import RESULTS, write_result
 from pipelines.bench_data import VIEW_OF_LEVEL, BenchData, BenchOptions
 from pipelines.bench_load import load_data
 from pipelines.cells import entry
-from pipelines.features import load_features
+from pipelines.faces.features import load_features
 from pipelines.systems import System, load_systems
 from pipelines.train.attributes import labels_of
 from tgfr_search.console import stages

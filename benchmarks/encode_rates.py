@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from benchmarks.results import write_result
-from pipelines.find import find_faces
+from pipelines.faces.find import find_faces
 from pipelines.index import index_gallery
 from tgfr_search.data.manifest import read_records
 from tgfr_search.encoders.dlib_resnet import find_dat

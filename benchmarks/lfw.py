@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.results import write_result
-from pipelines.chips import data_sha256
+from pipelines.faces.aligned import data_sha256
 from pipelines.query import Gallery
 from tgfr_search.data.manifest import read_records
 from tgfr_search.errors import FaceError

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.chips import Chips
+from pipelines.faces.aligned import Chips
 from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.data.regimes import REGIMES

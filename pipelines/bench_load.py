@@ -12,8 +12,8 @@ import torch
 from indexer import Store
 from indexer.manifest import MANIFEST_NAME
 from pipelines.bench_data import VIEW_OF_LEVEL, BenchData, BenchOptions, Side, join
-from pipelines.chips import Chips, Progress, chips_of, load_chips
-from pipelines.features import load_features
+from pipelines.faces.aligned import Chips, Progress, chips_of, load_chips
+from pipelines.faces.features import load_features
 from pipelines.index import contract_of
 from pipelines.systems import System
 from tgfr_search.encoders.base import FaceEncoder

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from pipelines.auto_captions import Describer
-from pipelines.find import Found, find_faces, worker_count
+from pipelines.faces.find import Found, find_faces, worker_count
 from tgfr_search.errors import FaceError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipelines.chips import Progress, source_sha256
-from pipelines.find import find_faces
+from pipelines.faces.aligned import Progress, source_sha256
+from pipelines.faces.find import find_faces
 from tgfr_search.data.degrade import LADDER, degrade_photo
 from tgfr_search.data.manifest import read_records
 from tgfr_search.faces.finder import FaceFinder

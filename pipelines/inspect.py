@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipelines.chips import Progress, silent
+from pipelines.faces.aligned import Progress, silent
 from tgfr_search.data.survey import NAMED, Part, Spread, Survey, survey
 from tgfr_search.encoders.base import TextEncoder
 from tgfr_search.encoders.registry import make_text_encoder

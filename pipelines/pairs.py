@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.chips import Progress, silent
-from pipelines.find import find_faces
+from pipelines.faces.aligned import Progress, silent
+from pipelines.faces.find import find_faces
 from tgfr_search.data.layouts.ijb import read_template_pairs
 from tgfr_search.data.layouts.lfw import read_pairs
 from tgfr_search.data.layouts.registry import find_layout

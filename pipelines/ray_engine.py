@@ -22,7 +22,7 @@ from pipelines import shards
 from pipelines.auto_captions import Describer
 from pipelines.embed import BATCH, embed_found, net_threads
 from pipelines.enrol import EnrolBatch, enrol_batch
-from pipelines.find import find_faces
+from pipelines.faces.find import find_faces
 from pipelines.wire import faces_from_bytes, faces_to_bytes
 from tgfr_search.errors import InputError, MissingPartError, TgfrError
 from tgfr_search.faces.finder import FaceFinder

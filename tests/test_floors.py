@@ -106,7 +106,7 @@ def test_an_index_opens_and_searches_without_torch() -> None:
 
 
 def test_a_worker_that_finds_faces_does_not_load_torch() -> None:
-    code = "import sys, pipelines.find; sys.exit('torch' in sys.modules)"
+    code = "import sys, pipelines.faces.find; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 

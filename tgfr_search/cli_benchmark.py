@@ -186,7 +186,7 @@ def degrade(
     as_json: Json = False,
 ) -> None:
     """Write photos as poor as a level of the benchmark makes them, relative to the size of their faces."""
-    from pipelines.worsen import worsen
+    from pipelines.faces.degrade import worsen
 
     with console.stages(quiet=as_json) as progress:
         summary = worsen(

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 
 import tgfr_search
-from pipelines.chips import Chips, Progress, load_chips, silent
-from pipelines.features import load_features
+from pipelines.faces.aligned import Chips, Progress, load_chips, silent
+from pipelines.faces.features import load_features
 from pipelines.train.run import LEVELS
 from tgfr_search.data.captions import ATTRIBUTES
 from tgfr_search.data.datasets import ORIGINAL_SHARE, FeatureSet

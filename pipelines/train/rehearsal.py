@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from pipelines.features import feature_bytes, view
+from pipelines.faces.features import feature_bytes, view
 from pipelines.train.score_weights import ValidSet, fit_centres, fit_scores, make_trial, rank1_by_level
 from pipelines.train.step3 import describe_step
 from pipelines.train.steps import TrainSet, align_step, fuse_step

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 import tgfr_search
-from pipelines.chips import Chips, Progress, data_sha256, load_chips, silent
-from pipelines.features import load_features
+from pipelines.faces.aligned import Chips, Progress, data_sha256, load_chips, silent
+from pipelines.faces.features import load_features
 from pipelines.train.score_weights import (
     ValidSet,
     fit_centres,

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
-from pipelines.chips import Chips
-from pipelines.features import view
+from pipelines.faces.aligned import Chips
+from pipelines.faces.features import view
 from pipelines.train.poor import Draw, ladder_level, maybe_mirrored
 from pipelines.train.run_state import RunState
 from pipelines.train.steps import Log, epoch_rng

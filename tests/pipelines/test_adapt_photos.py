@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pipelines.chips import Chips
+from pipelines.faces.aligned import Chips
 from pipelines.train.adapt_photos import OFF, Bank, FacePhotos, against_bank, learning_share, schedule
 from pipelines.train.poor import Draw
 from pipelines.train.run import adapt_photos as step0

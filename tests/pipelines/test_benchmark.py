@@ -18,9 +18,9 @@ import pipelines.cells
 from indexer import ContractMismatchError
 from pipelines.bench_data import BenchOptions
 from pipelines.evaluate import run_benchmark
+from pipelines.faces.degrade import worsen
 from pipelines.index import IndexSummary
 from pipelines.systems import System
-from pipelines.worsen import worsen
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.errors import InputError
 from tgfr_search.evaluation.report.draw import draw_report

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.chips import Chips
-from pipelines.features import feature_bytes, load_features
+from pipelines.faces.aligned import Chips
+from pipelines.faces.features import feature_bytes, load_features
 from tgfr_search.encoders.base import FaceFeatures, FaceSpec
 from tgfr_search.errors import TgfrError
 from tgfr_search.types import ByteArray
@@ -34,7 +34,7 @@ class Counting:
 
 @pytest.fixture
 def chips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chips:
-    monkeypatch.setattr("pipelines.features.BLOCK", BLOCK)
+    monkeypatch.setattr("pipelines.faces.features.BLOCK", BLOCK)
     count = 25
     pixels = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
     names = [f"{at:02d}" for at in range(count)]

@@ -21,7 +21,7 @@ from pipelines import embed, ray_engine, shards
 from pipelines.auto_captions import Describer
 from pipelines.engines import make_engine
 from pipelines.enrol import enrol_batch
-from pipelines.find import find_faces
+from pipelines.faces.find import find_faces
 from pipelines.index import IndexSummary, contract_of, index_gallery
 from pipelines.ray_engine import RayEngine, import_ray
 from pipelines.wire import faces_from_bytes, faces_to_bytes

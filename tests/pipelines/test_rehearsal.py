@@ -8,7 +8,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from pipelines.features import feature_bytes
+from pipelines.faces.features import feature_bytes
 from pipelines.train.rehearsal import check_options, rehearsal_face, rehearse
 from pipelines.train.updates import Updater
 from tgfr_search.cli import app

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.find import find_faces
+from pipelines.faces.find import find_faces
 from tgfr_search.data.manifest import read_records
 from tgfr_search.errors import NothingUsableError
 from tgfr_search.faces.finder import FaceFinder

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pipelines.chips import BLOCK, Chips, Progress, silent
+from pipelines.faces.aligned import BLOCK, Chips, Progress, silent
 from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.data.degrade import LADDER, degrade, random_degradation
 from tgfr_search.encoders.base import FaceEncoder, FaceSpec

@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from pipelines.chips import Progress, silent
+from pipelines.faces.aligned import Progress, silent
 from tgfr_search.data.degrade import LADDER, degrade, degrade_photo
 from tgfr_search.data.manifest import IMAGE_SUFFIXES, read_records
 from tgfr_search.errors import FaceError, InputError
