@@ -18,8 +18,8 @@ import numpy as np
 import torch
 
 from benchmarks.results import write_result
+from pipelines.enrol.index import index_gallery
 from pipelines.faces.find import find_faces
-from pipelines.index import index_gallery
 from tgfr_search.data.manifest import read_records
 from tgfr_search.encoders.dlib_resnet import find_dat
 from tgfr_search.encoders.registry import make_face_encoder

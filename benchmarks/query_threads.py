@@ -21,7 +21,7 @@ import torch
 from benchmarks.query_latency import CAPTION, fill
 from benchmarks.results import write_result
 from indexer import Store
-from pipelines.index import contract_of
+from pipelines.enrol.index import contract_of
 from pipelines.query import Gallery
 from tgfr_search.data.manifest import read_records
 from tgfr_search.errors import FaceError

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from indexer.contract import Contract
-from pipelines.index import contract_of
+from pipelines.enrol.index import contract_of
 from tgfr_search.data.degrade import degrade
 from tgfr_search.errors import FaceError
 from tgfr_search.faces.finder import FaceFinder

@@ -17,10 +17,10 @@ from pipelines.bench_checks import shared_lines, suspects, tuned_on
 from pipelines.bench_data import LEVELS, BenchData, BenchOptions
 from pipelines.bench_load import load_data
 from pipelines.cells import Cell, Cells, Measured, entry
+from pipelines.enrol.index import detector_of
 from pipelines.enrolment import failures_to_enrol
 from pipelines.examples import choose, clear_pictures, write_pictures
 from pipelines.faces.aligned import Progress, silent
-from pipelines.index import detector_of
 from pipelines.systems import System
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.errors import InputError

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipelines.bench_data import VIEW_OF_LEVEL, BenchData, BenchOptions, Side
 from pipelines.cells import Cells
-from pipelines.enrol import encode_crop
+from pipelines.enrol.batches import encode_crop
 from pipelines.faces.features import view
 from tgfr_search.evaluation.measures import Measures
 

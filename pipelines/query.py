@@ -12,8 +12,8 @@ import numpy as np
 
 from indexer import Store, SubjectHit
 from indexer.milvus import MilvusStore
-from pipelines.auto_captions import describer_of
-from pipelines.index import IndexSummary, contract_of, index_gallery
+from pipelines.enrol.auto_captions import describer_of
+from pipelines.enrol.index import IndexSummary, contract_of, index_gallery
 from pipelines.notes import query_notes
 from pipelines.probe import Caption, Image, load_probe, said_lines, search_mode
 from pipelines.serve import open_searched
@@ -111,7 +111,7 @@ class Gallery:
         device: str = "auto",
         **options: Any,
     ) -> tuple[Gallery, IndexSummary]:
-        """Enrols a gallery (see `pipelines.index.index_gallery` for `options`) and opens it."""
+        """Enrols a gallery (see `pipelines.enrol.index.index_gallery` for `options`) and opens it."""
         loaded = model if isinstance(model, FaceTextModel) else load_model(model, device=device)
         summary = index_gallery(Path(source), Path(path), loaded, **options)
         store = Store.open(path)

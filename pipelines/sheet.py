@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
-from pipelines.enrol import encode_crop
+from pipelines.enrol.batches import encode_crop
 from pipelines.explain import Explained
 from pipelines.explain_picture import explain_png
 from pipelines.explain_sheet import STYLE as WHY_STYLE

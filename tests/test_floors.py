@@ -26,7 +26,7 @@ FLOOR_0_LIBRARIES = {"numpy"}
 FLOOR_0_OWN_LIBRARIES = {"tgfr_search.types": {"pandas"}}
 """pandas for `QueryResult.to_frame` alone; `test_lazy_imports.py` sees that it is loaded only then."""
 INDEXER_LIBRARIES = {"numpy", "pyarrow", "faiss", "pymilvus"}
-ONE_DOOR = {"ray": "pipelines.ray_engine", "pymilvus": "indexer.milvus.connect"}
+ONE_DOOR = {"ray": "pipelines.enrol.ray.engine", "pymilvus": "indexer.milvus.connect"}
 """Parts that few have: one module each knows them, and imports them when it is asked to work."""
 
 

@@ -104,9 +104,9 @@ def index(
     as_json: Json = False,
 ) -> None:
     """Enrol a gallery. A second run takes over what has changed; an interrupted one goes on where it was."""
-    from pipelines.auto_captions import Describer
-    from pipelines.engines import make_engine
-    from pipelines.index import index_gallery
+    from pipelines.enrol.auto_captions import Describer
+    from pipelines.enrol.engines import make_engine
+    from pipelines.enrol.index import index_gallery
     from tgfr_search.model.attributes import load_attributes
     from tgfr_search.model.checkpoint import load_model
 

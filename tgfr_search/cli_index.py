@@ -65,7 +65,7 @@ def update(
     """Change a row's subject or metadata; it keeps its id, vectors and captions."""
     from indexer import Store
     from indexer.filters.columns import OWN_COLUMNS
-    from pipelines.fields import Fields
+    from pipelines.enrol.fields import Fields
     from tgfr_search.names import canonical, same_names
 
     store = Store.open(index)
@@ -168,7 +168,7 @@ def import_(
 
     contract = None
     if model is not None:
-        from pipelines.index import contract_of
+        from pipelines.enrol.index import contract_of
         from tgfr_search.model.checkpoint import load_model
 
         contract = contract_of(load_model(model, device="cpu"))

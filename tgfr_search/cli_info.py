@@ -13,7 +13,7 @@ from tgfr_search.names import canonical_path
 
 if TYPE_CHECKING:
     from indexer import Store
-    from pipelines.index_summary import IndexSummary
+    from pipelines.enrol.summary import IndexSummary
 
 MEANING = {
     "renamed_images": ("renamed, the old name and the new one", "--last-run"),
@@ -32,7 +32,7 @@ MEANING = {
 
 def show_summary(summary: IndexSummary) -> None:
     """Prints what a run of `index` did: its counts, then the first names of each kind."""
-    from pipelines.index_summary import shortened
+    from pipelines.enrol.summary import shortened
 
     console.pairs(summary.counts())
     for name, (meaning, option) in MEANING.items():
@@ -68,7 +68,7 @@ def info(
 ) -> None:
     """What an index holds: rows, subjects, contract, quarantine; and the names behind the counts."""
     from indexer import Store
-    from pipelines.auto_captions import described_rows
+    from pipelines.enrol.auto_captions import described_rows
 
     store = Store.open(index)
     asked = {
@@ -84,7 +84,7 @@ def info(
     if digest:
         values["digest"] = store.digest()
     if near_duplicates:
-        from pipelines.alike import find_alike
+        from pipelines.enrol.near_duplicates import find_alike
 
         values["near_duplicates"] = find_alike(store, at_most=len(store) ** 2).as_dict()
 
@@ -103,13 +103,13 @@ def _quarantine(store: Store) -> list[dict[str, str]]:
 
 
 def _last(store: Store, name: str) -> list[Any] | None:
-    from pipelines.index_summary import names_of
+    from pipelines.enrol.summary import names_of
 
     return names_of(store, name)
 
 
 def _duplicates(store: Store) -> dict[str, Any]:
-    from pipelines.index_summary import several_subjects
+    from pipelines.enrol.summary import several_subjects
 
     return {"copies": _last(store, "duplicate_images"), "several_subjects": several_subjects(store)}
 
@@ -125,7 +125,7 @@ def _several_faces(store: Store) -> list[tuple[str, int]]:
 
 
 def _last_run(store: Store) -> dict[str, Any]:
-    from pipelines.index_summary import NAMES
+    from pipelines.enrol.summary import NAMES
 
     return {name: _last(store, name) for name in NAMES}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.demo import write_demo
-from pipelines.index import IndexSummary, index_gallery
+from pipelines.enrol.index import IndexSummary, index_gallery
 from tgfr_search.model.checkpoint import FaceTextModel, load_model
 
 PEOPLE = 12

@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from indexer import Store
-from pipelines.embed import EmbeddedBatch, embed_records
-from pipelines.enrol import EnrolBatch, enrol_batch
-from pipelines.index import IndexSummary, index_gallery
+from pipelines.enrol.batches import EnrolBatch, enrol_batch
+from pipelines.enrol.embed import EmbeddedBatch, embed_records
+from pipelines.enrol.index import IndexSummary, index_gallery
 from tgfr_search.faces.finder import FaceFinder, FaceOptions
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.types import Record

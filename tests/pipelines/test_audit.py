@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.index import IndexSummary, index_gallery
+from pipelines.enrol.index import IndexSummary, index_gallery
 from pipelines.query import Gallery
 from tgfr_search.audit.errors import AuditError
 from tgfr_search.audit.journal import LogJournal

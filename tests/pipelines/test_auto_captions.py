@@ -8,8 +8,15 @@ from pathlib import Path
 import pytest
 
 from indexer import Store
-from pipelines.auto_captions import MARK, Describer, described_key, described_rows, describer_of, without_describer
-from pipelines.index import IndexSummary, index_gallery
+from pipelines.enrol.auto_captions import (
+    MARK,
+    Describer,
+    described_key,
+    described_rows,
+    describer_of,
+    without_describer,
+)
+from pipelines.enrol.index import IndexSummary, index_gallery
 from pipelines.query import Gallery
 from pipelines.sheet import write_sheet
 from tgfr_search.errors import ContractError

@@ -17,9 +17,9 @@ from PIL import Image
 import pipelines.cells
 from indexer import ContractMismatchError
 from pipelines.bench_data import BenchOptions
+from pipelines.enrol.index import IndexSummary
 from pipelines.evaluate import run_benchmark
 from pipelines.faces.degrade import worsen
-from pipelines.index import IndexSummary
 from pipelines.systems import System
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.errors import InputError

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from pipelines.casework.case import Case
 from pipelines.casework.export import export
 from pipelines.casework.replay import replay, search
-from pipelines.index import IndexSummary
+from pipelines.enrol.index import IndexSummary
 from pipelines.query import Gallery
 from tgfr_search.audit.errors import AuditError
 from tgfr_search.audit.retention import read_entries

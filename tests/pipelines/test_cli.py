@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.index import IndexSummary
+from pipelines.enrol.index import IndexSummary
 from tgfr_search.types import LEAD_NOTICE
 
 CLI = [sys.executable, "-m", "tgfr_search"]

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from indexer import ContractMismatchError, Store
-from pipelines.index import IndexSummary, contract_of, detector_of
+from pipelines.enrol.index import IndexSummary, contract_of, detector_of
 from pipelines.query import Gallery
 from tgfr_search.cli import app
 from tgfr_search.faces.finder import FaceFinder, FaceOptions

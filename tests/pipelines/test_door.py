@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from indexer.errors import IndexerError, NotAnIndexError
-from pipelines.index import IndexSummary
+from pipelines.enrol.index import IndexSummary
 from pipelines.notes import looks_english
 from pipelines.query import Gallery
 from tgfr_search.errors import ECHO, FaceError, InputError, Reason, TgfrError

@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
+from pipelines.enrol.index import IndexSummary, index_gallery
 from pipelines.explain import EXPLAIN_NOTICE, GRID, Explained, explain, occluded, phrases_of, words_of
 from pipelines.explain_picture import NAMES, heat_map
-from pipelines.index import IndexSummary, index_gallery
 from pipelines.query import Gallery
 from pipelines.sheet import COLOURS, write_sheet
 from tgfr_search.errors import InputError

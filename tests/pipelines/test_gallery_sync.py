@@ -9,7 +9,7 @@ from gallery_helpers import FACES, NO_FACES, Entry, index, quarantine_of, rows_o
 from typer.testing import CliRunner
 
 from indexer import Store, compact, purge
-from pipelines.index_summary import names_of
+from pipelines.enrol.summary import names_of
 from tgfr_search.cli import app
 from tgfr_search.errors import InputError
 from tgfr_search.model.checkpoint import FaceTextModel

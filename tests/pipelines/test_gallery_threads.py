@@ -18,8 +18,8 @@ import pytest
 import torch
 
 from indexer import Store
-from pipelines.embed import net_threads
-from pipelines.index import IndexSummary
+from pipelines.enrol.embed import net_threads
+from pipelines.enrol.index import IndexSummary
 from pipelines.query import Gallery
 from tgfr_search.encoders.text import TransformerTextEncoder, find_text_model
 from tgfr_search.faces.detectors.retinaface_net import look

@@ -18,10 +18,10 @@ import pytest
 from PIL import Image
 
 import indexer.io
-import pipelines.embed
+import pipelines.enrol.embed
 from indexer import ContractMismatchError, DiskFullError, IndexLockedError, Store, verify
-from pipelines.alike import find_alike
-from pipelines.index import IndexSummary, index_gallery
+from pipelines.enrol.index import IndexSummary, index_gallery
+from pipelines.enrol.near_duplicates import find_alike
 from tgfr_search.errors import FaceError, InputError, NothingUsableError, Reason
 from tgfr_search.faces.finder import FaceFinder, FaceOptions
 from tgfr_search.model.checkpoint import FaceTextModel
@@ -319,16 +319,16 @@ PEOPLE = 12
 """As many as the fixture `demo` writes."""
 
 KILLED = """
-import sys, pipelines.index
+import sys, pipelines.enrol.index
 from pathlib import Path
 from tgfr_search.model.checkpoint import load_model
-pipelines.index.COMMIT_ROWS = 4
-import pipelines.embed
-pipelines.embed.BATCH = 2
+pipelines.enrol.index.COMMIT_ROWS = 4
+import pipelines.enrol.embed
+pipelines.enrol.embed.BATCH = 2
 def progress(done, expected):
     print(done, flush=True)
 gallery, out, workers = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-pipelines.index.index_gallery(gallery, out, load_model(device="cpu"), workers=workers, progress=progress)
+pipelines.enrol.index.index_gallery(gallery, out, load_model(device="cpu"), workers=workers, progress=progress)
 """
 
 
@@ -336,7 +336,7 @@ pipelines.index.index_gallery(gallery, out, load_model(device="cpu"), workers=wo
 def test_killed_in_the_middle_and_resumed(
     demo: Path, model: FaceTextModel, tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipelines.embed, "BATCH", 2)  # as the run that is killed: last bits depend on the batch
+    monkeypatch.setattr(pipelines.enrol.embed, "BATCH", 2)  # as the run that is killed: last bits depend on the batch
     out = tmp_path / "index"
     script = tmp_path / "run.py"
     script.write_text(f"if __name__ == '__main__':\n    {KILLED.strip().replace(chr(10), chr(10) + '    ')}\n")

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
-import pipelines.index
+import pipelines.enrol.index
 from indexer import Store
-from pipelines.index import index_gallery
+from pipelines.enrol.index import index_gallery
 from tgfr_search.errors import InputError
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.types import Record
@@ -46,7 +46,7 @@ def test_names_notes_and_types(photos: Path, model: FaceTextModel, tmp_path: Pat
 def test_an_older_index_gets_the_one_form_of_a_name(
     photos: Path, model: FaceTextModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, read = tmp_path / "index", pipelines.index.read_records
+    out, read = tmp_path / "index", pipelines.enrol.index.read_records
 
     def as_before(source: Path, **options: object) -> object:
         def records() -> Iterator[Record]:
@@ -57,7 +57,7 @@ def test_an_older_index_gets_the_one_form_of_a_name(
         return _Stream(records())
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipelines.index, "read_records", as_before)
+        patch.setattr(pipelines.enrol.index, "read_records", as_before)
         index_gallery(photos, out, model, workers=0, subject_level=2)
     assert "train/Jose\u0301 /1.png" in Store.open(out).rows_by_image()
     summary = index_gallery(photos, out, model, workers=0, subject_level=2)

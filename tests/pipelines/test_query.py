@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from indexer import Contract, ContractMismatchError, FilterError, NotAnIndexError, Store
-from pipelines.index import IndexSummary, contract_of, index_gallery
+from pipelines.enrol.index import IndexSummary, contract_of, index_gallery
 from pipelines.query import Gallery
 from pipelines.sheet import write_sheet
 from tgfr_search.errors import FaceError, InputError, Reason

@@ -14,17 +14,18 @@ from typing import Any
 import numpy as np
 import pytest
 import ray_helpers
+from pipelines.enrol.batches.ray import engine as ray_engine
+from pipelines.enrol.batches.ray import shards
 from ray_helpers import DyingFinder
 
 from indexer import Store, verify
-from pipelines import embed, ray_engine, shards
-from pipelines.auto_captions import Describer
-from pipelines.engines import make_engine
-from pipelines.enrol import enrol_batch
+from pipelines.enrol.auto_captions import Describer
+from pipelines.enrol.batches import embed, enrol_batch
+from pipelines.enrol.engines import make_engine
+from pipelines.enrol.index import IndexSummary, contract_of, index_gallery
+from pipelines.enrol.ray.engine import RayEngine, import_ray
+from pipelines.enrol.ray.wire import faces_from_bytes, faces_to_bytes
 from pipelines.faces.find import find_faces
-from pipelines.index import IndexSummary, contract_of, index_gallery
-from pipelines.ray_engine import RayEngine, import_ray
-from pipelines.wire import faces_from_bytes, faces_to_bytes
 from tgfr_search.data.manifest import read_records
 from tgfr_search.errors import FaceError, InputError, MissingPartError, TgfrError
 from tgfr_search.faces.finder import FaceFinder

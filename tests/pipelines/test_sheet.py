@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, features
 
-from pipelines.index import IndexSummary
+from pipelines.enrol.index import IndexSummary
 from pipelines.query import Gallery
 from pipelines.sheet import write_sheet
 from pipelines.sheet_text import drawable, fit, wrap

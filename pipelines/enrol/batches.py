@@ -10,8 +10,8 @@ from typing import Protocol
 from PIL import Image
 
 from indexer import RowBatch
-from pipelines.auto_captions import Describer, described_by, described_key
-from pipelines.embed import EmbeddedBatch, embed_records
+from pipelines.enrol.auto_captions import Describer, described_by, described_key
+from pipelines.enrol.embed import EmbeddedBatch, embed_records
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.types import ByteArray, Record

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from indexer import Block, Contract, NotAnIndexError, Store
 from indexer.io import need_space
-from pipelines.alike import find_alike
-from pipelines.auto_captions import Describer, described_rows
-from pipelines.enrol import Engine, LocalEngine
-from pipelines.gallery_plan import plan_gallery
-from pipelines.index_run import IndexRun
-from pipelines.index_summary import IndexSummary as IndexSummary
-from pipelines.index_summary import keep_names, several_subjects
+from pipelines.enrol.auto_captions import Describer, described_rows
+from pipelines.enrol.batches import Engine, LocalEngine
+from pipelines.enrol.near_duplicates import find_alike
+from pipelines.enrol.plan import plan_gallery
+from pipelines.enrol.run import IndexRun
+from pipelines.enrol.summary import IndexSummary as IndexSummary
+from pipelines.enrol.summary import keep_names, several_subjects
 from tgfr_search.audit.entries import Act
 from tgfr_search.audit.journal import Journal, change, index_of
 from tgfr_search.data.manifest import Records, read_records

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines.auto_captions import Describer
-from pipelines.enrol import Engine, LocalEngine
+from pipelines.enrol.auto_captions import Describer
+from pipelines.enrol.batches import Engine, LocalEngine
 from tgfr_search.errors import InputError
 
 ENGINES = ("local", "ray")
@@ -45,7 +45,7 @@ def make_engine(
             raise InputError("--ray-address and --shards", found="--engine local", expected="--engine ray")
         return LocalEngine(workers, describer)
     if name == "ray":
-        from pipelines.ray_engine import RayEngine
+        from pipelines.enrol.ray.engine import RayEngine
 
         folder = shards or out.with_name(f"{out.name}.shards")
         return RayEngine(folder, model, address, workers, device, describer=describer, attributes=attributes)

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from indexer import Contract, RowBatch
 from indexer.segments import rows_schema, rows_table, to_numpy, vector_column
-from pipelines.enrol import EnrolBatch
+from pipelines.enrol.batches import EnrolBatch
 from tgfr_search.errors import InputError, TgfrError
 from tgfr_search.types import Record
 

@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 from indexer import QuarantineRecord, RowBatch, Store, Writer
-from pipelines.auto_captions import MARK, Describer, describer_of, without_describer
-from pipelines.enrol import EnrolBatch
-from pipelines.fields import Fields
-from pipelines.gallery_plan import UNREAD, Plan, Wanted, sha256_of
-from pipelines.index_summary import IndexSummary
+from pipelines.enrol.auto_captions import MARK, Describer, describer_of, without_describer
+from pipelines.enrol.batches import EnrolBatch
+from pipelines.enrol.fields import Fields
+from pipelines.enrol.plan import UNREAD, Plan, Wanted, sha256_of
+from pipelines.enrol.summary import IndexSummary
 from tgfr_search.data.rows import Problem
 from tgfr_search.errors import FaceError, InputError, Reason
 from tgfr_search.names import canonical_path

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from indexer import Store, caches
-from pipelines.alike import SHOWN
+from pipelines.enrol.near_duplicates import SHOWN
 from tgfr_search.types import LEAD_NOTICE
 
 LAST_RUN = "last-index-run.json"

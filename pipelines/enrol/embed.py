@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pipelines.auto_captions import Describer
+from pipelines.enrol.auto_captions import Describer
 from pipelines.faces.find import Found, find_faces, worker_count
 from tgfr_search.errors import FaceError
 from tgfr_search.faces.finder import FaceFinder

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from indexer import Contract, ContractMismatchError
-from pipelines import shards
-from pipelines.auto_captions import Describer
-from pipelines.embed import BATCH, embed_found, net_threads
-from pipelines.enrol import EnrolBatch, enrol_batch
+from pipelines.enrol.auto_captions import Describer
+from pipelines.enrol.batches import EnrolBatch, enrol_batch
+from pipelines.enrol.batches.ray import shards
+from pipelines.enrol.embed import BATCH, embed_found, net_threads
+from pipelines.enrol.ray.wire import faces_from_bytes, faces_to_bytes
 from pipelines.faces.find import find_faces
-from pipelines.wire import faces_from_bytes, faces_to_bytes
 from tgfr_search.errors import InputError, MissingPartError, TgfrError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.attributes import load_attributes
@@ -89,13 +89,13 @@ class RayEngine:
         *,
         crops: bool,
     ) -> Iterator[EnrolBatch]:
-        """See `pipelines.enrol.Engine.enrol`.
+        """See `pipelines.enrol.batches.Engine.enrol`.
 
         Raises:
             InputError: The cluster cannot be reached or is too small, or a shard was damaged.
             TgfrError: A node's model is not this one, or workers died over a partition at every try.
         """
-        from pipelines.index import contract_of
+        from pipelines.enrol.index import contract_of
 
         contract = contract_of(model, finder.detector)
         describes = None if self.describer is None else self.describer.model_id
@@ -163,7 +163,7 @@ class _Encoder:
     """One actor of the pool: keeps the model loaded."""
 
     def __init__(self, work: _Work) -> None:
-        from pipelines.index import contract_of
+        from pipelines.enrol.index import contract_of
 
         self.work, self.contract, self.problem = work, Contract.from_dict(work.contract), ""
         try:

@@ -1,0 +1,1 @@
+"""A gallery made into an index: planned, encoded in batches, by one process or several."""

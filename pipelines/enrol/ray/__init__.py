@@ -1,0 +1,1 @@
+"""Encoding a gallery in several processes or machines with Ray."""
