@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.results import write_result
 from pipelines.faces.aligned import data_sha256
-from pipelines.query import Gallery
+from pipelines.search.gallery import Gallery
 from tgfr_search.data.manifest import read_records
 from tgfr_search.errors import FaceError
 from tgfr_search.evaluation.intervals import rate_interval, subject_weights

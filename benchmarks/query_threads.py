@@ -22,7 +22,7 @@ from benchmarks.query_latency import CAPTION, fill
 from benchmarks.results import write_result
 from indexer import Store
 from pipelines.enrol.index import contract_of
-from pipelines.query import Gallery
+from pipelines.search.gallery import Gallery
 from tgfr_search.data.manifest import read_records
 from tgfr_search.errors import FaceError
 from tgfr_search.model.checkpoint import load_model

@@ -7,7 +7,7 @@ for, so that the floors below (and a look at `__version__`) do not load torch.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipelines.query import Gallery as Gallery
+    from pipelines.search.gallery import Gallery as Gallery
 
 __version__ = "0.1.0"
 __all__ = ["Gallery", "__version__"]
@@ -19,7 +19,7 @@ def __getattr__(name: str) -> Any:
 
         check_own_packages()
         try:
-            from pipelines.query import Gallery
+            from pipelines.search.gallery import Gallery
         except ImportError as error:
             raise explain_import(error) from error
         return Gallery

@@ -85,7 +85,7 @@ def search(
     """Search in a case: the answer is kept in it, and logged, before it is shown."""
     from pipelines.casework.case import Case
     from pipelines.casework.replay import search as run
-    from pipelines.query import Gallery
+    from pipelines.search.gallery import Gallery
 
     if kind is not None and probe is None:
         raise InputError("--kind", found="no probe", expected="a photo whose kind it is")
@@ -167,7 +167,7 @@ def replay(
     from pipelines.casework.case import Case
     from pipelines.casework.replay import index_of_search
     from pipelines.casework.replay import replay as run
-    from pipelines.query import Gallery
+    from pipelines.search.gallery import Gallery
 
     case = Case.open(directory)
     asked = case.read_search(name)["asked"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tgfr_search import console
 
 if TYPE_CHECKING:
-    from pipelines.explain import Explained
+    from pipelines.search.explain import Explained
 
 WORDS = 8
 """Words and phrases shown of a candidate, strongest first."""

@@ -74,10 +74,10 @@ def query(
     as_json: Json = False,
 ) -> None:
     """Rank the gallery's subjects for a probe image, a description, or both."""
-    from pipelines.query import Gallery
+    from pipelines.search.gallery import Gallery
 
     for path in sheet or ():
-        from pipelines.sheet import check_sheet
+        from pipelines.search.sheet.sheet import check_sheet
 
         check_sheet(path, probe, index, force=force)  # before the work: an answer is not to be lost for it
     if not as_json:
@@ -104,7 +104,7 @@ def query(
         console.say(note, err=True)
     explained = None
     if explain:
-        from pipelines.explain import explain as explain_scores
+        from pipelines.search.explain import explain as explain_scores
 
         explained = explain_scores(gallery, result, None if probe is None else str(probe), caption or (), count=explain)
 
@@ -121,8 +121,8 @@ def query(
     values = result.as_dict() | ({} if explained is None else {"explained": explained.as_dict()})
     console.emit(values, as_json, show)
     for path in sheet or ():
-        from pipelines.probe import said_lines
-        from pipelines.sheet import write_sheet
+        from pipelines.search.probe import said_lines
+        from pipelines.search.sheet.sheet import write_sheet
 
         write_sheet(path, gallery, result, probe, said_lines(caption), explained, force=force)
 

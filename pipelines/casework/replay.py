@@ -9,7 +9,7 @@ from typing import Any
 
 from indexer import Store
 from pipelines.casework.case import Case
-from pipelines.query import Gallery
+from pipelines.search.gallery import Gallery
 from tgfr_search.audit.entries import Act, Entry
 from tgfr_search.errors import InputError
 from tgfr_search.types import QueryResult

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.enrol.index import IndexSummary, index_gallery
-from pipelines.query import Gallery
+from pipelines.search.gallery import Gallery
 from tgfr_search.audit.errors import AuditError
 from tgfr_search.audit.journal import LogJournal
 from tgfr_search.audit.retention import read_entries

@@ -17,8 +17,8 @@ from pipelines.enrol.auto_captions import (
     without_describer,
 )
 from pipelines.enrol.index import IndexSummary, index_gallery
-from pipelines.query import Gallery
-from pipelines.sheet import write_sheet
+from pipelines.search.gallery import Gallery
+from pipelines.search.sheet.sheet import write_sheet
 from tgfr_search.errors import ContractError
 from tgfr_search.model.attributes import load_attributes
 from tgfr_search.model.checkpoint import FaceTextModel

@@ -18,7 +18,7 @@ from pipelines.casework.case import Case
 from pipelines.casework.export import export
 from pipelines.casework.replay import replay, search
 from pipelines.enrol.index import IndexSummary
-from pipelines.query import Gallery
+from pipelines.search.gallery import Gallery
 from tgfr_search.audit.errors import AuditError
 from tgfr_search.audit.retention import read_entries
 from tgfr_search.audit.verify import check_folder

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from indexer import ContractMismatchError, Store
 from pipelines.enrol.index import IndexSummary, contract_of, detector_of
-from pipelines.query import Gallery
+from pipelines.search.gallery import Gallery
 from tgfr_search.cli import app
 from tgfr_search.faces.finder import FaceFinder, FaceOptions
 from tgfr_search.model.checkpoint import FaceTextModel

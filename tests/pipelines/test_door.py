@@ -11,8 +11,8 @@ from PIL import Image
 
 from indexer.errors import IndexerError, NotAnIndexError
 from pipelines.enrol.index import IndexSummary
-from pipelines.notes import looks_english
-from pipelines.query import Gallery
+from pipelines.search.gallery import Gallery
+from pipelines.search.notes import looks_english
 from tgfr_search.errors import ECHO, FaceError, InputError, Reason, TgfrError
 from tgfr_search.faces.finder import FaceFinder, FaceOptions
 from tgfr_search.model.checkpoint import FaceTextModel

@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from pipelines.enrol.index import IndexSummary, index_gallery
-from pipelines.explain import EXPLAIN_NOTICE, GRID, Explained, explain, occluded, phrases_of, words_of
-from pipelines.explain_picture import NAMES, heat_map
-from pipelines.query import Gallery
-from pipelines.sheet import COLOURS, write_sheet
+from pipelines.search.explain import EXPLAIN_NOTICE, GRID, Explained, explain, occluded, phrases_of, words_of
+from pipelines.search.explain_picture import NAMES, heat_map
+from pipelines.search.gallery import Gallery
+from pipelines.search.sheet.sheet import COLOURS, write_sheet
 from tgfr_search.errors import InputError
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.model.scoring import TERMS

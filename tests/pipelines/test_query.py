@@ -11,8 +11,8 @@ from PIL import Image
 
 from indexer import Contract, ContractMismatchError, FilterError, NotAnIndexError, Store
 from pipelines.enrol.index import IndexSummary, contract_of, index_gallery
-from pipelines.query import Gallery
-from pipelines.sheet import write_sheet
+from pipelines.search.gallery import Gallery
+from pipelines.search.sheet.sheet import write_sheet
 from tgfr_search.errors import FaceError, InputError, Reason
 from tgfr_search.faces.align import ALIGNMENTS, DLIB_CHIP
 from tgfr_search.model.checkpoint import FaceTextModel

@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from indexer import Store
 from indexer.errors import MilvusError
-from pipelines.query import Gallery
-from pipelines.serve import open_searched
+from pipelines.search.gallery import Gallery
+from pipelines.search.open_store import open_searched
 from tgfr_search.cli import app
 from tgfr_search.errors import InputError
 from tgfr_search.model.checkpoint import FaceTextModel

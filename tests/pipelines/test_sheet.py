@@ -13,9 +13,9 @@ import pytest
 from PIL import Image, features
 
 from pipelines.enrol.index import IndexSummary
-from pipelines.query import Gallery
-from pipelines.sheet import write_sheet
-from pipelines.sheet_text import drawable, fit, wrap
+from pipelines.search.gallery import Gallery
+from pipelines.search.sheet.sheet import write_sheet
+from pipelines.search.sheet.text import drawable, fit, wrap
 from tgfr_search.errors import InputError
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.visible import visible

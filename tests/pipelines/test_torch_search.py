@@ -10,7 +10,7 @@ from indexer.backends.exact import ExactBackend
 from indexer.contract import Block, Contract
 from indexer.errors import IndexerError, MissingDeviceError
 from indexer.ranking import Ranker
-from pipelines.torch_search import TorchBackend, backend_named
+from pipelines.search.torch_search import TorchBackend, backend_named
 from tgfr_search.types import FloatArray
 
 CONTRACT = Contract((Block("face", 96),), {})
@@ -24,7 +24,7 @@ def unit(vectors: np.ndarray) -> FloatArray:
 @pytest.mark.parametrize("half", [False, True])
 @pytest.mark.parametrize("count", [1, 40, 2500])
 def test_ranks_are_those_of_exact_search(half: bool, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.torch_search._SCORES_AT_ONCE", 1000)  # several chunks
+    monkeypatch.setattr("pipelines.search.torch_search._SCORES_AT_ONCE", 1000)  # several chunks
     rng = np.random.default_rng(count)
     vectors = unit(rng.standard_normal((count, 96)) + 2.0)
     vectors[count // 2 :] = vectors[: count - count // 2]  # duplicates

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pipelines.explain import Explained, Explanation
-from pipelines.sheet_text import Font, drawable, fit
+from pipelines.search.explain import Explained, Explanation
+from pipelines.search.sheet.text import Font, drawable, fit
 from tgfr_search.types import ByteArray, FloatArray
 
 RAISED, LOWERED = (217, 95, 2), (29, 78, 216)

@@ -14,9 +14,9 @@ from indexer import Store, SubjectHit
 from indexer.milvus import MilvusStore
 from pipelines.enrol.auto_captions import describer_of
 from pipelines.enrol.index import IndexSummary, contract_of, index_gallery
-from pipelines.notes import query_notes
-from pipelines.probe import Caption, Image, load_probe, said_lines, search_mode
-from pipelines.serve import open_searched
+from pipelines.search.notes import query_notes
+from pipelines.search.open_store import open_searched
+from pipelines.search.probe import Caption, Image, load_probe, said_lines, search_mode
 from tgfr_search.audit.entries import now
 from tgfr_search.audit.journal import Journal, search_entry
 from tgfr_search.errors import InputError
@@ -83,7 +83,7 @@ class Gallery:
             finder: How probe photos become faces.
             backend: A name of `indexer.backends.BACKENDS`, `torch`, which searches on `device`, or `milvus`: the
                 collection that the index was published into.
-            milvus_uri: Of `milvus`; see `pipelines.serve.open_searched`.
+            milvus_uri: Of `milvus`; see `pipelines.search.open_store.open_searched`.
             milvus_collection: Of `milvus`.
             journal: Where each search is told before it is answered; what it cannot be told is not answered.
 
@@ -135,7 +135,7 @@ class Gallery:
         """Ranks the gallery's subjects for one probe.
 
         Args:
-            image: The probe photo in any form of `pipelines.probe.Image`, or None to search by description alone.
+            image: The probe photo in any form of `pipelines.search.probe.Image`, or None to search by description alone.
             caption: What a witness said: one text or several lines.
             top_k: Candidates returned; fewer where the gallery has fewer subjects.
             mode: `auto` and `fused` use all there is; `image` and `caption` use that alone.

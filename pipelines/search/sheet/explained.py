@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from pipelines.explain import Explained, Explanation
-from pipelines.explain_picture import LOWERED, RAISED, heat_map, named_terms, strongest
+from pipelines.search.explain import Explained, Explanation
+from pipelines.search.explain_picture import LOWERED, RAISED, heat_map, named_terms, strongest
 from tgfr_search.types import ByteArray
 from tgfr_search.visible import escaped
 

@@ -10,12 +10,12 @@ from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
 from pipelines.enrol.batches import encode_crop
-from pipelines.explain import Explained
-from pipelines.explain_picture import explain_png
-from pipelines.explain_sheet import STYLE as WHY_STYLE
-from pipelines.explain_sheet import explain_html
-from pipelines.query import Gallery
-from pipelines.sheet_text import drawable, fit, wrap
+from pipelines.search.explain import Explained
+from pipelines.search.explain_picture import explain_png
+from pipelines.search.gallery import Gallery
+from pipelines.search.sheet.explained import STYLE as WHY_STYLE
+from pipelines.search.sheet.explained import explain_html
+from pipelines.search.sheet.text import drawable, fit, wrap
 from tgfr_search.outputs import GENERATOR, MARK, SOFTWARE, check_file, write_whole
 from tgfr_search.types import QueryResult, SearchHit
 from tgfr_search.visible import cut_words, escaped

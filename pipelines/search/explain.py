@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.probe import Image, probe_face, said_lines
-from pipelines.query import Gallery
+from pipelines.search.gallery import Gallery
+from pipelines.search.probe import Image, probe_face, said_lines
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.errors import InputError
 from tgfr_search.model.scoring import TERMS

@@ -9,7 +9,7 @@ from indexer.errors import MilvusError
 from indexer.manifest import read_manifest
 from indexer.milvus import MilvusStore, Server
 from indexer.milvus.layout import collection_of
-from pipelines.torch_search import backend_named
+from pipelines.search.torch_search import backend_named
 from tgfr_search.errors import InputError
 
 MILVUS = "milvus"

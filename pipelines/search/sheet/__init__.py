@@ -1,0 +1,1 @@
+"""The contact sheet of an answer, as a page and as a picture."""
