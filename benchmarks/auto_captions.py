@@ -20,11 +20,11 @@ import numpy as np
 import torch
 
 from benchmarks.results import RESULTS, write_result
-from pipelines.bench_data import VIEW_OF_LEVEL, BenchData, BenchOptions
-from pipelines.bench_load import load_data
-from pipelines.cells import entry
 from pipelines.faces.features import load_features
-from pipelines.systems import System, load_systems
+from pipelines.measure.cells import entry
+from pipelines.measure.data import VIEW_OF_LEVEL, BenchData, BenchOptions
+from pipelines.measure.load import load_data
+from pipelines.measure.systems import System, load_systems
 from pipelines.train.attributes import labels_of
 from tgfr_search.console import stages
 from tgfr_search.data.regimes import assign

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 from benchmarks.carried import carried
 from benchmarks.results import RESULTS, read_result, write_result
-from pipelines.bench_data import BenchOptions
-from pipelines.evaluate import DEGRADED, run_benchmark
-from pipelines.systems import load_systems, shipped_systems
+from pipelines.measure.benchmark import DEGRADED, run_benchmark
+from pipelines.measure.data import BenchOptions
+from pipelines.measure.systems import load_systems, shipped_systems
 from tgfr_search.console import stages
 from tgfr_search.data.regimes import REGIMES
 from tgfr_search.evaluation.report.reading import EER, FNIRS, RANKS, TARS, Metric, Report, Series, percent, points

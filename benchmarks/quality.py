@@ -19,9 +19,9 @@ import torch.nn.functional as F
 from scipy.stats import spearmanr
 
 from benchmarks.results import write_result
-from pipelines.bench_data import BenchOptions
-from pipelines.bench_load import load_data
-from pipelines.systems import System
+from pipelines.measure.data import BenchOptions
+from pipelines.measure.load import load_data
+from pipelines.measure.systems import System
 from tgfr_search.console import stages
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.encoders.base import FaceFeatures

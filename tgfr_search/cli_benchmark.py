@@ -83,9 +83,9 @@ def benchmark(
             probes, pairs, encoder, out, make_finder(on_multiple, aligned, detector, min_eyes), workers, device, as_json
         )
         return
-    from pipelines.bench_data import BenchOptions
-    from pipelines.evaluate import run_benchmark
-    from pipelines.systems import check_regimes, load_systems, shipped_systems
+    from pipelines.measure.benchmark import run_benchmark
+    from pipelines.measure.data import BenchOptions
+    from pipelines.measure.systems import check_regimes, load_systems, shipped_systems
     from tgfr_search.evaluation.report.draw import draw_report
     from tgfr_search.evaluation.report.reading import Report
 
@@ -136,7 +136,7 @@ def benchmark(
 def _pairs(
     folder: Path, path: Path, name: str, out: Path, finder: FaceFinder, workers: int | None, device: str, as_json: bool
 ) -> None:
-    from pipelines.pairs import RESULT, benchmark_pairs
+    from pipelines.measure.pairs import RESULT, benchmark_pairs
     from tgfr_search.encoders.base import pick_device
     from tgfr_search.encoders.registry import default_regions, fast_dtype, make_face_encoder
 

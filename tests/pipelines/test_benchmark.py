@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import pipelines.cells
+import pipelines.measure.cells
 from indexer import ContractMismatchError
-from pipelines.bench_data import BenchOptions
 from pipelines.enrol.index import IndexSummary
-from pipelines.evaluate import run_benchmark
 from pipelines.faces.degrade import worsen
-from pipelines.systems import System
+from pipelines.measure.benchmark import run_benchmark
+from pipelines.measure.data import BenchOptions
+from pipelines.measure.systems import System
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.errors import InputError
 from tgfr_search.evaluation.report.draw import draw_report
@@ -118,20 +118,20 @@ def test_killed_and_resumed_it_says_the_same_bit_for_bit(
     class KilledError(BaseException):
         pass
 
-    real, saved = pipelines.cells._save, 0
+    real, saved = pipelines.measure.cells._save, 0
 
-    def save(path: Path, measured: pipelines.cells.Measured) -> None:
+    def save(path: Path, measured: pipelines.measure.cells.Measured) -> None:
         nonlocal saved
         if saved == 5:
             raise KilledError
         saved += 1
         real(path, measured)
 
-    monkeypatch.setattr(pipelines.cells, "_save", save)
+    monkeypatch.setattr(pipelines.measure.cells, "_save", save)
     with pytest.raises(KilledError):
         run_benchmark(options, systems, tmp_path / "killed", cache, workers=0)
     assert not (tmp_path / "killed/report.json").exists()
-    monkeypatch.setattr(pipelines.cells, "_save", real)
+    monkeypatch.setattr(pipelines.measure.cells, "_save", real)
     resumed = run_benchmark(options, systems, tmp_path / "killed", cache, workers=0)
     for name in ("results", "curves", "examples", "quality", "data", "shared_lines"):
         assert resumed[name] == whole[name], name

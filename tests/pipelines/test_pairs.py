@@ -10,7 +10,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from pipelines.pairs import score_listed, template_vectors
+from pipelines.measure.pairs import score_listed, template_vectors
 from tgfr_search.cli import app
 from tgfr_search.encoders.registry import make_face_encoder
 from tgfr_search.errors import InputError

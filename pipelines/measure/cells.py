@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.bench_data import BenchData, BenchOptions
-from pipelines.systems import System
+from pipelines.measure.data import BenchData, BenchOptions
+from pipelines.measure.systems import System
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.data.regimes import CONSTANT, Captions, assign
 from tgfr_search.evaluation.groups import group_figures, group_members

@@ -11,11 +11,11 @@ import torch
 
 from indexer import Store
 from indexer.manifest import MANIFEST_NAME
-from pipelines.bench_data import VIEW_OF_LEVEL, BenchData, BenchOptions, Side, join
 from pipelines.enrol.index import contract_of
 from pipelines.faces.aligned import Chips, Progress, chips_of, load_chips
 from pipelines.faces.features import load_features
-from pipelines.systems import System
+from pipelines.measure.data import VIEW_OF_LEVEL, BenchData, BenchOptions, Side, join
+from pipelines.measure.systems import System
 from tgfr_search.encoders.base import FaceEncoder
 from tgfr_search.encoders.registry import make_face_encoder
 from tgfr_search.errors import InputError

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.bench_data import VIEW_OF_LEVEL, BenchData, BenchOptions, Side
-from pipelines.cells import Cells
 from pipelines.enrol.batches import encode_crop
 from pipelines.faces.features import view
+from pipelines.measure.cells import Cells
+from pipelines.measure.data import VIEW_OF_LEVEL, BenchData, BenchOptions, Side
 from tgfr_search.evaluation.measures import Measures
 
 EXAMPLES = 3

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch.nn.functional as F
 
-from pipelines.bench_data import Side
+from pipelines.measure.data import Side
 from tgfr_search.data.regimes import CONSTANT, REGIMES
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.errors import InputError

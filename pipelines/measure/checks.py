@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch.nn.functional as F
 
-from pipelines.bench_data import BenchData, BenchOptions, Side
-from pipelines.systems import System
+from pipelines.measure.data import BenchData, BenchOptions, Side
+from pipelines.measure.systems import System
 from tgfr_search.data.regimes import Captions
 from tgfr_search.evaluation.pairs import score_pairs
 from tgfr_search.evaluation.protocol import Roles

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 
 import tgfr_search
-from pipelines.bench_checks import shared_lines, suspects, tuned_on
-from pipelines.bench_data import LEVELS, BenchData, BenchOptions
-from pipelines.bench_load import load_data
-from pipelines.cells import Cell, Cells, Measured, entry
 from pipelines.enrol.index import detector_of
-from pipelines.enrolment import failures_to_enrol
-from pipelines.examples import choose, clear_pictures, write_pictures
 from pipelines.faces.aligned import Progress, silent
-from pipelines.systems import System
+from pipelines.measure.cells import Cell, Cells, Measured, entry
+from pipelines.measure.checks import shared_lines, suspects, tuned_on
+from pipelines.measure.data import LEVELS, BenchData, BenchOptions
+from pipelines.measure.examples import choose, clear_pictures, write_pictures
+from pipelines.measure.failure_to_enrol import failures_to_enrol
+from pipelines.measure.load import load_data
+from pipelines.measure.systems import System
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.errors import InputError
 from tgfr_search.evaluation.groups import group_members
