@@ -22,7 +22,7 @@ from pathlib import Path
 import tgfr_search
 from tgfr_search import Gallery
 assert Path(tgfr_search.__file__).is_relative_to(sys.argv[1]), tgfr_search.__file__
-from pipelines.demo import write_demo
+from pipelines.tools.demo import write_demo
 write_demo(Path("people"), people=2, views=2)
 gallery, summary = Gallery.build("people/gallery", "index", workers=0)
 probe = next(Path("people").glob("probes/*.png"))

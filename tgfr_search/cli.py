@@ -163,7 +163,7 @@ def demo(
     """Write a gallery of people who do not exist, with captions and degraded probes."""
     from dataclasses import asdict
 
-    from pipelines.demo import write_demo
+    from pipelines.tools.demo import write_demo
 
     summary = write_demo(directory, people=people, views=views, seed=seed)
     console.emit(asdict(summary), as_json, lambda: console.pairs(asdict(summary)))
@@ -225,7 +225,7 @@ app.command()(degrade)
 @app.command()
 def doctor(as_json: Json = False) -> None:
     """Versions, device, FAISS build, weights; what is missing and the command that brings it."""
-    from pipelines.doctor import examine
+    from pipelines.tools.doctor import examine
 
     report = examine()
 

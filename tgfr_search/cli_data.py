@@ -34,7 +34,7 @@ def data_inspect(
     as_json: Json = False,
 ) -> None:
     """Count images, subjects, splits and captions; name missing files, unmatched captions and duplicates."""
-    from pipelines.inspect import inspect_data
+    from pipelines.tools.inspect import inspect_data
 
     with console.stages(quiet=as_json) as progress:
         found = inspect_data(

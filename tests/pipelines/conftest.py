@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.demo import write_demo
 from pipelines.enrol.index import IndexSummary, index_gallery
+from pipelines.tools.demo import write_demo
 from tgfr_search.model.checkpoint import FaceTextModel, load_model
 
 PEOPLE = 12

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.demo import LINES, write_demo
+from pipelines.tools.demo import LINES, write_demo
 from tgfr_search.data.manifest import read_records
 from tgfr_search.data.synthetic import SyntheticFaces
 from tgfr_search.errors import InputError

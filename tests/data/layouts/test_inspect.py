@@ -16,7 +16,7 @@ from PIL import Image
 from trees import celeba, celeba_dialog, colour, face2text, ffhq_text, ijb, lfw, lines, mm_celeba, put
 from typer.testing import CliRunner
 
-from pipelines.inspect import Sample, default_text_encoder, inspect_data, line_lengths
+from pipelines.tools.inspect import Sample, default_text_encoder, inspect_data, line_lengths
 from tgfr_search.cli import app
 from tgfr_search.data.survey import NO_SPLIT, UNKNOWN_TERMS, Spread, Survey
 from tgfr_search.encoders.registry import make_text_encoder
