@@ -25,9 +25,8 @@ def write_result(name: str, values: dict[str, Any], path: Path | None = None) ->
     """
     path = path or RESULTS / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    arguments = [Path(sys.argv[0]).stem, *sys.argv[1:]]
     head = {
-        "command": "python -m benchmarks." + shlex.join(arguments),
+        "command": shlex.join(["python", "-m", _module(Path(sys.argv[0])), *sys.argv[1:]]),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "package": tgfr_search.__version__,
         "machine": machine(),
@@ -43,3 +42,10 @@ def read_result(name: str) -> dict[str, Any] | None:
         return None
     values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return values
+
+
+def _module(script: Path) -> str:
+    """The name by which `python -m` was told to run a file of this package."""
+    script = script.resolve()
+    inside = script.relative_to(RESULTS.parent) if script.is_relative_to(RESULTS.parent) else Path(script.name)
+    return ".".join(["benchmarks", *inside.with_suffix("").parts])

@@ -39,7 +39,7 @@ HOSTILE = [
 ACTS = "\x1b\x07\r\x9b\u202e\u200b\u2028"
 TABLE = """
 import json, sys
-from tgfr_search import console
+from tgfr_search.app.cli import console
 names = json.loads(sys.argv[1])
 heads = ["rank", "score", "subject", "why", "image", "caption"]
 rows = [[str(i + 1), f"-{i}.123", n, "face +1.00, looks -0.50", n + "/view0.png", "a man with black hair " * 5]
@@ -124,14 +124,14 @@ def test_words_of_any_script_stay_and_look_alikes_differ() -> None:
 
 JSON = """
 import sys
-from tgfr_search import console
+from tgfr_search.app.cli import console
 console.emit({"name": "\\x9b2J\\u202e\\U0001f600\\u7530\\xe9\\udcff"}, True, print)
 """
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "ascii"])
 def test_json_is_valid_and_inert_in_every_encoding(encoding: str) -> None:
-    code = "from tgfr_search.console_streams import run\ndef go():\n exec(CODE); return 0\nrun(go)"
+    code = "from tgfr_search.app.cli.console_streams import run\ndef go():\n exec(CODE); return 0\nrun(go)"
     command, env = child(f"CODE = {JSON!r}\n{code}", PYTHONIOENCODING=encoding)
     out = subprocess.run(command, env=env, capture_output=True, check=True).stdout.decode(encoding)
     assert not set(out) & set(ACTS)

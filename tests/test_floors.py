@@ -20,8 +20,8 @@ FLOOR_0 = {
     "tgfr_search.names",
     "tgfr_search.installed",
 }
-FLOOR_3 = {"tgfr_search", "tgfr_search.console", "tgfr_search.__main__"}
-"""And every `tgfr_search.cli…`."""
+FLOOR_3 = {"tgfr_search", "tgfr_search.__main__"}
+"""And every `tgfr_search.app…`."""
 FLOOR_0_LIBRARIES = {"numpy"}
 FLOOR_0_OWN_LIBRARIES = {"tgfr_search.types": {"pandas"}}
 """pandas for `QueryResult.to_frame` alone; `test_lazy_imports.py` sees that it is loaded only then."""
@@ -33,9 +33,21 @@ ONE_DOOR = {"ray": "pipelines.enrol.ray.engine", "pymilvus": "indexer.milvus.con
 def floor(module: str) -> int:
     if module in FLOOR_0:
         return 0
-    if module in FLOOR_3 or module.startswith(("benchmarks", "tgfr_search.cli")):
+    if module in FLOOR_3 or module.startswith(("benchmarks", "tgfr_search.app")):
         return 3
     return 2 if module.startswith("pipelines") else 1
+
+
+WINGS = {
+    "faces": set[str](),
+    "enrol": {"faces"},
+    "search": {"faces", "enrol"},
+    "train": {"faces"},
+    "measure": {"faces", "enrol", "search"},
+    "casework": {"faces", "enrol", "search", "measure"},
+    "tools": {"faces", "enrol", "search", "train", "measure", "casework"},
+}
+"""Wing of `pipelines` → the wings that it may know; `train` and `measure` never meet."""
 
 
 def modules() -> dict[str, Path]:
@@ -94,6 +106,19 @@ def test_imports_go_down_only(module: str) -> None:
             )
 
 
+def wing(name: str) -> str | None:
+    parts = name.split(".")
+    return parts[1] if parts[0] == "pipelines" and len(parts) > 1 else None
+
+
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if wing(name)))
+def test_wings_know_only_what_lies_below_them(module: str) -> None:
+    here = wing(module)
+    assert here in WINGS
+    for name in imports(MODULES[module]):
+        assert wing(name) in {None, here, *WINGS[here]}, f"{module} imports {name}"
+
+
 def test_parts_that_few_have_are_imported_by_one_module_each() -> None:
     for module, path in MODULES.items():
         for name in imports(path):
@@ -112,7 +137,7 @@ def test_a_worker_that_finds_faces_does_not_load_torch() -> None:
 
 def test_the_command_line_loads_nothing_heavy_for_help() -> None:
     heavy = "{'torch', 'transformers', 'dlib', 'faiss', 'ray', 'pymilvus'}"
-    code = f"import sys, tgfr_search.cli; sys.exit(bool({heavy} & set(sys.modules)))"
+    code = f"import sys, tgfr_search.app.cli.main; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 def test_help_loads_no_library_of_numbers(arguments: list[str]) -> None:
     code = """
 import sys
-from tgfr_search.cli import main
+from tgfr_search.app.cli.main import main
 try:
     main()
 except SystemExit:

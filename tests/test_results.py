@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.carried import carried
+from benchmarks.accuracy.carried import carried
 from benchmarks.readme import PAGES, filled
 from benchmarks.results import read_result
 

@@ -6,7 +6,7 @@ import sys
 def main() -> None:
     """Runs the command line; a library without which it cannot even start is named, with the command that brings it."""
     try:
-        from tgfr_search.cli import main as run
+        from tgfr_search.app.cli.main import main as run
     except ImportError as error:
         from tgfr_search.installed import explain_import
 

@@ -18,7 +18,7 @@ from pipelines.enrol.summary import IndexSummary as IndexSummary
 from pipelines.enrol.summary import keep_names, several_subjects
 from tgfr_search.audit.entries import Act
 from tgfr_search.audit.journal import Journal, change, index_of
-from tgfr_search.data.manifest import Records, read_records
+from tgfr_search.data.records import Records, read_records
 from tgfr_search.data.rows import OnProblem, Problem
 from tgfr_search.faces.align import ALIGNMENTS, FIRST_DIGESTS
 from tgfr_search.faces.detectors.registry import DEFAULT, make_detector

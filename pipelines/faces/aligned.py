@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.faces.find import find_faces
-from tgfr_search.data.manifest import read_records
+from tgfr_search.data.records import read_records
 from tgfr_search.errors import NothingUsableError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.files import cache_key, replace_text

@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from pipelines.faces.aligned import Progress, silent
 from tgfr_search.data.degrade import LADDER, degrade, degrade_photo
-from tgfr_search.data.manifest import IMAGE_SUFFIXES, read_records
+from tgfr_search.data.records import IMAGE_SUFFIXES, read_records
 from tgfr_search.errors import FaceError, InputError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.outputs import MARK, SOFTWARE, check_file, write_whole

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipelines.faces.aligned import Progress, source_sha256
 from pipelines.faces.find import find_faces
 from tgfr_search.data.degrade import LADDER, degrade_photo
-from tgfr_search.data.manifest import read_records
+from tgfr_search.data.records import read_records
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.files import cache_key, replace_text
 from tgfr_search.types import AlignedFace, Record

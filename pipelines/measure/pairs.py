@@ -21,7 +21,7 @@ from pipelines.faces.find import find_faces
 from tgfr_search.data.layouts.ijb import read_template_pairs
 from tgfr_search.data.layouts.lfw import read_pairs
 from tgfr_search.data.layouts.registry import find_layout
-from tgfr_search.data.manifest import read_records
+from tgfr_search.data.records import read_records
 from tgfr_search.encoders.base import FaceEncoder
 from tgfr_search.errors import InputError, NothingUsableError
 from tgfr_search.evaluation.folds import fold_accuracy, fold_tar

@@ -135,7 +135,7 @@ class Gallery:
         """Ranks the gallery's subjects for one probe.
 
         Args:
-            image: The probe photo in any form of `pipelines.search.probe.Image`, or None to search by description alone.
+            image: The probe photo, in any form of `pipelines.search.probe.Image`; None searches by description alone.
             caption: What a witness said: one text or several lines.
             top_k: Candidates returned; fewer where the gallery has fewer subjects.
             mode: `auto` and `fused` use all there is; `image` and `caption` use that alone.

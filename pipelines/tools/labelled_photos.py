@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.train.adapt_photos import FacePhotos
-from tgfr_search.data.manifest import read_records
+from tgfr_search.data.records import read_records
 from tgfr_search.errors import FaceError, InputError, NothingUsableError
 from tgfr_search.faces.align import ARCFACE_CHIP
 from tgfr_search.faces.finder import FaceFinder, FaceOptions

@@ -22,7 +22,7 @@ from pipelines.train.run_state import RunState
 from pipelines.train.steps import Log, TrainSet, epoch_rng
 from pipelines.train.team import Team
 from pipelines.train.updates import Updater
-from tgfr_search.data.manifest import read_records
+from tgfr_search.data.records import read_records
 from tgfr_search.data.regimes import CONSTANT, Lines
 from tgfr_search.data.sampling import IntArray, epoch_pairs
 from tgfr_search.encoders.base import FaceFeatures

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tgfr_search.data.manifest import Problem, Records, read_records
+from tgfr_search.data.records import Problem, Records, read_records
 from tgfr_search.errors import Reason
 from tgfr_search.types import Record
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from record_helpers import read, reasons, touch, write_csv, write_jsonl
 
-from tgfr_search.data.manifest import read_records
+from tgfr_search.data.records import read_records
 from tgfr_search.errors import InputError, NothingUsableError, Reason
 from tgfr_search.types import Record
 

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from typer.testing import CliRunner
 
-from tgfr_search.cli import app
+from tgfr_search.app.cli.main import app
 from tgfr_search.encoders.added import add_face_encoder, models_dir
 from tgfr_search.encoders.base import FaceEncoder
 from tgfr_search.encoders.registry import make_face_encoder

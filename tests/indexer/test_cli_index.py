@@ -12,7 +12,7 @@ import pytest
 from index_helpers import small_index, state
 
 from indexer import Store
-from tgfr_search import cli
+from tgfr_search.app.cli import main as cli
 
 
 @pytest.fixture

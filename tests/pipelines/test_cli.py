@@ -112,7 +112,7 @@ def test_no_socket_is_opened(demo: Path, enrolled: tuple[Path, IndexSummary], tm
         "import socket, sys\n"
         "def refuse(*a, **k): raise AssertionError('a socket was opened')\n"
         "socket.socket.connect = refuse\nsocket.create_connection = refuse\nsocket.getaddrinfo = refuse\n"
-        "from tgfr_search.cli import main\nmain()\n"
+        "from tgfr_search.app.cli.main import main\nmain()\n"
     )
     assert socket.socket is not None
     arguments = [

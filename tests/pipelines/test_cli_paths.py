@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tgfr_search import cli
+from tgfr_search.app.cli import main as cli
 
 
 def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tgfr_search.data.layouts.registry import find_layout
-from tgfr_search.data.manifest import captions_in, read_records
+from tgfr_search.data.records import captions_in, read_records
 from tgfr_search.data.rows import Problem
 from tgfr_search.errors import FaceError, NothingUsableError, Reason
 from tgfr_search.faces.decode import read_bytes

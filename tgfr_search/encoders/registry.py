@@ -26,7 +26,7 @@ SHIPPED_ADAPTED = {"sface-2021+adapted": WEIGHTS / "sface-adapted"}
 def fast_dtype(device: torch.device) -> torch.dtype:
     """bfloat16 where the hardware multiplies it natively (AMX, AVX-512 BF16, recent CUDA), else float32.
 
-    The face net is two to three times as fast by it on such a CPU (`benchmarks/encode_speed.py`).
+    The face net is two to three times as fast by it on such a CPU (`benchmarks/speed/encode_speed.py`).
     """
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32

@@ -20,8 +20,8 @@ from typing import Any
 from indexer import Contract, ContractMismatchError
 from pipelines.enrol.auto_captions import Describer
 from pipelines.enrol.batches import EnrolBatch, enrol_batch
-from pipelines.enrol.batches.ray import shards
 from pipelines.enrol.embed import BATCH, embed_found, net_threads
+from pipelines.enrol.ray import shards
 from pipelines.enrol.ray.wire import faces_from_bytes, faces_to_bytes
 from pipelines.faces.find import find_faces
 from tgfr_search.errors import InputError, MissingPartError, TgfrError

@@ -17,7 +17,7 @@ from trees import celeba, celeba_dialog, colour, face2text, ffhq_text, ijb, lfw,
 from typer.testing import CliRunner
 
 from pipelines.tools.inspect import Sample, default_text_encoder, inspect_data, line_lengths
-from tgfr_search.cli import app
+from tgfr_search.app.cli.main import app
 from tgfr_search.data.survey import NO_SPLIT, UNKNOWN_TERMS, Spread, Survey
 from tgfr_search.encoders.registry import make_text_encoder
 from tgfr_search.errors import InputError, NothingUsableError

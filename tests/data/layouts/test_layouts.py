@@ -9,7 +9,7 @@ from trees import attribute_table, celeba, celeba_dialog, colour, face2text, ffh
 
 from tgfr_search.data.captions import ATTRIBUTES
 from tgfr_search.data.layouts.registry import LAYOUTS, find_layout
-from tgfr_search.data.manifest import Problem, read_records
+from tgfr_search.data.records import Problem, read_records
 from tgfr_search.errors import InputError, NothingUsableError, Reason
 from tgfr_search.types import Record
 

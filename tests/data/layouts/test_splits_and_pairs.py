@@ -10,7 +10,7 @@ from trees import ijb, lfw, lines, put
 from tgfr_search.data.layouts.base import paper_split
 from tgfr_search.data.layouts.ijb import TemplatePair, read_template_pairs
 from tgfr_search.data.layouts.lfw import Pair, read_pairs
-from tgfr_search.data.manifest import Problem, read_records
+from tgfr_search.data.records import Problem, read_records
 from tgfr_search.errors import InputError, Reason
 
 

@@ -6,7 +6,7 @@ shows a face, a small photo is looked at enlarged, a large one in tiles. A face 
 is looked at once more, upright and alone, for better points. Every look is at a bounded picture, so the time a photo
 takes is bounded too.
 
-The numbers below were set on valid photographs (`benchmarks/detection.py`).
+The numbers below were set on valid photographs (`benchmarks/accuracy/detection.py`).
 """
 
 from __future__ import annotations

@@ -1,0 +1,250 @@
+"""The commands that keep an index: change rows, put it in order, copy it, check it. Exit codes as in `cli.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tgfr_search.app.cli import console
+from tgfr_search.app.cli.audit import Audit, make_journal
+from tgfr_search.app.cli.options import DEFAULT_INDEX, PARTIAL, Index, Json, MilvusCollection, MilvusUri, Out
+from tgfr_search.audit.entries import Act
+from tgfr_search.audit.journal import Indexed, change, index_of
+from tgfr_search.errors import InputError
+
+Where = Annotated[Path, typer.Argument(envvar="TGFR_INDEX", help="Index directory.")]
+
+
+def delete(
+    row: Annotated[list[int] | None, typer.Option(help="Row id; may be given several times.")] = None,
+    subject: Annotated[str | None, typer.Option(help="All rows of this subject.")] = None,
+    image_sha256: Annotated[str | None, typer.Option(help="All rows of the photo with this hex SHA-256.")] = None,
+    index: Index = DEFAULT_INDEX,
+    audit: Audit = None,
+    as_json: Json = False,
+) -> None:
+    """Delete rows: no query finds them any more. `purge` then removes them from the disk.
+
+    The SHA-256 of their photos is remembered: a later `index` leaves them out, unless `index --again` asks for them.
+    """
+    from indexer import Store
+    from tgfr_search.names import same_names
+
+    store = Store.open(index)
+    with change(make_journal(audit), Act.DELETE, index_of(store)) as told_log, store.writer() as writer:
+        forms = [subject] if subject is None else same_names(subject, (who for _, who in store.photos())) or [subject]
+        deleted = sum(
+            writer.delete(row_ids=row or None, subject_id=form, image_sha256=image_sha256, for_good=True)
+            for form in forms
+        )
+        writer.commit()
+        told_log |= {"rows": deleted, "generation": store.generation}
+    told = {"subjects": forms} if len(forms) > 1 else {}
+    _tell(
+        {"index": str(index), "generation": store.generation, "deleted": deleted, "rows": len(store), **told}, as_json
+    )
+
+
+def update(
+    row: Annotated[int, typer.Argument(help="Row id.")],
+    subject: Annotated[str | None, typer.Option(help="Whose face it is.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Metadata NAME=VALUE, in the column's type; in a new column a JSON value as one, else text."
+        ),
+    ] = None,
+    unset: Annotated[list[str] | None, typer.Option(help="Metadata to remove, by name.")] = None,
+    index: Index = DEFAULT_INDEX,
+    audit: Audit = None,
+    as_json: Json = False,
+) -> None:
+    """Change a row's subject or metadata; it keeps its id, vectors and captions."""
+    from indexer import Store
+    from indexer.filters.columns import OWN_COLUMNS
+    from pipelines.enrol.fields import Fields
+    from tgfr_search.names import canonical, same_names
+
+    store = Store.open(index)
+    journal = make_journal(audit)
+    # The writer's lock makes reading and writing the metadata one step.
+    with change(journal, Act.UPDATE, index_of(store)) as told_log, store.writer() as writer:
+        metadata = dict(store.rows([row], chips=False)[0].metadata)
+        fields = Fields(values for row_id, values in store.metadata() if row_id != row)
+        changes = dict(fields.assigned(text) for text in set_ or ())
+        if own := [name for name in changes if name in OWN_COLUMNS or name.startswith("quality.")]:
+            # By these names a filter asks for the row's own: whoever sets one most likely means that.
+            do = "--subject ID changes whose face it is" if own == ["subject_id"] else "choose another name"
+            raise InputError("--set", found=f"{own[0]}, which is the row's own", expected="a name of metadata", do=do)
+        gone = {name: same_names(name, metadata) for name in unset or ()}
+        if absent := [name for name, stored in gone.items() if not stored]:
+            known = ", ".join(sorted(metadata)) or "none"
+            raise InputError("--unset", found=", ".join(absent), expected=f"metadata of row {row}: {known}")
+        removed = {name for stored in gone.values() for name in stored}
+        kept = {name: value for name, value in metadata.items() if name not in removed}
+        subject = None if subject is None else canonical(subject)
+        writer.update(row, subject_id=subject, metadata={**kept, **changes} if changes or unset else None)
+        writer.commit()
+        told_log |= {"row": row, "generation": store.generation}
+    changed = store.rows([row], chips=False)[0]
+    values = {"row_id": row, "subject_id": changed.subject_id, "metadata": dict(changed.metadata)}
+    _tell({"index": str(index), "generation": store.generation, **values}, as_json)
+
+
+def compact(index: Where = DEFAULT_INDEX, audit: Audit = None, as_json: Json = False) -> None:
+    """Write segments anew without deleted rows, small ones joined; readers at work are not disturbed."""
+    from indexer import Store
+    from indexer import compact as compact_index
+
+    store = Store.open(index)
+    _tell(_logged(audit, Act.COMPACT, store, lambda: compact_index(store).as_dict()), as_json)
+
+
+def purge(index: Where = DEFAULT_INDEX, audit: Audit = None, as_json: Json = False) -> None:
+    """Remove deleted rows from the disk for good and write a proof of it; snapshots made before are not touched."""
+    from indexer import Store
+    from indexer import purge as purge_index
+
+    store = Store.open(index)
+    _tell(_logged(audit, Act.PURGE, store, lambda: purge_index(store).as_dict()), as_json)
+
+
+def snapshot(
+    target: Annotated[Path, typer.Argument(help="Folder to write.")],
+    index: Index = DEFAULT_INDEX,
+    audit: Audit = None,
+    as_json: Json = False,
+) -> None:
+    """Copy an index as it is now; the copy is an index too."""
+    from indexer import Store
+    from indexer import snapshot as snapshot_index
+
+    store = Store.open(index)
+    _tell(_logged(audit, Act.SNAPSHOT, store, lambda: snapshot_index(store, target).as_dict()), as_json)
+
+
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="SNAPSHOT", help="What `snapshot` wrote.")],
+    out: Out = DEFAULT_INDEX,
+    audit: Audit = None,
+    as_json: Json = False,
+) -> None:
+    """Make an index from a snapshot; an index that is there is never written over."""
+    from indexer import restore as restore_index
+
+    _tell(_logged(audit, Act.RESTORE, None, lambda: restore_index(source, out).as_dict()), as_json)
+
+
+def export(
+    target: Annotated[Path, typer.Argument(help="Folder to write.")],
+    index: Index = DEFAULT_INDEX,
+    audit: Audit = None,
+    as_json: Json = False,
+) -> None:
+    """Write the rows as plain Parquet with a JSON manifest, for any program."""
+    from indexer import Store, export_index
+
+    store = Store.open(index)
+    with change(make_journal(audit), Act.EXPORT, index_of(store)) as told_log:
+        values = export_index(store, target).as_dict()
+        told_log |= {"rows": len(store)}
+    _tell(values, as_json)
+
+
+def import_(
+    source: Annotated[Path, typer.Argument(metavar="EXPORT", help="What `export` wrote.")],
+    out: Out = DEFAULT_INDEX,
+    model: Annotated[
+        str | None, typer.Option(help="Refuse vectors that this model (shipped name or folder) has not made.")
+    ] = None,
+    audit: Audit = None,
+    as_json: Json = False,
+) -> None:
+    """Make a new index from an export; rows keep their ids."""
+    from indexer import import_index
+
+    contract = None
+    if model is not None:
+        from pipelines.enrol.index import contract_of
+        from tgfr_search.model.checkpoint import load_model
+
+        contract = contract_of(load_model(model, device="cpu"))
+    _tell(_logged(audit, Act.IMPORT, None, lambda: import_index(source, out, contract).as_dict()), as_json)
+
+
+def publish(
+    index: Where = DEFAULT_INDEX,
+    milvus_uri: MilvusUri = None,
+    milvus_collection: MilvusCollection = None,
+    audit: Audit = None,
+    as_json: Json = False,
+) -> None:
+    """Bring a Milvus collection to the state of an index, for other machines to search; see docs/scale.md."""
+    from indexer import Store
+    from indexer.milvus import Server
+    from indexer.milvus import publish as publish_index
+
+    if milvus_uri is None:
+        raise InputError("publish", found="no address", expected="--milvus-uri http://HOST:19530 (or $TGFR_MILVUS_URI)")
+    store, server = Store.open(index), Server(milvus_uri)
+    with console.progress("publishing", quiet=as_json) as progress:
+        values = _logged(
+            audit, Act.PUBLISH, store, lambda: publish_index(store, server, milvus_collection, progress).as_dict()
+        )
+    _tell(values, as_json)
+
+
+def verify(
+    index: Where = DEFAULT_INDEX,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Remove stray files of killed writers; nothing that holds data.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check every byte of an index; exits 0 only when it is whole."""
+    from dataclasses import asdict
+
+    from indexer import repair as repair_index
+    from indexer import verify as verify_index
+
+    repaired: tuple[str, ...] = ()
+    if repair:
+        result = repair_index(index)
+        repaired, report = result.repaired, result.report
+    else:
+        report = verify_index(index)
+
+    def show() -> None:
+        for line in repaired:
+            console.say(f"repaired: {line}")
+        console.say(f"{report.files} files, {report.bytes} bytes, {report.rows} rows")
+        for line in (*(f"PROBLEM: {p}" for p in report.problems), *(f"note: {n}" for n in report.notes)):
+            console.say(line)
+        console.say("whole" if report.ok else "DAMAGED: restore it from a copy, or enrol the gallery again")
+
+    told = {"repaired": list(repaired)} if repair else {}
+    console.emit({**asdict(report), "ok": report.ok, **told}, as_json, show)
+    if not report.ok:
+        raise typer.Exit(PARTIAL if repaired else 2)
+
+
+def _logged(audit: Path | None, act: Act, index: Indexed | None, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The report of a change that is told to a log: its numbers and the index's id, never a path, which may be a name.
+
+    Args:
+        audit: Folder of the log, or None.
+        act: What changes.
+        index: Before it; None where there is none.
+        work: Makes the change and its report.
+    """
+    with change(make_journal(audit), act, {} if index is None else index_of(index)) as told:
+        values = work()
+        told |= {name: value for name, value in values.items() if isinstance(value, int) or name == "index_id"}
+    return values
+
+
+def _tell(values: dict[str, Any], as_json: bool) -> None:
+    console.emit(values, as_json, lambda: console.pairs(values))

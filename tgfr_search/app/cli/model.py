@@ -1,0 +1,99 @@
+"""The commands of `model`: what is installed, what can be, and adding encoders from official files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tgfr_search.app.cli import console
+from tgfr_search.app.cli.options import Json
+from tgfr_search.outputs import check_folder
+
+model_app = typer.Typer(help="Models: what is installed, what it was trained on.", no_args_is_help=True)
+
+
+@model_app.command("info")
+def model_info(name: Annotated[str | None, typer.Argument()] = None, as_json: Json = False) -> None:
+    """Architecture, training data, numbers and limits of a model."""
+    from tgfr_search.model.checkpoint import find_model, read_config
+
+    folder = find_model(name)
+    values = {"folder": str(folder), **read_config(folder)}
+
+    def show() -> None:
+        console.pairs(values)
+        card = folder / "CARD.md"
+        if card.is_file():
+            console.say("")
+            for line in card.read_text(encoding="utf-8").splitlines():
+                console.say(line)
+
+    console.emit(values, as_json, show)
+
+
+@model_app.command("list")
+def model_list(as_json: Json = False) -> None:
+    """Models that come with the package, and every known encoder: installed, or the command that brings it."""
+    from dataclasses import asdict
+
+    from tgfr_search.encoders.catalogue import catalogue
+    from tgfr_search.model.checkpoint import DEFAULT_MODEL, find_model, read_config, shipped
+
+    rows = [
+        [name, read_config(find_model(name))["model_id"], "default" if name == DEFAULT_MODEL else ""]
+        for name in shipped()
+    ]
+    encoders = catalogue()
+    values = {
+        "models": [dict(zip(("name", "model_id", "note"), row, strict=True)) for row in rows],
+        "encoders": [asdict(entry) for entry in encoders],
+    }
+
+    def show() -> None:
+        console.table("models", ["name", "model id", ""], rows)
+        lines = [[e.name, e.kind, e.what, "yes" if e.installed else e.command] for e in encoders]
+        console.table("encoders", ["name", "kind", "what", "installed, or how"], lines)
+
+    console.emit(values, as_json, show)
+
+
+@model_app.command("add")
+def model_add(
+    name: Annotated[str, typer.Argument(help="Name under which options and configurations refer to it.")],
+    source_file: Annotated[
+        str,
+        typer.Option("--from", help="Official .pth, .ckpt, .safetensors or .onnx."),
+    ],
+    arch: Annotated[str | None, typer.Option(help="Which network it is, where the file does not tell.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Of the weights; default what the publisher says.")] = None,
+    source: Annotated[str | None, typer.Option(help="Where the file comes from; default the publisher's page.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Add a face encoder from its official file. Nothing in the file is executed."""
+    from dataclasses import asdict
+
+    from tgfr_search.encoders.added import add_face_encoder
+
+    card = add_face_encoder(name, Path(source_file), arch=arch, licence=licence, source=source)
+    console.emit(asdict(card), as_json, lambda: console.pairs(asdict(card)))
+
+
+@model_app.command("train-attributes")
+def model_train_attributes(
+    config: Annotated[Path, typer.Option(help="TOML file of options, see configs/attributes.toml.")],
+    out: Annotated[Path, typer.Option(help="Folder of the finished attribute model.")],
+    workers: Annotated[int | None, typer.Option(help="Processes that find faces.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train the attribute model that `index --auto-captions` describes faces with."""
+    from pipelines.train.attributes import AttributeOptions, train_attributes
+    from tgfr_search.strict import load_toml
+
+    check_folder(out, inputs=[config])
+    options = load_toml(config, AttributeOptions)
+    with console.stages(quiet=as_json) as progress:
+        values = train_attributes(options, out, workers=workers, progress=progress)
+    shown = {name: value for name, value in values.items() if name not in ("options", "valid")}
+    console.emit(values, as_json, lambda: console.pairs(shown))

@@ -1,0 +1,166 @@
+"""The command `query`: what is asked, and the answer as a person reads it. Exit codes as in `cli.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tgfr_search.app.cli import console
+from tgfr_search.app.cli.audit import Audit, make_journal
+from tgfr_search.app.cli.explain import show_explained
+from tgfr_search.app.cli.options import (
+    DEFAULT_INDEX,
+    MIN_EYES,
+    Aligned,
+    Backend,
+    DetectorName,
+    Device,
+    Index,
+    Json,
+    MilvusCollection,
+    MilvusUri,
+    MinEyes,
+    Model,
+    Multiple,
+    faces_note,
+    make_finder,
+)
+from tgfr_search.terms import QUERY_MODES
+from tgfr_search.visible import cut_words
+
+if TYPE_CHECKING:
+    from tgfr_search.types import QueryResult, SearchHit
+
+CAPTION_SHOWN = 60
+"""Characters of an enrolled caption on a terminal; a pipe and `--json` get all of it."""
+STRONGEST = 2
+"""Blocks named as the reason of a score."""
+LEAST = 0.005
+"""A smaller difference shows as zero."""
+
+
+def query(
+    probe: Annotated[Path | None, typer.Argument(help="Probe photo; leave out to search by description alone.")] = None,
+    index: Index = DEFAULT_INDEX,
+    caption: Annotated[list[str] | None, typer.Option(help="What a witness said; may be given several times.")] = None,
+    top_k: Annotated[int, typer.Option(help="Candidates shown.")] = 10,
+    mode: Annotated[str, typer.Option(help=f"One of: {', '.join(QUERY_MODES)}.")] = "auto",
+    aggregate: Annotated[str, typer.Option(help="A subject's score: `max` of its rows, or `mean`.")] = "max",
+    where: Annotated[
+        str | None, typer.Option(help="Rank only rows for which this is true: \"site = 'A' and year >= 2024\".")
+    ] = None,
+    on_multiple: Multiple = "largest",
+    detector: DetectorName = None,
+    aligned: Aligned = False,
+    min_eyes: MinEyes = MIN_EYES,
+    milvus_uri: MilvusUri = None,
+    milvus_collection: MilvusCollection = None,
+    sheet: Annotated[
+        list[Path] | None, typer.Option(help="Also write a contact sheet: probe, candidates, scores (.html or .png).")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Let --sheet overwrite a file that is no sheet.")] = False,
+    explain: Annotated[
+        int, typer.Option(help="Say of the first N candidates which words and face regions moved their scores.")
+    ] = 0,
+    blocks: Annotated[
+        bool, typer.Option("--blocks", help="Also a column for what each block adds to the score.")
+    ] = False,
+    model: Model = None,
+    device: Device = "auto",
+    backend: Backend = "auto",
+    audit: Audit = None,
+    as_json: Json = False,
+) -> None:
+    """Rank the gallery's subjects for a probe image, a description, or both."""
+    from pipelines.search.gallery import Gallery
+
+    for path in sheet or ():
+        from pipelines.search.sheet.sheet import check_sheet
+
+        check_sheet(path, probe, index, force=force)  # before the work: an answer is not to be lost for it
+    if not as_json:
+        console.tell_log("indexer")  # what `auto` chose and why, what was built and its recall
+    gallery = Gallery.open(
+        index,
+        model=model,
+        device=device,
+        finder=make_finder(on_multiple, aligned, detector, min_eyes),
+        backend=backend,
+        milvus_uri=milvus_uri if backend == "milvus" else None,
+        milvus_collection=milvus_collection,
+        journal=make_journal(audit),
+    )
+    result = gallery.query(
+        None if probe is None else str(probe),
+        caption=caption or (),
+        top_k=top_k,
+        mode=mode,  # type: ignore[arg-type]
+        aggregate=aggregate,  # type: ignore[arg-type]
+        where=where,
+    )
+    if note := faces_note(result.probe):
+        console.say(note, err=True)
+    explained = None
+    if explain:
+        from pipelines.search.explain import explain as explain_scores
+
+        explained = explain_scores(gallery, result, None if probe is None else str(probe), caption or (), count=explain)
+
+    def show() -> None:
+        _show(result, blocks)
+        if explained is not None:
+            show_explained(explained)
+        for note in result.notes:
+            console.say(f"note: {note}", err=True)
+        console.say("why: the parts of the score that differ most from the mean of the candidates shown", err=True)
+        console.say(f"timing ms: {' '.join(f'{k} {v:.1f}' for k, v in result.timing_ms.items())}", err=True)
+        console.say(result.notice, err=True)
+
+    values = result.as_dict() | ({} if explained is None else {"explained": explained.as_dict()})
+    console.emit(values, as_json, show)
+    for path in sheet or ():
+        from pipelines.search.probe import said_lines
+        from pipelines.search.sheet.sheet import write_sheet
+
+        write_sheet(path, gallery, result, probe, said_lines(caption), explained, force=force)
+
+
+def _show(result: QueryResult, blocks: bool) -> None:
+    """Who, how sure, why: the score is never squeezed, and its parts are told by name where they are not asked for."""
+    import sys
+
+    terminal = sys.stdout.isatty()
+    first = result.candidates[0].blocks if result.candidates else {}
+    names = list(first) if blocks else []
+    mean = {name: sum(hit.blocks[name] for hit in result.candidates) / len(result.candidates) for name in first}
+    rows = [
+        [
+            str(hit.rank),
+            hit.subject_id,
+            f"{hit.score:.3f}",
+            *(f"{hit.blocks[name]:.3f}" for name in names),
+            _why(hit, mean),
+            hit.image,
+            _caption(hit, terminal),
+        ]
+        for hit in result.candidates
+    ]
+    title = f"{result.mode} search" + (f" where {result.where}" if result.where else "")
+    heads = ["rank", "score", "subject"] if terminal else ["rank", "subject", "score"]
+    if terminal:  # what must not be squeezed comes first; a long subject is folded, never cut
+        rows = [[rank, score, subject, *rest] for rank, subject, score, *rest in rows]
+    console.table(title, [*heads, *names, "why", "image", "caption"], rows, key=2 if terminal else 3)
+
+
+def _why(hit: SearchHit, mean: dict[str, float]) -> str:
+    """The blocks in which this candidate differs most from the mean of those shown."""
+    apart = [(name, value - mean[name]) for name, value in hit.blocks.items()]
+    ranked = sorted(apart, key=lambda block: -abs(block[1]))[:STRONGEST]
+    return ", ".join(f"{name} {value:+.2f}" for name, value in ranked if abs(value) >= LEAST) or "–"
+
+
+def _caption(hit: SearchHit, terminal: bool) -> str:
+    caption = cut_words(hit.caption, CAPTION_SHOWN) if terminal else hit.caption
+    return ("[machine-made] " if hit.auto_caption else "") + caption
