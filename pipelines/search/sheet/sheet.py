@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
@@ -13,34 +13,18 @@ from pipelines.enrol.batches import encode_crop
 from pipelines.search.explain import Explained
 from pipelines.search.explain_picture import explain_png
 from pipelines.search.gallery import Gallery
-from pipelines.search.sheet.explained import STYLE as WHY_STYLE
-from pipelines.search.sheet.explained import explain_html
+from pipelines.search.sheet.explained import explained_view
 from pipelines.search.sheet.text import drawable, fit, wrap
-from tgfr_search.outputs import GENERATOR, MARK, SOFTWARE, check_file, write_whole
+from tgfr_search.outputs import MARK, SOFTWARE, check_file, write_whole
+from tgfr_search.pages import render
 from tgfr_search.types import QueryResult, SearchHit
-from tgfr_search.visible import cut_words, escaped
 
 COLUMNS = 5
 FACE = 150
 CELL = (170, 214)
 ENDINGS = (".html", ".png")
 MISSING = "no picture kept"
-MACHINE_HTML = "<i>machine-made caption:</i> "
 
-STYLE = """
-:root{color-scheme:light dark}
-body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem}
-.lead{border-left:4px solid #b45309;padding:.4rem .8rem;background:#b453091a}
-.probe{display:flex;gap:1.2rem;align-items:flex-start;margin:1.2rem 0}
-.grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(170px,1fr));gap:1rem}
-figure{margin:0;border:1px solid #8884;border-radius:8px;padding:.6rem}
-img,.none{width:150px;height:150px;display:block;border-radius:4px;object-fit:cover}
-.none{background:#8883;display:grid;place-items:center;font-size:12px}
-figcaption{font-size:13px;overflow-wrap:anywhere}
-b.rank{font-size:1.1rem}
-.bar{display:flex;height:6px;margin:.35rem 0;background:#8882}
-small{opacity:.75}
-"""
 COLOURS = {
     "face": "#2563eb", "adapted": "#0d9488", "shared_face": "#0891b2", "caption": "#d97706", "description": "#dc2626",
     "looks": "#4d7c0f", "fused": "#9333ea",
@@ -77,8 +61,7 @@ def write_sheet(
     rows = gallery.store.rows([hit.row_id for hit in result.candidates])
     crops = [row.chip for row in rows]
     if path.suffix.lower() == ".html":
-        why = "" if explained is None else explain_html(explained, crops, MISSING)
-        write_whole(path, _html(result, chip, crops, caption, why).encode("utf-8"))
+        write_whole(path, _html(result, chip, crops, caption, explained).encode("utf-8"))
         return
     page = _png(result, chip, crops, caption)
     if explained is not None:
@@ -103,45 +86,35 @@ def check_sheet(path: Path, probe: Path | None = None, index: Path | None = None
     check_file(path, endings=ENDINGS, inputs=inputs, outside=[] if index is None else [index], force=force)
 
 
-def _picture(data: bytes | None) -> str:
-    if data is None:
-        return f'<div class="none">{MISSING}</div>'
-    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(data).decode()}">'
-
-
-def _bar(hit: SearchHit) -> str:
-    """Share of each block in the score's positive part: what speaks for this candidate."""
+def _bars(hit: SearchHit) -> list[dict[str, Any]]:
+    """Share of each block in the score's positive part, in percent: what speaks for this candidate."""
     total = sum(max(0.0, value) for value in hit.blocks.values()) or 1.0
-    parts = (
-        f'<i style="width:{100 * max(0.0, value) / total:.1f}%;background:{COLOURS.get(name, "#666")}" '
-        f'title="{escaped(name)} {value:.3f}"></i>'
+    return [
+        {"name": name, "value": value, "width": 100 * max(0.0, value) / total, "colour": COLOURS.get(name, "#666")}
         for name, value in hit.blocks.items()
-    )
-    return f'<div class="bar">{"".join(parts)}</div>'
+    ]
 
 
 def _html(
-    result: QueryResult, chip: bytes | None, crops: list[bytes | None], caption: tuple[str, ...], why: str
+    result: QueryResult,
+    chip: bytes | None,
+    crops: list[bytes | None],
+    caption: tuple[str, ...],
+    explained: Explained | None,
 ) -> str:
-    cards = "".join(
-        f'<figure>{_picture(crop)}<figcaption><b class="rank">{hit.rank}</b> {escaped(hit.subject_id)}'
-        f"<br>score {hit.score:.3f}{_bar(hit)}<small>{escaped(hit.image)}<br>"
-        f"{MACHINE_HTML if hit.auto_caption else ''}{escaped(cut_words(hit.caption, 160))}</small></figcaption>"
-        "</figure>"
-        for hit, crop in zip(result.candidates, crops, strict=True)
-    )
-    legend = " · ".join(f'<span style="color:{colour}">■</span> {name}' for name, colour in COLOURS.items())
     quality = result.probe.get("quality")
-    seen = "" if not quality else f"predicted quality {quality['predicted']:.2f} (0 worst, 1 best) · "
-    quoted = escaped(" ".join(caption)) or "<i>none</i>"
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"{GENERATOR}<title>Candidates</title><style>{STYLE}{WHY_STYLE if why else ''}</style><h1>Candidates</h1>"
-        f'<p class="lead">{escaped(result.notice)}</p>'
-        f'<div class="probe">{_picture(chip) if chip else ""}<div><b>Description:</b> {quoted}<br>'
-        f"<b>Search:</b> {escaped(result.mode)}<br><small>{seen}model {escaped(result.model_id)} · "
-        f"index {escaped(result.index_id)}<br>probe sha256 {result.probe['sha256'] or '–'}</small></div></div>"
-        f'<p><small>What speaks for a candidate: {legend}</small></p><div class="grid">{cards}</div>{why}</html>'
+    return render(
+        "sheet.html",
+        result=result,
+        chip=chip,
+        said=" ".join(caption),
+        quality=quality["predicted"] if quality else None,
+        legend=COLOURS.items(),
+        missing=MISSING,
+        cards=[
+            {"hit": hit, "crop": crop, "bars": _bars(hit)} for hit, crop in zip(result.candidates, crops, strict=True)
+        ],
+        why=None if explained is None else explained_view(explained, crops),
     )
 
 

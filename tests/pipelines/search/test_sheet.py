@@ -119,7 +119,7 @@ def test_a_sheet_never_overwrites_the_probe_or_a_strangers_file(gallery: Gallery
 def test_the_answer_is_printed_before_a_sheet_that_fails(index: Path, tmp_path: Path) -> None:
     """A sheet that cannot be written is told before the work; one that fails afterwards costs no answer."""
     code = (
-        "from pipelines import sheet\nfrom tgfr_search.outputs import WriteError\n"
+        "from pipelines.search.sheet import sheet\nfrom tgfr_search.outputs import WriteError\n"
         "def full(*a, **k): raise WriteError('sheet.html', found='No space left on device')\n"
         "sheet.write_whole = full\nfrom tgfr_search.app.cli.main import main\nmain()\n"
     )
