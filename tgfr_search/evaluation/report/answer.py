@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from html import escape
+from dataclasses import dataclass
 
 from tgfr_search.evaluation.report.palette import colour
 from tgfr_search.evaluation.report.reading import (
+    BETTER,
     FTE,
     TOLD_APART,
+    WORSE,
     Metric,
     Record,
     Report,
@@ -18,7 +20,6 @@ from tgfr_search.evaluation.report.reading import (
     points,
     spoken,
 )
-from tgfr_search.evaluation.report.tables import swatch
 from tgfr_search.evaluation.report.words import REGIMES
 
 EXPLAINED = {
@@ -27,18 +28,73 @@ EXPLAINED = {
 }
 
 
-def answer(report: Report) -> str:
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One system's rate on a strip; places and widths are in per cent of it.
+
+    Attributes:
+        name: The system.
+        shade: Its colour.
+        main: Whether it is the one that the report is about.
+        shown: The rate, or a dash.
+        limits: Its interval.
+        reason: Why there is no rate.
+        at: Place of the rate.
+        left: Where the interval begins.
+        width: How wide it is; 0 is none.
+        title: What a pointer that rests on it is told.
+    """
+
+    name: str
+    shade: str
+    main: bool
+    shown: str = "–"
+    limits: str = ""
+    reason: str = ""
+    at: float = 0.0
+    left: float = 0.0
+    width: float = 0.0
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pill:
+    """What a paired difference from one baseline shows."""
+
+    style: str
+    told: str
+    detail: str
+    limits: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of quality: the rates of the systems, how they differ, and which photos were lost before."""
+
+    name: str
+    size: str
+    bars: list[Bar]
+    pills: list[Pill]
+    lost: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer in sentences, and one card a level; `upper` is the right end of the strips."""
+
+    sentences: list[str]
+    explained: str
+    levels: list[Level]
+    upper: str
+
+
+def answer(report: Report) -> Answer:
     """The answer in sentences, then one card a level: rates with intervals, and whether they can be told apart."""
     metric = report.answer_metric
-    sentences = "".join(f'<p class="verdict">{escape(sentence)}</p>' for sentence in report.answers())
     upper = _upper(report, metric)
-    cards = "".join(_level(report, metric, level, upper) for level in report.levels)
-    better = "higher is better" if metric.higher_is_better else "lower is better"
-    return (
-        f'<section id="answer">{sentences}<p class="soft">{EXPLAINED[metric.label]} {better.capitalize()}. Bars and '
-        f"brackets are 95 % intervals over subjects; better and worse mean that the interval of the paired difference "
-        f'excludes zero.</p><div class="levels">{cards}</div></section>'
-    )
+    better = "Higher is better" if metric.higher_is_better else "Lower is better"
+    levels = [_level(report, metric, level, upper) for level in report.levels]
+    return Answer(list(report.answers()), f"{EXPLAINED[metric.label]} {better}.", levels, percent(upper))
 
 
 def _shown(report: Report) -> list[Series]:
@@ -52,59 +108,43 @@ def _upper(report: Report, metric: Metric) -> float:
     return max(0.1, math.ceil(10 * highest) / 10)
 
 
-def _level(report: Report, metric: Metric, level: str, upper: float) -> str:
+def _level(report: Report, metric: Metric, level: str, upper: float) -> Level:
     side = (report.tree["ladder"].get(level) or {}).get("side")
-    size = f"face crop of {side} × {side} px" if side else "faces as they are"
-    rows = "".join(_row(report, metric, series, report.get(series, level, metric), upper) for series in _shown(report))
-    axis = f'<span></span><div class="axis"><span>0</span><span>{percent(upper)} %</span></div><span></span>'
-    pills = "".join(
-        _pill(metric, report.get(report.main, level, metric, minus=name), name) for name, _ in report.baselines
-    )
+    bars = [_bar(report, metric, series, report.get(series, level, metric), upper) for series in _shown(report)]
+    pills = [_pill(metric, report.get(report.main, level, metric, minus=name), name) for name, _ in report.baselines]
     fte = report.get(("frozen", "none"), level, FTE)
     lost = ""
     if fte is not None and fte["value"] is not None:
         lost = (
-            f'<div class="fte">{percent(fte["value"])} % of the photos give no face at all once the whole photo is '
-            f"this poor ({percent(fte['low'])}–{percent(fte['high'])}); they are not in the figures above.</div>"
+            f"{percent(fte['value'])} % of the photos give no face at all once the whole photo is this poor "
+            f"({percent(fte['low'])}–{percent(fte['high'])}); they are not in the figures above."
         )
-    return (
-        f'<article class="level"><h3>{spoken(level)}<small>{size}</small></h3><div class="bars">{rows}{axis}</div>'
-        f'<div class="pills">{pills}</div>{lost}</article>'
-    )
+    size = f"face crop of {side} × {side} px" if side else "faces as they are"
+    return Level(spoken(level), size, bars, pills, lost)
 
 
-def _row(report: Report, metric: Metric, series: Series, record: Record | None, upper: float) -> str:
-    name = f"{swatch(report, series[0])}{escape(series[0])}"
-    head = f"<b>{name}</b>" if series == report.main else f"<span>{name}</span>"
+def _bar(report: Report, metric: Metric, series: Series, record: Record | None, upper: float) -> Bar:
+    shade, main = colour(series[0], report.systems), series == report.main
     if record is None or record["value"] is None:
-        return (
-            f'{head}<small>{escape(record["reason"] if record else "not measured")}</small><span class="value">–</span>'
-        )
-    shade = colour(series[0], report.systems)
-    low, high = record["low"], record["high"]
-    band, limits = "", ""
+        return Bar(series[0], shade, main, reason=record["reason"] if record else "not measured")
+    value, low, high = record["value"], record["low"], record["high"]
+    left, width, limits = 0.0, 0.0, ""
     if low is not None:
         left, width = 100 * low / upper, 100 * (high - low) / upper
-        band = f'<i style="left:{left:.2f}%;width:{width:.2f}%;background:{shade}"></i>'
-        limits = f" <small>({percent(low)}–{percent(high)})</small>"
-    dot = f'<u style="left:{100 * record["value"] / upper:.2f}%;background:{shade}"></u>'
-    shown = f"{percent(record['value'])} %{limits}"
-    what = escape(f"{series[0]}: {metric.label} {percent(record['value'])} %")
-    return f'{head}<div class="strip" title="{what}">{band}{dot}</div><span class="value">{shown}</span>'
+        limits = f"({percent(low)}–{percent(high)})"
+    title = f"{series[0]}: {metric.label} {percent(value)} %"
+    return Bar(series[0], shade, main, f"{percent(value)} %", limits, "", 100 * value / upper, left, width, title)
 
 
-def _pill(metric: Metric, record: Record | None, baseline: str) -> str:
+def _pill(metric: Metric, record: Record | None, baseline: str) -> Pill:
     verdict = metric.verdict(record)
     if record is None or not verdict:
         reason = record["reason"] if record is not None else "not measured"
-        return f'<div class="pill same">against {baseline}: <span>{escape(reason or "no interval")}</span></div>'
-    word = f"{verdict} from {baseline}" if verdict == TOLD_APART else f"{verdict} than {baseline}"
-    marks = {"better": "▲", "worse": "▼", TOLD_APART: "≈"}
+        return Pill("same", f"against {baseline}:", reason or "no interval")
+    limits = f"({points(record['low'])} to {points(record['high'])})"
+    told = {BETTER: f"▲ {BETTER} than {baseline}", WORSE: f"▼ {WORSE} than {baseline}"}
     style = verdict if verdict != TOLD_APART else "same"
-    return (
-        f'<div class="pill {style}">{marks[verdict]} {word}<br><span>{points(record["value"])} points '
-        f"<small>({points(record['low'])} to {points(record['high'])})</small></span></div>"
-    )
+    return Pill(style, told.get(verdict, f"≈ {verdict} from {baseline}"), f"{points(record['value'])} points", limits)
 
 
 def facts(report: Report) -> str:
@@ -120,11 +160,11 @@ def facts(report: Report) -> str:
         gallery,
         f"said of a probe: {REGIMES.get(report.main[1], report.main[1])}",
     ]
-    return f'<p class="facts">{" · ".join(escape(part) for part in parts)}</p>'
+    return " · ".join(parts)
 
 
-def warnings(report: Report) -> str:
-    """What is odd about the data: told at once, the long tail of it folded."""
+def warnings(report: Report) -> list[str]:
+    """What is odd about the data, the most important first."""
     data = report.tree["data"]
     told: list[str] = [*data["warnings"]]
     if data["not_detected"]:
@@ -137,9 +177,4 @@ def warnings(report: Report) -> str:
             f"{doubtful['pairs']:,} impostor pairs look more alike to the face encoder than half of all genuine pairs: "
             f"doubtful labels decide the figures at the lowest FAR and FPIR. Most are of the subjects {few}"
         )
-    if not told:
-        return ""
-    first = "".join(f"<li>{escape(text)}</li>" for text in told[:5])
-    rest = "".join(f"<li>{escape(text)}</li>" for text in told[5:])
-    more = f"<details><summary>{len(told) - 5} more</summary><ul>{rest}</ul></details>" if rest else ""
-    return f'<section id="data"><h2>About these data</h2><ul>{first}</ul>{more}</section>'
+    return told

@@ -35,3 +35,18 @@ CAVEATS = (
     "Wrong labels in the data count as errors of the system; the lowest FAR and FPIR rest on few pairs.",
     "Many figures stand side by side: of twenty differences that are none, one interval excludes zero by chance.",
 )
+
+TOLD = {
+    "marks": "▲ better and ▼ worse than frozen: the interval of the paired difference excludes zero.",
+    "open-set": "Some searches are for somebody who is not enrolled. FNIR: share of the enrolled who are missed at the "
+    "threshold that raises a false alarm in the given share (FPIR) of the other searches.",
+    "scores": "Scores order candidates; they are not probabilities, and those of one system say nothing about those of "
+    "another.",
+    "enrolment": "The whole photo is degraded until its face has the level's size; then the detector looks again. A "
+    "photo without a face as it is leaves every other figure; those are of aligned faces, degraded after detection.",
+    "no-enrolment": "Not measured (--no-enrolment).",
+    "groups": "Error rates. Impostors are of the same group; the gallery of a search is everybody. The ratio has no "
+    "interval: between small groups it is large by chance, so read the intervals first.",
+    "few": "In these groups a figure is not shown because too few people or pairs stand behind it: {}.",
+}
+"""What a section of the page says of its figures."""
