@@ -220,6 +220,23 @@ class Store:
         """Cut concatenated vectors [..., D_total] into their blocks: name → view [..., D_block]."""
         return self.contract.split(vectors)
 
+    def refresh(self) -> bool:
+        """Move to the newest committed state, where others have committed since; answers at work keep theirs.
+
+        Returns:
+            Whether it moved.
+
+        Raises:
+            IndexerError: As `open`, or there is another index at this path now.
+        """
+        committed = manifest.read_manifest(self.path)
+        if committed.index_id != self.index_id:
+            raise IndexerError(str(self.path), found=f"index {committed.index_id}", expected=self.index_id)
+        moves = committed.generation > self.generation
+        if moves:
+            self._move_to(committed)
+        return moves
+
     def load(self) -> Store:
         """Read the vectors and build the search structure now, not with the first search; returns this store.
 

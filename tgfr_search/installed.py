@@ -25,6 +25,12 @@ EXTRAS = {
     "accelerate": "train",
     "tensorboard": "train",
     "pillow_heif": "heic",
+    "fastapi": "serve",
+    "starlette": "serve",
+    "uvicorn": "serve",
+    "python_multipart": "serve",
+    "argon2": "serve",
+    "prometheus_client": "serve",
 }
 """Module → the extra that brings it; every other library is a requirement of the package itself."""
 DISTRIBUTIONS = {

@@ -45,6 +45,12 @@ class Act(StrEnum):
     PUBLISH = "publish"
     COMPACT = "compact"
     CASE_CLOSED = "case closed"
+    SIGNED_IN = "signed in"
+    SIGN_IN_REFUSED = "sign-in refused"
+    SIGNED_OUT = "signed out"
+    ACCOUNT = "account changed"
+    VIEW = "view"
+    REFUSED = "refused"
 
 
 def now() -> str:

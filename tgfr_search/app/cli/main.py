@@ -50,6 +50,7 @@ from tgfr_search.app.cli.options import (
 )
 from tgfr_search.app.cli.paths import DashGroup, read_paths
 from tgfr_search.app.cli.query import query
+from tgfr_search.app.cli.serve import serve, token, user_app
 from tgfr_search.errors import InputError, TgfrError
 from tgfr_search.installed import check_own_packages, explain_import
 from tgfr_search.outputs import check_folder
@@ -67,6 +68,7 @@ app.add_typer(model_app, name="model")
 app.add_typer(data_app, name="data")
 app.add_typer(audit_app, name="audit")
 app.add_typer(case_app, name="case")
+app.add_typer(user_app, name="user")
 
 USAGE = 2
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
@@ -229,6 +231,8 @@ app.command()(restore)
 app.command()(export)
 app.command("import")(import_)
 app.command()(publish)
+app.command()(serve)
+app.command()(token)
 app.command()(benchmark)
 app.command()(degrade)
 

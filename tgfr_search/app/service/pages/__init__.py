@@ -1,0 +1,1 @@
+"""What people see: pages made on the server, whole without JavaScript."""
