@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -186,6 +187,16 @@ def check_unit(name: str, block: FloatArray, rows: Sequence[object]) -> None:
             expected=f"a unit vector (norm 1 ± {UNIT_TOLERANCE:g}), or zeros where the block is absent",
             do="let the model normalise each block once before it is stored",
         )
+
+
+def removed_key(photo: str, subject_id: str) -> str:
+    """What the list of removed photos has for a photo of which another subject keeps a row: a digest of both.
+
+    Args:
+        photo: Hex SHA-256 of its bytes.
+        subject_id: Whose row was deleted.
+    """
+    return hashlib.sha256(f"{photo}\0{subject_id}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def check_text(what: str, text: str, *, may_be_empty: bool = False) -> None:

@@ -28,7 +28,7 @@ from indexer.generation import Generation
 from indexer.manifest import MANIFEST_NAME, Manifest
 from indexer.opened import Opened
 from indexer.ranking import check_queries
-from indexer.rows import FloatArray, IdArray, QuarantineRecord, Row, SubjectHit
+from indexer.rows import FloatArray, IdArray, QuarantineRecord, Row, SubjectHit, removed_key
 from indexer.writer import Writer
 
 
@@ -159,13 +159,6 @@ class Store:
         names, keys = (here.column(name).to_pylist() for name in ("image", "source_key"))
         return {name: (row, key) for name, row, key in zip(names, here.ids.tolist(), keys, strict=True)}
 
-    def photos(self) -> dict[tuple[str, str], str]:
-        """(SHA-256 of a photo, subject) → row name, of every row; of several the newest."""
-        names = ("image_sha256", "subject_id", "image")
-        here = self._generation
-        photos, subjects, images = (here.column(name).to_pylist() for name in names)
-        return {(photo, subject): image for photo, subject, image in zip(photos, subjects, images, strict=True)}
-
     def metadata(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Row id and further columns of every row."""
         here = self._generation
@@ -192,8 +185,13 @@ class Store:
         return list(self._generation.quarantine.values())
 
     def removed(self) -> frozenset[str]:
-        """Hex SHA-256 of the photos that were deleted for good: see `Writer.delete`."""
+        """Digests of what was deleted for good: photos, or photo and subject (`indexer.rows.removed_key`)."""
         return self._generation.removed
+
+    def is_removed(self, photo: str, subject_id: str) -> bool:
+        """Whether a photo (hex SHA-256) was deleted for good, of everybody or of this subject: see `Writer.delete`."""
+        gone = self._generation.removed
+        return photo in gone or removed_key(photo, subject_id) in gone
 
     def rows(self, ids: Sequence[int] | IdArray, *, chips: bool = True) -> list[Row]:
         """The rows of the given ids, in that order.

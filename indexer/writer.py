@@ -15,7 +15,7 @@ from indexer import io, manifest, segments
 from indexer.errors import BadVectorError, IndexerError, UnknownRowError
 from indexer.generation import Generation, merge_update
 from indexer.manifest import DELETED, QUARANTINE, REMOVED, ROWS, UPDATED, Manifest
-from indexer.rows import IdArray, QuarantineRecord, RowBatch, check_text, to_json
+from indexer.rows import IdArray, QuarantineRecord, RowBatch, check_text, removed_key, to_json
 
 
 class Writer:
@@ -74,8 +74,11 @@ class Writer:
             self._gathered["image_sha256"].update(zip(ids.tolist(), batch.image_sha256s, strict=True))
             self._next_row_id += len(ids)
         self.release(batch.images)
-        for photo in batch.image_sha256s:
-            self._note_removed(photo, False)
+        for photo, subject in zip(batch.image_sha256s, batch.subject_ids, strict=True):
+            self._note_removed(removed_key(photo, subject), False)
+            # Earlier versions told a photo alone, also where another subject's row of it stayed: that row is no return.
+            if photo in self._generation.removed and not self._committed_rows(photo):
+                self._note_removed(photo, False)
         return ids
 
     def quarantine(self, records: Iterable[QuarantineRecord]) -> None:
@@ -107,8 +110,9 @@ class Writer:
             subject_id: all rows of this subject, or
             image_sha256: all rows of the photo with this hex digest.
             for_good: Remember the SHA-256 of the photos' bytes, and nothing else of them, so that whoever enrols the
-                folder they came from does not bring them back unasked (`Store.removed`). The list outlives compaction
-                and purge, and goes into snapshots and exports; adding a row of a photo takes it off the list.
+                folder they came from does not bring them back unasked (`Store.is_removed`). A photo that another
+                subject keeps a row of is remembered as this subject's alone. The list outlives compaction and purge,
+                and goes into snapshots and exports; adding a row of a photo takes it off the list.
 
         Returns:
             How many rows.
@@ -131,10 +135,10 @@ class Writer:
             wanted = self._rows_where(column, str(value))
             if not wanted:
                 raise _unknown(f"{column} {value!r}", self._directory)
-        if for_good:
-            for photo in self._photos(wanted):
-                self._note_removed(photo, True)
+        pairs = self._photos(wanted) if for_good else set()
         self._deleted |= wanted
+        for photo, subject in pairs:
+            self._note_removed(removed_key(photo, subject) if self._rows_where("image_sha256", photo) else photo, True)
         for row_id in wanted & self._updates.keys():
             del self._updates[row_id]
         return len(wanted)
@@ -244,17 +248,22 @@ class Writer:
                 do="open a new one with `store.writer()`",
             )
 
-    def _note_removed(self, photo: str, is_removed: bool) -> None:
-        if is_removed == (photo in self._generation.removed):
-            self._removed.pop(photo, None)
+    def _note_removed(self, key: str, is_removed: bool) -> None:
+        if is_removed == (key in self._generation.removed):
+            self._removed.pop(key, None)
         else:
-            self._removed[photo] = is_removed
+            self._removed[key] = is_removed
 
-    def _photos(self, ids: set[int]) -> set[str]:
-        gathered = self._gathered["image_sha256"]
-        committed = sorted(ids - gathered.keys())
-        rows = self._generation.rows(committed, chips=False)
-        return {row.image_sha256 for row in rows} | {gathered[row_id] for row_id in ids & gathered.keys()}
+    def _photos(self, ids: set[int]) -> set[tuple[str, str]]:
+        """(SHA-256, subject) of rows, as they are told now."""
+        photos, subjects = self._gathered["image_sha256"], self._gathered["subject_id"]
+        rows = self._generation.rows(sorted(ids - photos.keys()), chips=False)
+        committed = {(row.image_sha256, subjects.get(row.row_id, row.subject_id)) for row in rows}
+        return committed | {(photos[row_id], subjects[row_id]) for row_id in ids & photos.keys()}
+
+    def _committed_rows(self, photo: str) -> bool:
+        """Whether the committed state has a row of a photo; those deleted here count."""
+        return bool(pc.any(pc.equal(self._generation.column("image_sha256").combine_chunks(), photo)).as_py())
 
     def _need_rows(self, ids: set[int]) -> None:
         if gone := ids & self._deleted:

@@ -35,7 +35,7 @@ def step(name: str, path: Path, rows: int, rows_a_commit: int) -> None:
         store.search_subjects(np.random.default_rng(1).standard_normal((1, contract().dim)).astype(np.float32), 10)
     elif name == "bookkeeping":  # what a resumed run of `index` holds
         store = Store.open(path)
-        kept = store.rows_by_image(), store.photos(), store.source_keys()
+        kept = store.rows_by_image(), store.photos_by_image(), store.source_keys()
         assert all(len(each) == rows for each in kept)
     elif name == "compact":
         compact(Store.open(path))

@@ -1,8 +1,9 @@
 """One typing rule for the metadata of an index, whatever way a value comes in: CSV, JSONL, Parquet or `update --set`.
 
-A column has the type of the values that it holds; one that holds several is text. A value of another type that says the
-same in the column's own (the text 41 of a CSV in a column of numbers, the number 14 in a column of text) is stored in
-that type. One that cannot be is refused by `update`, and enrolled as it is and told by `index`, which loses nothing.
+A column has the one type of its values that are no texts; without any, or with several, it is text. A value of another
+type that says the same in the column's own (the text 41 of a CSV in a column of numbers, the number 14 in a column of
+text) is stored in that type. One that cannot be is refused by `update`, and enrolled as it is and told by `index`,
+which loses nothing. Types do not depend on the order in which rows come: whoever stores many learns them all first.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from tgfr_search.errors import InputError
@@ -24,10 +26,14 @@ class Fields:
 
     Args:
         rows: The metadata of its rows.
+
+    Attributes:
+        kinds: Column → its type.
     """
 
-    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(self, rows: Iterable[Mapping[str, Any]] = ()) -> None:
         self.kinds: dict[str, str] = {}
+        self._found: dict[str, set[str]] = {}
         for row in rows:
             self.learn(row)
 
@@ -35,8 +41,10 @@ class Fields:
         """Take another row's types into account."""
         for name, value in row.items():
             if value is not None:
-                kind = _kind(value)
-                self.kinds[name] = kind if self.kinds.get(name, kind) == kind else TEXT
+                found = self._found.setdefault(name, set())
+                if (kind := _kind(value)) != TEXT:
+                    found.add(kind)
+                self.kinds[name] = next(iter(found)) if len(found) == 1 else TEXT
 
     def fitted(self, name: str, value: Any) -> Any:
         """A value in the type of its column.
@@ -51,8 +59,7 @@ class Fields:
             return json.dumps(value, ensure_ascii=False)
         if isinstance(value, str):
             read = _json(value)
-            # 007 is no 7: what would be written otherwise than it came stays text.
-            if _kind(read) == kind and (kind == OTHER or json.dumps(read) == value.strip()):
+            if _kind(read) == kind and (kind != NUMBER or _same_number(value.strip(), read)):
                 return read
         raise ValueError(_EXPECTED[kind])
 
@@ -65,8 +72,7 @@ class Fields:
             except ValueError as error:
                 stored[name] = value
                 odd.append(f"column {name!r} holds {error} in other rows, here {value!r:.60}")
-        if not odd:
-            self.learn(stored)
+        self.learn(stored)
         return stored, odd
 
     def assigned(self, text: str) -> tuple[str, Any]:
@@ -95,6 +101,14 @@ def _kind(value: Any) -> str:
     if isinstance(value, bool):
         return BOOLEAN
     return NUMBER if isinstance(value, int | float) else TEXT if isinstance(value, str) else OTHER
+
+
+def _same_number(text: str, read: float) -> bool:
+    """Whether a number says what was written: 1.50 is 1.5, but 0.1000000000000000001 is not 0.1, nor 1e3 a name for it.
+
+    007 is no JSON number in the first place.
+    """
+    return "e" not in text.lower() and Decimal(text) == Decimal(repr(read))
 
 
 def _json(text: str) -> Any:

@@ -28,6 +28,8 @@ from tgfr_search.model.checkpoint import FaceTextModel
 
 COMMIT_ROWS = 512
 COMMIT_SECONDS = 30.0
+LOGGED = ("replaced", "renamed", "withdrawn", "outdated", "gone", "pruned", "unread", "removed")
+"""Counts of a run that a log is told."""
 CROP_BYTES, OTHER_BYTES = 12_000, 1_000
 """Of a row: a generous crop of 150 × 150 pixels; names, captions, metadata and Parquet's own."""
 
@@ -55,26 +57,17 @@ def contract_of(model: FaceTextModel, detector: str = DEFAULT) -> Contract:
     return Contract(blocks, {**model.contract, **own}, assumed={**assumed, "detector": DEFAULT})
 
 
-def detector_of(path: Path) -> str:
+def opened(path: Path) -> Store | None:
+    """The index at `path`; None where there is none yet."""
+    try:
+        return Store.open(path)
+    except NotAnIndexError:
+        return None
+
+
+def detector_of(store: Store | None) -> str:
     """Name of the detector that an index was made with; dlib's where there is no index yet."""
-    try:
-        return Store.open(path).contract.fields.get("detector", DEFAULT)
-    except NotAnIndexError:
-        return DEFAULT
-
-
-def open_or_create(path: Path, model: FaceTextModel, detector: str = DEFAULT) -> Store:
-    """The index at `path`, made where there is none.
-
-    Raises:
-        ContractMismatchError: It was made with another model, encoder, alignment or preprocessing.
-        IndexerError: There is something else at `path`, or the index is damaged.
-    """
-    contract = contract_of(model, detector)
-    try:
-        return Store.open(path, contract)
-    except NotAnIndexError:
-        return Store.create(path, contract)
+    return DEFAULT if store is None else store.contract.fields.get("detector", DEFAULT)
 
 
 def bytes_a_row(contract: Contract, crops: bool) -> int:
@@ -96,6 +89,7 @@ def index_gallery(
     describer: Describer | None = None,
     engine: Engine | None = None,
     prune: bool = False,
+    prune_most: bool = False,
     again: bool = False,
     progress: Progress = lambda done, expected: None,
     journal: Journal | None = None,
@@ -121,6 +115,7 @@ def index_gallery(
             earlier run's describer wrote. An engine of one's own must have it too.
         engine: Where photos become rows; None is this process and `workers`. The index is the same whichever it is.
         prune: Delete the rows whose photo is not in the gallery any more.
+        prune_most: And let more than half of the rows go so.
         again: Enrol also photos that `delete` removed from the index earlier.
         progress: Called after every batch.
         journal: Where the run is told, before it begins and when it has ended; None is nowhere.
@@ -128,19 +123,23 @@ def index_gallery(
     Raises:
         AuditError: The journal refuses: nothing is enrolled, or the rows are there and the run is not answered.
         InputError: The gallery or its captions are not what they should be, or `prune` is asked by a gallery that has
-            no photo of the index.
+            few photos of the index.
         NothingUsableError: There is no image at all.
         IndexerError: The index refuses the model, is locked, damaged, or the disk is full.
     """
     started = time.monotonic()
-    finder = (finder or FaceFinder()).for_alignment(model.face_encoder.spec.alignment).for_detector(detector_of(out))
+    there = opened(out)
+    finder = (finder or FaceFinder()).for_alignment(model.face_encoder.spec.alignment).for_detector(detector_of(there))
     problems: list[Problem] = []
 
     def read(on_problem: OnProblem) -> Records:
         return read_records(gallery, captions=captions, split=split, subject_level=subject_level, on_problem=on_problem)
 
     records = read(problems.append)
-    store = open_or_create(out, model, finder.detector)
+    contract = contract_of(model, finder.detector)
+    if there is not None:
+        there.contract.require(contract, str(out))
+    store = there or Store.create(out, contract)
     need_space(out, max(0, records.estimate - len(store)) * bytes_a_row(store.contract, crops))
     first_new = store.manifest.next_row_id
     summary = IndexSummary(str(out), model_id=model.model_id, ignored=records.ignored)
@@ -148,8 +147,8 @@ def index_gallery(
     with change(journal, Act.ENROL, index_of(store)) as told, store.writer() as writer:
         plan = plan_gallery(records, lambda: progress(0, records.estimate))
         run = IndexRun(store, writer, summary, plan, problems, finder.identity, describer, again)
-        if prune:
-            run.need_same_gallery(str(gallery))
+        if prune := prune or prune_most:
+            run.need_same_gallery(str(gallery), prune_most)
         committed = time.monotonic()
         engine = engine or LocalEngine(workers, describer)
         fresh = run.fresh(lambda: read(lambda problem: None))  # what is wrong was told by the first reading
@@ -160,7 +159,8 @@ def index_gallery(
                 run.commit()
                 committed = time.monotonic()
         run.finish(prune)
-        told |= {"rows": summary.enrolled, "replaced": summary.replaced, "generation": store.generation}
+        told |= {"rows": summary.enrolled, **{name: getattr(summary, name) for name in LOGGED}}
+        told |= {"prune": prune, "again": again, "generation": store.generation}
     engine.committed()
     _tell(summary, store, first_new)
     summary.seconds = round(time.monotonic() - started, 2)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from pipelines.enrol.fields import Fields
 from tgfr_search.errors import FaceError, Reason
 from tgfr_search.faces.decode import read_bytes
 from tgfr_search.types import Record
@@ -50,11 +51,13 @@ class Plan:
         rows: Row name → the row, in no order.
         copies: Name of a copy → the name that is kept.
         unread: Name of a photo that could not be read → why.
+        fields: The types of the metadata of all of it, whichever part a run comes to.
     """
 
     rows: dict[str, Wanted] = field(default_factory=dict)
     copies: dict[str, str] = field(default_factory=dict)
     unread: dict[str, FaceError] = field(default_factory=dict)
+    fields: Fields = field(default_factory=Fields)
 
     def __contains__(self, name: str) -> bool:
         return name in self.rows or name in self.copies or name in self.unread
@@ -92,6 +95,7 @@ def plan_gallery(records: Iterable[Record], tick: Callable[[], None] = lambda: N
             continue
         photo = hashlib.sha256(data).hexdigest()
         metadata = dict(record.metadata)
+        plan.fields.learn(metadata)
         what = (photo, str(record.subject_id), json.dumps(metadata, sort_keys=True))
         groups.setdefault(what, []).append((record.name, record.captions, json.dumps(metadata)))
     for (photo, subject, _), members in groups.items():

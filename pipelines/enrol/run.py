@@ -13,7 +13,6 @@ from typing import Any
 from indexer import QuarantineRecord, RowBatch, Store, Writer
 from pipelines.enrol.auto_captions import MARK, Describer, describer_of, without_describer
 from pipelines.enrol.batches import EnrolBatch
-from pipelines.enrol.fields import Fields
 from pipelines.enrol.plan import UNREAD, Plan, Wanted, sha256_of
 from pipelines.enrol.summary import IndexSummary
 from tgfr_search.data.rows import Problem
@@ -56,11 +55,19 @@ class IndexRun:
         self.row_of = {self._now_named(name): row for name, row in store.rows_by_image().items()}
         self.photo_of = {self._now_named(name): photo for name, photo in store.photos_by_image().items()}
         self.refused = {record.image: record for record in store.quarantined()}
-        self.fields = Fields(row for _, row in store.metadata())
-        # Files and folders that could not be opened: nobody knows what they hold.
-        self.closed = {canonical_path(p.name) for p in problems if p.reason == Reason.IO_ERROR and p.name}
+        self.fields = plan.fields
+        for _, metadata in store.metadata():
+            self.fields.learn(metadata)
+        # Rows that the gallery names and does not tell right, files and folders that could not be opened: nobody knows
+        # what they hold. Of a file that is not there it is known.
+        self.closed = {canonical_path(p.name) for p in problems if p.reason != Reason.MISSING_IMAGE and p.name}
         self.below_closed = tuple(f"{name}/" for name in self.closed)
-        self.removed = frozenset() if again else store.removed()
+        here = set(self.photo_of.values())
+        self.removed = {
+            name
+            for name, row in plan.rows.items()
+            if not again and (row.photo, row.subject) not in here and store.is_removed(row.photo, row.subject)
+        }
         self.waiting: dict[str, Wanted] = {}
         self.key_of: dict[str, str] = {}
         self.there: set[str] = set()
@@ -71,14 +78,19 @@ class IndexRun:
         self._sort_out()
 
     def fresh(self, read: Callable[[], Iterable[Record]]) -> Iterator[Record]:
-        """The records that must be encoded, with the captions of their copies; `read` gives the gallery once more."""
-        if not self.waiting:
-            return
-        for record in read():
+        """The records that must be encoded, with the captions of their copies; `read` gives the gallery once more.
+
+        A photo that the second reading does not give was taken away since: nobody knows what it shows now.
+        """
+        for record in read() if self.waiting else ():
             row = self.waiting.pop(record.name, None)
             if row is not None:
                 self.key_of[record.name] = row.key
                 yield replace(record, captions=row.captions)
+            if not self.waiting:
+                return
+        for name in self.waiting:
+            self.plan.unread[name] = FaceError(Reason.MISSING_IMAGE, "it was there when the run began, and is not now")
 
     def enrol(self, batch: EnrolBatch) -> None:
         """Adds a batch's rows in place of those they replace, and quarantines its failures."""
@@ -138,6 +150,8 @@ class IndexRun:
                 summary.gone_images.append(name)
             elif kept in self.there:
                 self._delete([name])
+            elif kept in self.failed and self.photo_of[name][0] == plan.rows[kept].photo:
+                summary.outdated_images.append(name)  # what is said of it changed, and it cannot be encoded anew
             elif kept in self.failed or name in removed:
                 self._delete([name])
                 summary.withdrawn_images.append(name)
@@ -152,24 +166,33 @@ class IndexRun:
         self.writer.release(name for name in self.refused if name not in self.standing and not self._is_unread(name))
         self.commit()
         summary.duplicate_images += sorted((copy, kept) for copy, kept in plan.copies.items() if kept in self.there)
-        for count in ("renamed", "withdrawn", "gone", "unread", "removed", "several_faces", "truncated"):
+        for count in ("renamed", "withdrawn", "outdated", "gone", "unread", "removed", "several_faces", "truncated"):
             setattr(summary, count, len(getattr(summary, f"{count}_images")))
         summary.duplicates = len(summary.duplicate_images)
 
-    def need_same_gallery(self, gallery: str) -> None:
-        """Refuse to prune by a gallery that has nothing to do with the index.
+    def need_same_gallery(self, gallery: str, most: bool) -> None:
+        """Refuse to prune by a gallery that is not the index's, or not the whole of it.
+
+        Args:
+            gallery: Its name.
+            most: Whether it is meant that most rows go; by a gallery that has no photo of the index none goes.
 
         Raises:
-            InputError: No row of the index has its photo in the gallery.
+            InputError: The photos of fewer than half of the rows are in the gallery.
         """
         photos = {row.photo for row in self.plan.rows.values()}
-        if self.row_of and not any(name in self.plan or self.photo_of[name][0] in photos for name in self.row_of):
-            raise InputError(
-                "index --prune",
-                found=f"none of the index's {len(self.row_of)} photos in {gallery}",
-                expected="the gallery that the index was made from",
-                do="check the path and that the disk is mounted; nothing was changed",
-            )
+        known = sum(
+            name in self.plan or self._is_unread(name) or self.photo_of[name][0] in photos for name in self.row_of
+        )
+        if 2 * known >= len(self.row_of) or (most and known):
+            return
+        do = "check the path and that the disk is mounted; nothing was changed"
+        raise InputError(
+            "index --prune",
+            found=f"{known or 'none'} of the index's {len(self.row_of):,} photos in {gallery}",
+            expected="the gallery that the index was made from",
+            do=f"{do}; --prune-most where it is meant that most rows go" if known else do,
+        )
 
     def _sort_out(self) -> None:
         self.failed.update(name for name, error in self.plan.unread.items() if error.reason not in UNREAD)
@@ -179,7 +202,7 @@ class IndexRun:
             if without_describer(enrolled) == row.key and not self._describes_anew(row, enrolled):
                 self.summary.unchanged += 1
                 self.there.add(name)
-            elif row.photo in self.removed and self.photo_of.get(name, ("",))[0] != row.photo:
+            elif name in self.removed:
                 self.summary.removed_images += (name, *row.copies)
             elif refused is not None and refused.source_key == sha256_of(row.key, self.options):
                 self._refuse(row, refused.reason, refused.detail, row.key)  # the same bytes and options as then

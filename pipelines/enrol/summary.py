@@ -33,10 +33,13 @@ class IndexSummary:
         withdrawn: Rows that were deleted because the photo under their name is another one now, which cannot be
             enrolled.
         withdrawn_images: Their names.
+        outdated: Rows that are kept as they were enrolled, though something else is said of their photo now: it could
+            not be encoded anew, and why is in quarantine.
+        outdated_images: Their names.
         gone: Rows whose photo is not in the gallery any more; they are kept and go on answering, unless pruned.
         gone_images: Their names.
         pruned: Of the rows whose photo is gone, those that this run deleted (`--prune`).
-        unread: Rows that are kept because their photo could not be read this time.
+        unread: Rows that are kept because their photo, or what the gallery says of it, could not be read this time.
         unread_images: Their names.
         removed: Photos that were deleted from the index by request earlier, and left out for that (see `--again`).
         removed_images: Their names.
@@ -77,6 +80,8 @@ class IndexSummary:
     renamed_images: list[tuple[str, str]] = field(default_factory=list)
     withdrawn: int = 0
     withdrawn_images: list[str] = field(default_factory=list)
+    outdated: int = 0
+    outdated_images: list[str] = field(default_factory=list)
     gone: int = 0
     gone_images: list[str] = field(default_factory=list)
     pruned: int = 0

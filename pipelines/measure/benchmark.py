@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import tgfr_search
-from pipelines.enrol.index import detector_of
+from pipelines.enrol.index import detector_of, opened
 from pipelines.faces.aligned import Progress, silent
 from pipelines.measure.cells import Cell, Cells, Measured, entry
 from pipelines.measure.checks import shared_lines, suspects, tuned_on
@@ -87,7 +87,7 @@ def run_benchmark(
             raise InputError(f"system {system.name!r}", found=f"captions {asked}", expected="a regime with words")
     finder = (finder or FaceFinder()).for_alignment(systems[0].model.face_encoder.spec.alignment)
     if options.gallery is not None:
-        finder = finder.for_detector(detector_of(options.gallery))
+        finder = finder.for_detector(detector_of(opened(options.gallery)))
     data = load_data(options, systems, cache, finder, workers, progress)
     if options.group_by:
         group_members(data.probes.metadata, options.group_by)  # an unknown column should be told before the work

@@ -128,3 +128,17 @@ def test_unreadable_file(tmp_path: Path) -> None:
     with pytest.raises(FaceError) as caught:
         read_bytes(path)
     assert caught.value.reason is Reason.IO_ERROR
+
+
+def test_too_little_memory_says_nothing_about_the_photo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The row of a photo that could not be read this time is kept; one that is undecodable is not."""
+    data = encoded(RGB, "PNG")
+
+    def load(self: Image.Image, *args: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "load", load)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", load)
+    with pytest.raises(FaceError, match="not enough memory") as told:
+        decode(data)
+    assert told.value.reason == Reason.IO_ERROR

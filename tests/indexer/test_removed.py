@@ -1,5 +1,6 @@
 """Photos deleted for good: their digests, and nothing else of them, outlive everything that keeps an index in order."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,3 +97,49 @@ def test_a_manifest_that_names_a_list_only_among_retired_files_is_not_for_older_
     assert Store.open(tmp_path / "snapshot").manifest.format_version == manifest.FORMAT_VERSION
     purge(store)
     assert Store.open(store.path).manifest.format_version == manifest.FORMAT_VERSION
+
+
+def test_of_a_photo_under_two_subjects_one_is_removed(tmp_path: Path) -> None:
+    """Whoever deletes Anna leaves Bert's row of the same photo, and what is done to that brings Anna's not back."""
+    store = small_index(tmp_path / "index")
+    batch = make_batch(["anna", "bert"], random_blocks(np.random.default_rng(1), 2), 40)
+    photo = batch.image_sha256s[0]
+    batch = replace(batch, image_sha256s=[photo, photo])
+    with store.writer() as writer:
+        writer.add(batch)
+        writer.commit()
+    with store.writer() as writer:
+        writer.delete(subject_id="anna", for_good=True)
+        writer.commit()
+    assert (store.is_removed(photo, "anna"), store.is_removed(photo, "bert")) == (True, False)
+    assert photo not in store.removed()
+    with store.writer() as writer:  # Bert's row is replaced, as an edit of his captions does
+        writer.delete(row_ids=[store.rows_by_image()[batch.images[1]][0]])
+        writer.add(replace(make_batch(["bert"], random_blocks(np.random.default_rng(2), 1), 50), image_sha256s=[photo]))
+        writer.commit()
+    assert (store.is_removed(photo, "anna"), store.is_removed(photo, "bert")) == (True, False)
+    with store.writer() as writer:
+        writer.delete(subject_id="bert", for_good=True)
+        writer.commit()
+    assert all(store.is_removed(photo, who) for who in ("anna", "bert", "carl"))
+
+
+def test_a_list_by_photo_alone_is_not_undone_by_another_subjects_row(tmp_path: Path) -> None:
+    """As earlier versions wrote it: the digest of the photo, though Bert's row of it stayed."""
+    store = small_index(tmp_path / "index")
+    photo = store.rows([0])[0].image_sha256
+    with store.writer() as writer:
+        writer._note_removed(photo, True)
+        writer.commit()
+    other = replace(make_batch(["bert"], random_blocks(np.random.default_rng(2), 1), 50), image_sha256s=[photo])
+    with store.writer() as writer:
+        writer.add(other)
+        writer.commit()
+    assert store.is_removed(photo, "anna")
+    with store.writer() as writer:
+        writer.delete(image_sha256=photo)
+        writer.commit()
+    with store.writer() as writer:  # nobody has it now: who adds it was asked to
+        writer.add(replace(other, images=["again"]))
+        writer.commit()
+    assert not store.is_removed(photo, "bert")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable
@@ -14,6 +15,8 @@ from tgfr_search.errors import InputError, Reason
 from tgfr_search.names import IMAGE_SUFFIXES, canonical, canonical_path, slashes
 
 CAPTIONS = "captions"
+_NO_NAME = {errno.ENAMETOOLONG, errno.ELOOP}
+"""Errors of a name that no file can have."""
 _FOREIGN_TABLES = (".json", ".txt", ".xls", ".xlsx", ".ods", ".xml")
 
 SYSTEM_FOLDERS = frozenset(
@@ -193,9 +196,10 @@ def no_file(name: str, path: Path) -> Problem | None:
     """Why a listed image cannot be read; None where it is a regular file."""
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 - says why where it cannot
-    except PermissionError as error:
-        return Problem(name, Reason.IO_ERROR, f"{shown(str(path))} cannot be opened: {error.strerror}")
     except (OSError, ValueError) as error:
+        # Of a share that does not answer, or a folder that may not be entered, nobody knows what is there.
+        if not isinstance(error, FileNotFoundError | NotADirectoryError | ValueError) and error.errno not in _NO_NAME:
+            return Problem(name, Reason.IO_ERROR, f"{shown(str(path))} cannot be opened: {error.strerror}")
         link = os.path.islink(path)  # noqa: PTH114 - Path.is_symlink raises where the name is too long
         why = f"a link that leads nowhere ({getattr(error, 'strerror', error)})" if link else "no such file"
         return Problem(name, Reason.MISSING_IMAGE, f"{why}: {shown(str(path))}")

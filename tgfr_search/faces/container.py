@@ -42,6 +42,11 @@ _SUBFILE_TYPE, _TRANSPARENCY_MASK = 254, 4
 """A TIFF's tag NewSubfileType, and the bit of it that says: this page is no picture."""
 
 
+def no_memory(found: str) -> FaceError:
+    """A photo that says nothing about itself: another time, or on another machine, it may well be read."""
+    return FaceError(Reason.IO_ERROR, f"{found}: not enough memory to decode it now")
+
+
 def open_photo(data: bytes, max_pixels: int) -> tuple[Image.Image, int]:
     """The picture of a file as a Pillow image that is not decoded yet, and by how much it will be reduced.
 
@@ -69,6 +74,8 @@ def open_photo(data: bytes, max_pixels: int) -> tuple[Image.Image, int]:
         raise _unidentified(data) from error
     except FaceError:
         raise
+    except MemoryError as error:
+        raise no_memory(_kind(data)) from error
     except Exception as error:  # decoders of hostile files raise anything, and one photo never stops a run
         raise FaceError(Reason.UNDECODABLE, f"{_kind(data)}: {error or type(error).__name__}") from error
     pixels = image.width * image.height

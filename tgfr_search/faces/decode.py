@@ -16,7 +16,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms
 
 from tgfr_search.errors import FaceError, Reason
-from tgfr_search.faces.container import open_photo, stated_white
+from tgfr_search.faces.container import no_memory, open_photo, stated_white
 from tgfr_search.faces.truncated import completed
 from tgfr_search.faces.unheard import unheard
 from tgfr_search.types import ByteArray
@@ -102,7 +102,8 @@ def decode_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Decoded:
         max_pixels: Largest width × height, checked in the header before anything is decoded.
 
     Raises:
-        FaceError: EMPTY_FILE, UNSUPPORTED_FORMAT, TOO_MANY_PIXELS or UNDECODABLE.
+        FaceError: EMPTY_FILE, UNSUPPORTED_FORMAT, TOO_MANY_PIXELS, UNDECODABLE, or IO_ERROR where the memory does
+            not suffice.
     """
     if not data:
         raise FaceError(Reason.EMPTY_FILE, "the file has 0 bytes")
@@ -114,6 +115,8 @@ def decode_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Decoded:
         try:
             image.load()
             return Decoded(np.asarray(_rgb(_upright(image), stated_white(data, image))), reduced)
+        except MemoryError as error:
+            raise no_memory(found) from error
         except Exception as error:  # decoders of hostile files raise anything, and one photo never stops a run
             rest = completed(data)
             if rest is None:
@@ -143,6 +146,8 @@ def upright_pixels(image: Image.Image) -> ByteArray:
         raise FaceError(Reason.EMPTY_FILE, found)
     try:
         return np.asarray(_rgb(_upright(image)))
+    except MemoryError as error:
+        raise no_memory(found) from error
     except Exception as error:  # as in `decode`
         raise FaceError(Reason.UNDECODABLE, f"{found}: {error or type(error).__name__}") from error
 

@@ -52,9 +52,12 @@ class Entry:
     subject: str | None = None
     words: tuple[str, ...] = ()
     case: str = CASES[0]
+    spoiled: bool = False  # a table says nothing of whose it is
 
     @property
     def owner(self) -> str:
+        if self.spoiled:
+            return ""
         path = Path(self.name)
         return self.subject or (path.parts[0] if len(path.parts) > 1 else path.stem)
 
@@ -98,7 +101,7 @@ def write(gallery: Path, form: str, entries: list[Entry]) -> Path:
     if form.startswith("parquet"):
         columns: dict[str, Any] = {
             "image": [PHOTOS[e.photo] for e in entries],
-            "subject_id": [e.owner for e in entries],
+            "subject_id": [e.owner or None for e in entries],
             "captions": [list(e.words) for e in entries],
             "case": [e.case for e in entries],
         }

@@ -1,18 +1,36 @@
 """What `index` and `info` say when gallery and index have drifted apart, and what they do about it."""
 
+import errno
 import json
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from gallery_helpers import FACES, NO_FACES, Entry, index, quarantine_of, rows_of, write
+from gallery_helpers import (
+    ALIGNED,
+    FACES,
+    NO_FACES,
+    Entry,
+    Remembering,
+    index,
+    quarantine_of,
+    rows_of,
+    write,
+)
 from typer.testing import CliRunner
 
 from indexer import Store, compact, purge
+from pipelines.enrol.batches import EnrolBatch
+from pipelines.enrol.index import index_gallery
 from pipelines.enrol.summary import names_of
 from tgfr_search.app.cli.main import app
 from tgfr_search.errors import InputError
+from tgfr_search.faces.finder import FaceFinder, FaceOptions
 from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.types import Record
 
 ANNA = [Entry("anna/1.png", 0), Entry("anna/2.png", 1)]
 
@@ -174,3 +192,89 @@ def test_every_count_leads_to_names(tmp_path: Path, out: Path, model: FaceTextMo
     assert told(out, "--last-run")["last_run"]["duplicate_images"] == [["anna/3.png", "anna/1.png"]]  # type: ignore[index]
     purge(Store.open(out))
     assert told(out, "--ignored")["ignored"] is None
+
+
+def test_who_shares_a_deleted_persons_photo_keeps_it(tmp_path: Path, out: Path, model: FaceTextModel) -> None:
+    anna, bert = Entry("anna/1.png", 0), Entry("bert/1.png", 0)
+    index(folder(tmp_path, anna, bert, ANNA[1]), out, model)
+    assert CliRunner().invoke(app, ["delete", "--subject", "anna", "--index", str(out)]).exit_code == 0
+    moved = replace(bert, name="bert/2.png", words=("A man.",))
+    summary = index(folder(tmp_path, anna, moved, ANNA[1]), out, model, prune=True)
+    assert rows_of(out).keys() == {"bert/2.png"}
+    assert sorted(summary.removed_images) == ["anna/1.png", "anna/2.png"]
+    index(folder(tmp_path, anna, replace(moved, words=())), out, model)
+    assert rows_of(out).keys() == {"bert/2.png"}  # his edits do not bring her back
+
+
+@pytest.mark.parametrize("row", ["anna/2.png,,", "anna/1.png,,bert"])
+def test_a_row_that_the_table_spoils_is_not_pruned(row: str, tmp_path: Path, out: Path, model: FaceTextModel) -> None:
+    """No subject, a name given twice: the photo is still listed, so its row is no row of a photo that is gone."""
+    table = write(tmp_path / "gallery", "csv", ANNA)
+    index(table, out, model)
+    good = "anna/1.png,,anna" if row.startswith("anna/2") else "anna/1.png,,anna\nanna/2.png,,anna"
+    table.write_text(f"image,caption,subject_id\n{good}\n{row}\n")
+    summary = index(table, out, model, prune=True)
+    assert summary.pruned == 0
+    assert rows_of(out).keys() == {"anna/1.png", "anna/2.png"}
+    if row.startswith("anna/2.png,,"):
+        assert summary.unread_images == ["anna/2.png"]
+
+
+def test_a_share_that_does_not_answer_prunes_nothing(
+    tmp_path: Path, out: Path, model: FaceTextModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = write(tmp_path / "gallery", "csv", ANNA)
+    index(table, out, model)
+    real = os.stat
+
+    def stat(path: object, *args: object, **kwargs: object) -> os.stat_result:
+        if str(path).endswith("2.png"):
+            raise OSError(errno.EIO, "Input/output error")
+        return real(path, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "stat", stat)
+    summary = index(table, out, model, prune=True)
+    assert (summary.pruned, summary.unread_images, quarantine_of(out)["anna/2.png"].reason) == (
+        0,
+        ["anna/2.png"],
+        "io_error",
+    )
+
+
+def test_most_of_an_index_is_pruned_only_where_that_is_meant(tmp_path: Path, out: Path, model: FaceTextModel) -> None:
+    """A folder that is mounted in part has some of the photos."""
+    many = [Entry(f"anna/{n}.png", n) for n in range(4)]
+    index(folder(tmp_path, *many), out, model)
+    part = folder(tmp_path, many[0])
+    with pytest.raises(InputError, match=r"1 of the index's 4 photos.*--prune-most"):
+        index(part, out, model, prune=True)
+    assert len(rows_of(out)) == 4
+    assert index(part, out, model, prune_most=True).pruned == 3
+    assert rows_of(out).keys() == {"anna/0.png"}
+
+
+def test_a_row_is_kept_where_its_photo_cannot_be_encoded_anew(tmp_path: Path, out: Path, model: FaceTextModel) -> None:
+    index(folder(tmp_path, *ANNA), out, model)
+    before = rows_of(out)
+    edited = folder(tmp_path, ANNA[0], replace(ANNA[1], words=("A man.",)))
+    strict = FaceFinder(FaceOptions(aligned=True, max_pixels=100))
+    for _ in range(2):
+        summary = index_gallery(edited, out, model, finder=strict, engine=Remembering(), workers=0)
+        assert (summary.outdated_images, summary.withdrawn, summary.rows) == (["anna/2.png"], 0, 2)
+        assert quarantine_of(out)["anna/2.png"].reason == "too_many_pixels"
+        assert rows_of(out) == before
+    index(edited, out, model)
+    assert rows_of(out)["anna/2.png"][0].captions == ("A man.",)
+    assert quarantine_of(out) == {}
+
+
+def test_a_photo_that_is_taken_away_during_the_run_is_told(tmp_path: Path, out: Path, model: FaceTextModel) -> None:
+    gallery = folder(tmp_path, *ANNA)
+
+    class Late(Remembering):
+        def enrol(self, records: Iterable[Record], *args: Any, **options: Any) -> Iterator[EnrolBatch]:
+            (gallery / "anna/2.png").unlink()
+            yield from super().enrol(records, *args, **options)
+
+    summary = index_gallery(gallery, out, model, finder=ALIGNED, engine=Late(), workers=0)
+    assert (summary.rows, quarantine_of(out)["anna/2.png"].reason) == (1, "missing_image")

@@ -35,7 +35,7 @@ def test_names_notes_and_types(photos: Path, model: FaceTextModel, tmp_path: Pat
     summary = index_gallery(photos, out, model, workers=0, subject_level=2)
     assert (summary.enrolled, summary.notes) == (2, [])
     store = Store.open(out)
-    assert {who for _, who in store.photos()} == {"José", "Anna"}
+    assert {who for _, who in store.photos_by_image().values()} == {"José", "Anna"}
     (photos / "captions.jsonl").unlink()
     (photos / "Captions.csv").write_text("image;caption;age;case\ntrain\\José\\1.png;y;007;8\n")
     summary = index_gallery(photos, out, model, workers=0, subject_level=2)

@@ -35,7 +35,7 @@ def test_an_index_keeps_its_detector(photos: Path, model: FaceTextModel, tmp_pat
         some(photos, tmp_path / "some", 3), tmp_path / "index", model=model, finder=BY_RETINAFACE
     )
     assert summary.rows >= 3
-    assert detector_of(tmp_path / "index") == "retinaface"
+    assert detector_of(Store.open(tmp_path / "index")) == "retinaface"
     probe = next(path for path in sorted((tmp_path / "some").rglob("*")) if path.is_file())
     for opened in (gallery, Gallery.open(tmp_path / "index", model=model)):
         assert opened.finder.detector == "retinaface"
@@ -54,7 +54,7 @@ def test_an_index_by_dlib_is_as_it_was(enrolled: tuple[Path, IndexSummary], mode
     contract = Store.open(enrolled[0]).contract
     assert contract == contract_of(model)
     assert "detector" not in contract.fields
-    assert detector_of(enrolled[0]) == "dlib"
+    assert detector_of(Store.open(enrolled[0])) == "dlib"
     with pytest.raises(ContractMismatchError, match=r"found: .*detector = 'dlib'.*expected: .*detector = 'retinaface'"):
         Gallery.open(enrolled[0], model=model, finder=BY_RETINAFACE)
     assert Gallery.open(enrolled[0], model=model, finder=BY_DLIB).finder.detector == "dlib"

@@ -35,7 +35,11 @@ def delete(
 
     store = Store.open(index)
     with change(make_journal(audit), Act.DELETE, index_of(store)) as told_log, store.writer() as writer:
-        forms = [subject] if subject is None else same_names(subject, (who for _, who in store.photos())) or [subject]
+        forms = (
+            [subject]
+            if subject is None
+            else same_names(subject, (who for _, who in store.photos_by_image().values())) or [subject]
+        )
         deleted = sum(
             writer.delete(row_ids=row or None, subject_id=form, image_sha256=image_sha256, for_good=True)
             for form in forms

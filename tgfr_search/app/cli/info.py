@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 MEANING = {
     "renamed_images": ("renamed, the old name and the new one", "--last-run"),
     "withdrawn_images": ("deleted: the photo of this name is another one now that cannot be enrolled", "--last-run"),
+    "outdated_images": (
+        "kept as they were: other words or data came, but the photo cannot be encoded anew",
+        "--last-run",
+    ),
     "gone_images": ("in the index, and no longer in the gallery; `index --prune` deletes them", "--gone"),
     "unread_images": ("kept as they were: the photo could not be read this time", "--last-run"),
     "removed_images": ("left out, for they were deleted from the index; `index --again` enrols them", "--last-run"),

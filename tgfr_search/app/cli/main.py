@@ -108,6 +108,9 @@ def index(
     prune: Annotated[
         bool, typer.Option("--prune", help="Delete rows whose photo is not in the gallery any more.")
     ] = False,
+    prune_most: Annotated[
+        bool, typer.Option("--prune-most", help="--prune, also where more than half of the rows go.")
+    ] = False,
     again: Annotated[
         bool, typer.Option("--again", help="Enrol also photos that `delete` removed from the index earlier.")
     ] = False,
@@ -151,6 +154,7 @@ def index(
             engine=chosen,
             describer=describer,
             prune=prune,
+            prune_most=prune_most,
             again=again,
             progress=progress,
             journal=make_journal(audit),
