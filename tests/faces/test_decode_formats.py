@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 import zlib
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from picture_helpers import GREY, RGB, encoded, smooth
@@ -156,3 +159,50 @@ def test_10_and_12_bit_grey_has_its_own_white(kind: str, bits: int) -> None:
 
 def test_a_dark_png_that_was_scaled_up_stays_dark() -> None:
     assert decode(deep("PNG", [0, 16, 4080], 12))[0, :, 0].tolist() == [0, 0, 16]
+
+
+def deep_colour_png(values: np.ndarray, bits: int, orientation: int = 1) -> bytes:
+    data = cv2.imencode(".png", values[..., ::-1])[1].tobytes()
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    chunks = ((b"sBIT", bytes([bits] * values.shape[2])), (b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0")))
+    made = b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    )
+    return data[:33] + made + data[33:]
+
+
+def deep_colour_tiff(values: np.ndarray, bits: int, orientation: int = 1) -> bytes:
+    height, width, channels = values.shape
+    pixels, at = values.astype("<u2").tobytes(), 8 + 2 + 11 * 12 + 4
+    three, white = at, 2**bits - 1
+    tags = [
+        (256, 3, 1, width), (257, 3, 1, height), (258, 3, 3, three), (259, 3, 1, 1), (262, 3, 1, 2),
+        (273, 4, 1, at + 12), (274, 3, 1, orientation), (277, 3, 1, channels), (278, 3, 1, height),
+        (279, 4, 1, len(pixels)), (281, 3, 3, at + 6),
+    ]  # fmt: skip
+    body = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + body + struct.pack("<I", 0)
+    return head + struct.pack("<6H", 16, 16, 16, white, white, white) + pixels
+
+
+@pytest.mark.parametrize("make", [deep_colour_png, deep_colour_tiff])
+@pytest.mark.parametrize("bits", [10, 12])
+def test_10_and_12_bit_colour_has_its_own_white(make: Callable[..., bytes], bits: int) -> None:
+    white = 2**bits - 1
+    row = np.array([[[white, 0, white // 2], [0, white, 1]]], np.uint16)
+    assert decode(make(row, bits)).tolist() == [[[255, 0, 127], [0, 255, 0]]]
+    assert decode(make(row, bits, 3)).tolist() == [[[0, 255, 0], [255, 0, 127]]]  # turned by 180°
+    full = np.array([[[65535, 0, 30000], [0, 65535, 1]]], np.uint16)  # scaled up, or a false tag
+    assert decode(make(full, bits))[0, 0].tolist() == [255, 0, 117]
+
+
+def test_colour_that_was_scaled_up_to_16_bits_is_not_scaled_again() -> None:
+    dark = np.array([[[4080, 0, 16], [0, 64, 16]]], np.uint16)  # 255, 1, 4 of 12 bits, times 16
+    assert decode(deep_colour_png(dark, 12))[0, 0].tolist() == [15, 0, 0]
+
+
+def test_transparent_deep_colour_is_laid_on_white() -> None:
+    values = np.array([[[1023, 0, 1, 1023], [1, 0, 0, 0]]], np.uint16)
+    data = deep_colour_png(values[..., [3, 0, 1, 2]], 10)  # turned round by the helper: blue, green, red, alpha
+    assert decode(data)[0].tolist() == [[255, 0, 0], [255, 255, 255]]

@@ -37,7 +37,7 @@ _FOREIGN = {b"%PDF": "PDF", b"PK\x03\x04": "ZIP", b"\x1f\x8b": "gzip", b"\x00\x0
 _AVIF_BRANDS = (b"avif", b"avis")
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
 _ANY_HEIF = (b"mif1", b"msf1")
-_MAX_SAMPLE_VALUE = 281
+MAX_SAMPLE_VALUE = 281
 _SUBFILE_TYPE, _TRANSPARENCY_MASK = 254, 4
 """A TIFF's tag NewSubfileType, and the bit of it that says: this page is no picture."""
 
@@ -112,7 +112,7 @@ def stated_white(data: bytes, image: Image.Image) -> int:
         return 65535
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         bits = int(np.max(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, 16)))
-        most = int(np.max(image.tag_v2.get(_MAX_SAMPLE_VALUE, 0)))
+        most = int(np.max(image.tag_v2.get(MAX_SAMPLE_VALUE, 0)))
         return most if 255 < most < 65535 else 2 ** min(max(bits, 8), 16) - 1
     at = data.find(b"sBIT", 0, data.find(b"IDAT")) if image.format == "PNG" else -1
     if at < 0 or not 8 <= data[at + 4] < 16:

@@ -17,6 +17,7 @@ from PIL import ExifTags, Image, ImageCms
 
 from tgfr_search.errors import FaceError, Reason
 from tgfr_search.faces.container import no_memory, open_photo, stated_white
+from tgfr_search.faces.deep_colour import deep_colour
 from tgfr_search.faces.truncated import completed
 from tgfr_search.faces.unheard import unheard
 from tgfr_search.types import ByteArray
@@ -114,7 +115,8 @@ def decode_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Decoded:
         found = f"{image.format} {image.width}×{image.height}"
         try:
             image.load()
-            return Decoded(np.asarray(_rgb(_upright(image), stated_white(data, image))), reduced)
+            upright = _upright(image, deep_colour(data, image))
+            return Decoded(np.asarray(_rgb(upright, stated_white(data, image))), reduced)
         except MemoryError as error:
             raise no_memory(found) from error
         except Exception as error:  # decoders of hostile files raise anything, and one photo never stops a run
@@ -152,9 +154,10 @@ def upright_pixels(image: Image.Image) -> ByteArray:
         raise FaceError(Reason.UNDECODABLE, f"{found}: {error or type(error).__name__}") from error
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    turn = _turn(image)
-    return image if turn is None else image.transpose(turn)
+def _upright(image: Image.Image, pixels: Image.Image | None = None) -> Image.Image:
+    """An image turned as it says; `pixels` are its own, read otherwise."""
+    turn, shown = _turn(image), pixels or image
+    return shown if turn is None else shown.transpose(turn)
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
