@@ -16,6 +16,7 @@ from tgfr_search.data.degrade import degrade
 from tgfr_search.errors import FaceError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.probe import rows_of, weigh
 from tgfr_search.types import ByteArray, FloatArray, Templates
 
 MODES = ("image", "caption", "fused")
@@ -67,7 +68,8 @@ def encode(path: Path, model: FaceTextModel, cache: Path, probes: int, seed: int
         templates = Templates(contract.split(arrays[view][chosen]))
         has_caption = templates.blocks["caption"].any(axis=1)
         for mode in MODES:
-            built = model.scoring.queries(templates, arrays[f"{view}_quality"][chosen], [mode] * len(chosen), layout)
+            quality = arrays[f"{view}_quality"][chosen]
+            built = weigh(templates, quality, [mode] * len(chosen), model.scoring, layout).queries
             kept = np.ones(len(chosen), bool) if mode == "image" else has_caption
             queries[view, mode] = (built[kept], owners[chosen][kept])
     return Faces(contract, arrays["gallery"][~searched], owners[~searched], queries)
@@ -145,6 +147,6 @@ def _embed(model: FaceTextModel, chips: list[ByteArray], lines: list[tuple[str, 
     vectors, quality = [], []
     for start in range(0, len(chips), _BATCH):
         out = model.embed(np.stack(chips[start : start + _BATCH]), lines[start : start + _BATCH])
-        vectors.append(np.hstack([out.templates.blocks[name] for name, _ in model.tgfr.layout]))
+        vectors.append(rows_of(out.templates, model.tgfr.layout))
         quality.append(out.quality)
     return np.vstack(vectors).astype(np.float32), np.concatenate(quality)

@@ -15,7 +15,7 @@ from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.errors import InputError
 from tgfr_search.model.checkpoint import DEFAULT_MODEL, WEIGHTS, FaceTextModel, load_model
 from tgfr_search.model.line_cache import LineCache
-from tgfr_search.model.scoring import resolve_mode
+from tgfr_search.model.probe import dense_rows, resolve_mode, weigh
 from tgfr_search.types import FloatArray, Templates
 
 BATCH = 128
@@ -67,8 +67,7 @@ class System:
     def templates(self, side: Side, view: int, captions: Sequence[tuple[str, ...]]) -> FloatArray:
         """Gallery vectors [N, D + 1]: the concatenated blocks, as a row of an index, and a 1 for the probe's offset."""
         templates, _ = self._embed(side, view, self._spoken(captions))
-        ones = np.ones((len(templates), 1), np.float32)
-        return np.concatenate([*(templates.blocks[name] for name, _ in self._layout), ones], axis=1)
+        return dense_rows(templates, self._layout)
 
     def probes(self, side: Side, view: int, captions: Sequence[tuple[str, ...]]) -> tuple[FloatArray, FloatArray]:
         """Query vectors [N, D + 1] and predicted quality [N] (NaN for `frozen`)."""
@@ -80,9 +79,7 @@ class System:
         asked = "caption" if self.name == "caption" else "auto"
         # A probe of the caption system that nobody described is a search with nothing: all candidates tie.
         modes = [resolve_mode(asked, True, any(line.strip() for line in own)) or "caption" for own in captions]
-        scoring = self.model.scoring
-        offsets = np.array([[scoring.offset(m, float(q))] for m, q in zip(modes, quality, strict=True)], np.float32)
-        return np.concatenate([scoring.queries(templates, quality, modes, self._layout), offsets], axis=1), quality
+        return weigh(templates, quality, modes, self.model.scoring, self._layout).dense(), quality
 
     @property
     def _layout(self) -> tuple[tuple[str, int], ...]:

@@ -20,7 +20,7 @@ from pipelines.search.gallery import Gallery
 from pipelines.search.probe import Image, probe_face, said_lines
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.errors import InputError
-from tgfr_search.model.scoring import TERMS
+from tgfr_search.model.probe import term_scores
 from tgfr_search.types import ByteArray, FloatArray, QueryResult, SearchHit, Templates
 
 Floats = npt.NDArray[np.float64]
@@ -224,10 +224,12 @@ def occluded(chip: ByteArray) -> ByteArray:
 
 def _terms(probes: Templates, weights: Mapping[str, float], rows: Mapping[str, FloatArray]) -> dict[str, Floats]:
     """Term → weighted scores [M, K] of M probes against K rows."""
-    return {
-        term: weight * (probes.blocks[TERMS[term][0]].astype(np.float64) @ rows[TERMS[term][1]].astype(np.float64).T)
-        for term, weight in weights.items()
-    }
+    scores = term_scores(_exact(probes.blocks), _exact(rows))
+    return {term: weight * scores[term] for term, weight in weights.items()}
+
+
+def _exact(blocks: Mapping[str, FloatArray]) -> dict[str, Floats]:
+    return {name: block.astype(np.float64) for name, block in blocks.items()}
 
 
 def _effects(probes: Templates, weights: Mapping[str, float], rows: Mapping[str, FloatArray]) -> Floats:

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from pipelines.search.explain import Explained, Explanation
 from pipelines.search.sheet.text import Font, drawable, fit
+from tgfr_search.model.blocks import TERMS
 from tgfr_search.types import ByteArray, FloatArray
 
 RAISED, LOWERED = (217, 95, 2), (29, 78, 216)
@@ -17,18 +18,6 @@ RAISED, LOWERED = (217, 95, 2), (29, 78, 216)
 
 STRONGEST = 0.78
 """Opacity of the strongest effect."""
-
-NAMES = {
-    "face": "face (frozen encoder)",
-    "adapted": "face (adapted encoder)",
-    "shared_face": "face in the space shared with words",
-    "caption": "description against the enrolled caption",
-    "description": "description against all enrolled lines",
-    "fused": "face and description, fused",
-    "caption_to_face": "description against the enrolled face, in the space shared with words",
-    "face_to_caption": "face against the enrolled caption",
-    "description_to_face": "description against what the enrolled face looks like",
-}
 
 
 def heat_map(regions: Sequence[Sequence[float]], scale: float, side: int) -> Image.Image:
@@ -67,7 +56,7 @@ def named_terms(own: Explanation) -> list[tuple[str, float]]:
     """What each term is called and adds, the strongest first, and the probe's own part."""
     ranked = sorted(own.terms.items(), key=lambda term: -abs(term[1]))
     return [
-        *((NAMES.get(name, name), value) for name, value in ranked),
+        *((TERMS[name].title, value) for name, value in ranked),
         ("the probe's own part, the same for all", own.offset),
     ]
 

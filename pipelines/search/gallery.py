@@ -22,6 +22,7 @@ from tgfr_search.audit.journal import Journal, search_entry
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel, load_model
+from tgfr_search.model.probe import make_probes_of_faces
 from tgfr_search.types import (
     QUERY_MODES,
     AlignedFace,
@@ -29,7 +30,6 @@ from tgfr_search.types import (
     QueryMode,
     QueryResult,
     SearchHit,
-    Templates,
 )
 
 
@@ -198,11 +198,11 @@ class Gallery:
         clock.lap("load")
         faces = [self.finder.cut(photo) if photo else None for photo in photos]
         clock.lap("detect")
-        queries, quality = self._encode(faces, lines, modes)
+        pixels = [None if face is None else face.pixels for face in faces]
+        made = make_probes_of_faces(self.model, pixels, lines, modes)
         clock.lap("encode")
-        hits = store.search_subjects(queries, top_k, aggregate, where=where)
-        offsets = [self.model.scoring.offset(m, float(q)) for m, q in zip(modes, quality, strict=True)]
-        candidates = [_candidates(store, *each) for each in zip(hits, queries, offsets, strict=True)]
+        hits = store.search_subjects(made.queries, top_k, aggregate, where=where)
+        candidates = [_candidates(store, *each) for each in zip(hits, made.queries, made.offsets.tolist(), strict=True)]
         clock.lap("search")
         cut = [self.model.tgfr.tokenize(own).truncated if own else 0 for own in lines]
         given = [(said,) if isinstance(said, str) else tuple(said or ()) for _, said in probes]
@@ -210,12 +210,12 @@ class Gallery:
             QueryResult(
                 candidates=candidates[i],
                 probe={
-                    **_seen(faces[i], float(quality[i])),
+                    **_seen(faces[i], float(made.quality[i])),
                     "captions_truncated": cut[i],
                 },
                 mode=modes[i],
-                weights=self.model.scoring.at(modes[i], float(quality[i])),
-                offset=offsets[i],
+                weights=made.weights(i),
+                offset=float(made.offsets[i]),
                 model_id=self.model.model_id,
                 index_id=f"{store.index_id}@{store.generation}",
                 timing_ms=clock.share(len(probes)),
@@ -231,28 +231,6 @@ class Gallery:
                 )
                 self.journal.record(told)
         return results
-
-    def _encode(
-        self, faces: Sequence[AlignedFace | None], lines: Sequence[tuple[str, ...]], modes: Sequence[str]
-    ) -> tuple[FloatArray, FloatArray]:
-        """Query vectors [N, D_total] and predicted quality [N] (0 where there is no face)."""
-        layout = self.model.tgfr.layout
-        blocks = {name: np.zeros((len(modes), dim), np.float32) for name, dim in layout}
-        quality = np.zeros(len(modes), np.float32)
-        with_face = [i for i, face in enumerate(faces) if face is not None]
-        without = [i for i, face in enumerate(faces) if face is None]
-        for rows in (with_face, without):
-            if not rows:
-                continue
-            chips = (
-                np.stack([face.pixels for i in rows if (face := faces[i]) is not None]) if rows is with_face else None
-            )
-            out = self.model.embed(chips, [() if modes[i] == "image" else lines[i] for i in rows])
-            for name, block in out.templates.blocks.items():
-                blocks[name][rows] = block
-            if chips is not None:
-                quality[rows] = out.quality
-        return self.model.scoring.queries(Templates(blocks), quality, modes, layout), quality
 
 
 def _candidates(

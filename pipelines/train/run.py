@@ -36,6 +36,7 @@ from tgfr_search.encoders.dlib_resnet import ALIGNMENT
 from tgfr_search.encoders.registry import fast_dtype, make_face_encoder, make_text_encoder
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.model.blocks import terms_of_step
 from tgfr_search.model.card import card
 from tgfr_search.model.checkpoint import machine, read_config, save_model
 from tgfr_search.model.scoring import ScoreModel
@@ -53,8 +54,8 @@ FUSED_ALONE = ScoreModel(
 )
 """How the paper's systems compare two face-caption pairs: the cosine of their fused vectors."""
 
-ALIGNED = ("shared_face", "caption", "caption_to_face", "face_to_caption")
-"""The terms that step 1 trains."""
+ALIGNED = terms_of_step(1)
+"""Those that step 1 trains: face and caption, then each against the other."""
 
 LEVELS = ("original", *tuple(LADDER)[1:])
 

@@ -20,7 +20,9 @@ from tgfr_search.data.regimes import CONSTANT, assign
 from tgfr_search.data.sampling import IntArray
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.evaluation.identification import mate_ranks, rank_k
-from tgfr_search.model.scoring import MODE_TERMS, TERMS, Coefficients, ScoreModel, weight_at
+from tgfr_search.model.blocks import BLOCKS, MODE_TERMS, terms_of_step
+from tgfr_search.model.probe import term_scores
+from tgfr_search.model.scoring import Coefficients, ScoreModel
 from tgfr_search.model.tgfr import TGFR
 from tgfr_search.types import FloatArray, Templates
 
@@ -30,8 +32,8 @@ SCORE_STEPS = 80
 QUALITY_DEGREE = 3
 """Of a weight as a polynomial of the quality; see docs/experiments.md, 17 and 22."""
 
-FACE_TERMS = ("face", "adapted")
-"""Blocks that the face encoder gives; no caption had a part in them."""
+FACE_TERMS = terms_of_step(0)
+"""Those that the face encoder gives; no caption had a part in them."""
 
 ROUNDING = 1e-6
 """Spread of a term that is the same for all pairs."""
@@ -67,7 +69,7 @@ class ValidSet:
 
 
 def fit_centres(model: TGFR, train: TrainSet, seed: int, constant: bool) -> None:
-    """Mean unit vector of each trained block over undegraded and degraded train faces, written into the model.
+    """Mean unit vector of each trained block over train faces as they are, written into the model.
 
     Not those of `description` and `looks`, whose means are part of their own step.
     """
@@ -85,9 +87,9 @@ def fit_centres(model: TGFR, train: TrainSet, seed: int, constant: bool) -> None
             blocks, _, _ = model.raw_blocks(faces, one)
             for name, block in blocks.items():
                 sums[name] = sums.get(name, torch.zeros_like(block[0])) + F.normalize(block, dim=1).sum(dim=0)
-    for name in ("description", "looks"):
-        sums.pop(name, None)
     for name, total in sums.items():
+        if BLOCKS[name].step == 3:
+            continue
         # A control's captions are all one sentence: its caption block is constant and its centred norm would be noise.
         getattr(model, f"centre_{name}").copy_(total / len(rows))
 
@@ -186,12 +188,11 @@ def make_trial(model: TGFR, valid: ValidSet, seed: int, *, lines: int | None = N
     probes_of = FeatureSet(valid.features.views, valid.features.vectors[probe_rows], valid.features.regions[probe_rows])
     column = {int(subject): at for at, subject in enumerate(valid.subjects[gallery_rows])}
     mate = np.array([column[int(s)] for s in valid.subjects[probe_rows]])
-    blocks = dict(model.layout)
-    terms = {name: pair for name, pair in TERMS.items() if blocks.keys() >= set(pair)}
     scores, quality = [], []
     for view in range(len(valid.features.views)):
         probes, predicted = embed_set(model, probes_of, view, [text.probe[i] for i in probe_rows])
-        scores.append(np.stack([probes.blocks[p] @ gallery.blocks[g].T for p, g in terms.values()], axis=2))
+        found = term_scores(probes.blocks, gallery.blocks)
+        scores.append(np.stack(list(found.values()), axis=2))
         quality.append(predicted)
     views = len(valid.features.views)
     return Trial(
@@ -199,7 +200,7 @@ def make_trial(model: TGFR, valid: ValidSet, seed: int, *, lines: int | None = N
         torch.from_numpy(np.concatenate(quality)),
         torch.from_numpy(np.tile(mate, views)),
         np.repeat(np.arange(views), len(probe_rows)),
-        tuple(terms),
+        tuple(found),
     )
 
 
@@ -283,8 +284,6 @@ def fit_scores(trial: Trial, *more: Trial, modes: Mapping[str, Sequence[str]] = 
 def rank1_by_level(trial: Trial, scores: ScoreModel, mode: str) -> list[float]:
     """Rank-1 of valid at every level with the given weights."""
     q = trial.quality.numpy()
-    total = np.zeros(trial.scores.shape[:2], dtype=np.float32)
-    for term, own in scores.weights[mode].items():
-        total += weight_at(own, q)[:, None].astype(np.float32) * trial.scores[:, :, trial.terms.index(term)].numpy()
+    total = scores.combine(mode, q, {term: trial.scores[:, :, at].numpy() for at, term in enumerate(trial.terms)})
     ranks = mate_ranks(total, trial.mate.numpy(), np.arange(total.shape[1]))
     return [float(rank_k(ranks[trial.level == level], 1).value or 0.0) for level in range(int(trial.level.max()) + 1)]

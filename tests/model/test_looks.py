@@ -7,6 +7,7 @@ from test_model import WordTable, faces
 
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.model.looks import LooksReader
+from tgfr_search.model.probe import rows_of, score, weigh
 from tgfr_search.model.scoring import ScoreModel
 from tgfr_search.model.tgfr import TGFR
 from tgfr_search.options import ModelOptions
@@ -47,10 +48,9 @@ def test_it_is_of_the_face_alone(model: TGFR) -> None:
 def test_words_search_faces_that_nobody_described(model: TGFR) -> None:
     gallery, probe = model.embed(faces(5), [()] * 5).templates, model.embed(None, [("a hat",)]).templates
     scoring = ScoreModel({"caption": {"description": (2.0,), "description_to_face": (3.0,)}}, {}, {"caption": (0.0,)})
-    query = scoring.queries(probe, np.zeros(1), ["caption"], model.layout)
-    rows = np.concatenate([gallery.blocks[name] for name, _ in model.layout], axis=1)
+    made = weigh(probe, np.zeros(1, np.float32), ["caption"], scoring, model.layout)
     expected = 3.0 * probe.blocks["description"] @ gallery.blocks["looks"].T
-    assert query @ rows.T == pytest.approx(expected, abs=1e-5)
+    assert score(made, rows_of(gallery, model.layout)) == pytest.approx(expected, abs=1e-5)
     assert np.ptp(expected) > 0.1
 
 

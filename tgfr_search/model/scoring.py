@@ -17,39 +17,8 @@ import numpy.typing as npt
 from numpy.polynomial.polynomial import polyval
 
 from tgfr_search.errors import CheckpointError
+from tgfr_search.model.blocks import MODE_TERMS, TERMS
 from tgfr_search.types import FloatArray, Templates
-
-TERMS: dict[str, tuple[str, str]] = {
-    "face": ("face", "face"),
-    "adapted": ("adapted", "adapted"),
-    "shared_face": ("shared_face", "shared_face"),
-    "caption": ("caption", "caption"),
-    "fused": ("fused", "fused"),
-    "description": ("description", "description"),
-    # Both modalities live in one space, so a description also searches pictures that nobody described, and back.
-    "caption_to_face": ("caption", "shared_face"),
-    "face_to_caption": ("shared_face", "caption"),
-    # The same of whole descriptions, in the space of their reader.
-    "description_to_face": ("description", "looks"),
-}
-"""Term → (probe block, gallery block)."""
-
-MODE_TERMS: dict[str, tuple[str, ...]] = {
-    "image": ("face", "adapted", "shared_face", "face_to_caption"),
-    "caption": ("caption", "description", "caption_to_face", "description_to_face"),
-    "fused": (
-        "face",
-        "adapted",
-        "shared_face",
-        "caption",
-        "description",
-        "fused",
-        "caption_to_face",
-        "face_to_caption",
-        "description_to_face",
-    ),
-}
-
 
 Coefficients = tuple[float, ...]
 """Of a polynomial of the quality, the constant first."""
@@ -84,10 +53,20 @@ class ScoreModel:
         """The weight of every term of `mode` for a probe of the given quality."""
         return {term: float(weight_at(own, quality)) for term, own in self.weights[mode].items()}
 
-    def offset(self, mode: str, quality: float) -> float:
-        """What a probe's inner products must be raised by to be its scores: c(q) − Σ_t w_t(q)·m_t."""
-        centred = sum(weight * self.centres.get(term, 0.0) for term, weight in self.at(mode, quality).items())
-        return float(polyval(quality, self.offsets[mode])) - centred
+    def offsets_of(self, modes: Sequence[str], quality: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """What each probe's inner products must be raised by to be its scores: c(q) − Σ_t w_t(q)·m_t.
+
+        Args:
+            modes: N resolved modes (`image`, `caption`, `fused`).
+            quality: [N].
+        """
+        out = np.empty(len(modes))
+        for mode in set(modes):
+            rows = np.array([m == mode for m in modes])
+            q = quality[rows].astype(np.float64)
+            centred = sum(weight_at(own, q) * self.centres.get(term, 0.0) for term, own in self.weights[mode].items())
+            out[rows] = polyval(q, self.offsets[mode]) - centred
+        return out
 
     def queries(
         self,
@@ -105,7 +84,7 @@ class ScoreModel:
             layout: (block, dimension) of the index, in its order.
 
         Returns:
-            float32 [N, Σ dimension]; its inner product with a row, plus the probe's `offset`, is the score.
+            float32 [N, Σ dimension]; its inner product with a row, plus the probe's offset, is the score.
         """
         place, at = 0, {}
         for name, dim in layout:
@@ -115,10 +94,23 @@ class ScoreModel:
         for mode in set(modes):
             rows = np.array([m == mode for m in modes])
             for term, own in self.weights[mode].items():
-                probe_block, gallery_block = TERMS[term]
+                sides = TERMS[term]
                 weight = weight_at(own, quality[rows]).astype(np.float32)
-                out[rows, at[gallery_block]] += weight[:, None] * probes.blocks[probe_block][rows]
+                out[rows, at[sides.gallery.name]] += weight[:, None] * probes.blocks[sides.probe.name][rows]
         return out
+
+    def combine(self, mode: str, quality: npt.NDArray[np.floating], scores: Mapping[str, FloatArray]) -> FloatArray:
+        """The weighted sum of the terms of P probes against G rows, without the probes' offsets: float32 [P, G].
+
+        Args:
+            mode: `image`, `caption` or `fused`.
+            quality: [P].
+            scores: Term → [P, G]; see `model.probe.term_scores`.
+        """
+        total = np.zeros(next(iter(scores.values())).shape, np.float32)
+        for term, own in self.weights[mode].items():
+            total += weight_at(own, quality)[:, None].astype(np.float32) * scores[term]
+        return total
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -151,19 +143,3 @@ class ScoreModel:
 def weight_at(coefficients: Coefficients, quality: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """A term's weight at some qualities, never below zero; any shape."""
     return np.maximum(0.0, polyval(np.asarray(quality, dtype=np.float64), coefficients))
-
-
-def resolve_mode(mode: str, has_image: bool, has_caption: bool) -> str:
-    """What a query of `mode` searches with, given what the probe has.
-
-    `auto` and `fused` use whatever there is, so that a fused query without a caption is exactly the image-only query.
-
-    Returns:
-        `image`, `caption` or `fused`; empty where the probe lacks what the mode needs.
-    """
-    if mode in ("auto", "fused"):
-        if has_image and has_caption:
-            return "fused"
-        return "image" if has_image else "caption" if has_caption else ""
-    has = has_image if mode == "image" else has_caption
-    return mode if has else ""

@@ -15,6 +15,7 @@ from pipelines.search.explain_picture import explain_png
 from pipelines.search.gallery import Gallery
 from pipelines.search.sheet.explained import explained_view
 from pipelines.search.sheet.text import drawable, fit, wrap
+from tgfr_search.model.blocks import BLOCKS
 from tgfr_search.outputs import MARK, SOFTWARE, check_file, write_whole
 from tgfr_search.pages import render
 from tgfr_search.types import QueryResult, SearchHit
@@ -24,11 +25,6 @@ FACE = 150
 CELL = (170, 214)
 ENDINGS = (".html", ".png")
 MISSING = "no picture kept"
-
-COLOURS = {
-    "face": "#2563eb", "adapted": "#0d9488", "shared_face": "#0891b2", "caption": "#d97706", "description": "#dc2626",
-    "looks": "#4d7c0f", "fused": "#9333ea",
-}  # fmt: skip
 
 
 def write_sheet(
@@ -90,7 +86,7 @@ def _bars(hit: SearchHit) -> list[dict[str, Any]]:
     """Share of each block in the score's positive part, in percent: what speaks for this candidate."""
     total = sum(max(0.0, value) for value in hit.blocks.values()) or 1.0
     return [
-        {"name": name, "value": value, "width": 100 * max(0.0, value) / total, "colour": COLOURS.get(name, "#666")}
+        {"name": name, "value": value, "width": 100 * max(0.0, value) / total, "colour": BLOCKS[name].colour}
         for name, value in hit.blocks.items()
     ]
 
@@ -109,7 +105,7 @@ def _html(
         chip=chip,
         said=" ".join(caption),
         quality=quality["predicted"] if quality else None,
-        legend=COLOURS.items(),
+        legend=BLOCKS.values(),
         missing=MISSING,
         cards=[
             {"hit": hit, "crop": crop, "bars": _bars(hit)} for hit, crop in zip(result.candidates, crops, strict=True)

@@ -12,12 +12,11 @@ from PIL import Image
 
 from pipelines.enrol.index import IndexSummary, index_gallery
 from pipelines.search.explain import EXPLAIN_NOTICE, GRID, Explained, explain, occluded, phrases_of, words_of
-from pipelines.search.explain_picture import NAMES, heat_map
+from pipelines.search.explain_picture import heat_map
 from pipelines.search.gallery import Gallery
-from pipelines.search.sheet.sheet import COLOURS, write_sheet
+from pipelines.search.sheet.sheet import write_sheet
 from tgfr_search.errors import InputError
 from tgfr_search.model.checkpoint import FaceTextModel
-from tgfr_search.model.scoring import TERMS
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +51,6 @@ def test_terms_and_offset_add_up_to_the_shown_score(gallery: Gallery, probe: tup
         assert own.score == pytest.approx(hit.score, abs=1e-3)
     assert (out.chip is None) == (out.candidates[0].regions is None) == (mode == "caption")
     assert bool(out.lines) == bool(out.candidates[0].words) == (mode != "image")
-
-
-def test_every_block_has_a_colour_and_every_term_a_name() -> None:
-    assert COLOURS.keys() == {gallery_block for _, gallery_block in TERMS.values()}
-    assert len(set(COLOURS.values())) == len(COLOURS)
-    assert NAMES.keys() == TERMS.keys()
 
 
 def test_a_words_effect_is_the_score_less_the_score_without_it(

@@ -1,0 +1,188 @@
+"""The way to make a query from a probe, and to score it: search, benchmark, explanation and fit all go through here.
+
+A probe is a face, lines of a description, or both. Its blocks are weighed by its predicted quality (`model.scoring`)
+and folded into one query vector; score(probe, row) = ⟨query, row⟩ + offset, so that one index answers every mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from tgfr_search.encoders.base import FaceFeatures
+from tgfr_search.model.blocks import TERMS
+from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.scoring import ScoreModel
+from tgfr_search.model.tgfr import Embedded, LineReader
+from tgfr_search.types import ByteArray, FloatArray, Templates
+
+Layout = Sequence[tuple[str, int]]
+Floating = TypeVar("Floating", np.float32, np.float64)
+
+
+@dataclass(frozen=True)
+class Probes:
+    """N probes, ready to be searched with.
+
+    Attributes:
+        modes: N times what the search is made with: `image`, `caption` or `fused`.
+        quality: float32 [N], predicted quality of each face; 0 where there is none.
+        queries: float32 [N, D], in the order of the index.
+        offsets: float64 [N], what an inner product must be raised by to be a score.
+        scoring: The weights that were folded in.
+    """
+
+    modes: tuple[str, ...]
+    quality: FloatArray
+    queries: FloatArray
+    offsets: npt.NDArray[np.float64]
+    scoring: ScoreModel
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+    def weights(self, at: int) -> dict[str, float]:
+        """Term → its weight for one probe."""
+        return self.scoring.at(self.modes[at], float(self.quality[at]))
+
+    def dense(self) -> FloatArray:
+        """The queries with their offsets, float32 [N, D + 1]: inner products with `dense_rows` are the scores."""
+        return np.concatenate([self.queries, self.offsets.astype(np.float32)[:, None]], axis=1)
+
+    @staticmethod
+    def concat(parts: Sequence[Probes]) -> Probes:
+        """The probes of all parts, one after another; one score model has weighed them."""
+        return Probes(
+            tuple(mode for part in parts for mode in part.modes),
+            np.concatenate([part.quality for part in parts]),
+            np.concatenate([part.queries for part in parts]),
+            np.concatenate([part.offsets for part in parts]),
+            parts[0].scoring,
+        )
+
+
+def resolve_mode(mode: str, has_image: bool, has_caption: bool) -> str:
+    """What a query of `mode` searches with, given what the probe has.
+
+    `auto` and `fused` use whatever there is, so that a fused query without a caption is exactly the image-only query.
+
+    Returns:
+        `image`, `caption` or `fused`; empty where the probe lacks what the mode needs.
+    """
+    if mode in ("auto", "fused"):
+        if has_image and has_caption:
+            return "fused"
+        return "image" if has_image else "caption" if has_caption else ""
+    has = has_image if mode == "image" else has_caption
+    return mode if has else ""
+
+
+def weigh(
+    templates: Templates, quality: FloatArray, modes: Sequence[str], scoring: ScoreModel, layout: Layout
+) -> Probes:
+    """Probes of templates that are there already.
+
+    Args:
+        templates: Of N probes; absent blocks are zero.
+        quality: [N], predicted; 0 where there is no face.
+        modes: N times `image`, `caption` or `fused`.
+        scoring: Weights of the terms.
+        layout: (block, dimension) of the index, in its order.
+    """
+    queries = scoring.queries(templates, quality, modes, layout)
+    return Probes(tuple(modes), quality, queries, scoring.offsets_of(modes, quality), scoring)
+
+
+def make_probes(
+    model: FaceTextModel,
+    faces: FaceFeatures | None,
+    lines: Sequence[Sequence[str]],
+    modes: Sequence[str],
+    read: LineReader | None = None,
+) -> Probes:
+    """Probes of encoded faces and descriptions.
+
+    Args:
+        model: What encodes and weighs.
+        faces: Features of N faces on the model's device, or None where no probe has one.
+        lines: N tuples of lines of a description, any of them empty; a search by `image` reads none.
+        modes: N times `image`, `caption` or `fused`, as `resolve_mode` has them.
+        read: Stands in for the text encoder where lines are encoded already.
+    """
+    said = [() if mode == "image" else own for mode, own in zip(modes, lines, strict=True)]
+    return _weighed(model, model.tgfr.embed(faces, said, read), faces is not None, modes)
+
+
+def make_probes_of_faces(
+    model: FaceTextModel,
+    faces: Sequence[ByteArray | None],
+    lines: Sequence[Sequence[str]],
+    modes: Sequence[str],
+) -> Probes:
+    """Probes of aligned faces and descriptions, those without a face encoded apart.
+
+    Args:
+        model: What encodes and weighs.
+        faces: N times uint8 [S, S, 3], aligned as the model wants it, or None.
+        lines: As `make_probes`.
+        modes: As `make_probes`.
+    """
+    parts, order = [], []
+    for there in (True, False):
+        rows = [at for at, face in enumerate(faces) if (face is not None) == there]
+        if not rows:
+            continue
+        pixels = [face for at in rows if (face := faces[at]) is not None]
+        features = model.face_encoder.encode(np.stack(pixels)) if there else None
+        parts.append(make_probes(model, features, [lines[at] for at in rows], [modes[at] for at in rows]))
+        order += rows
+    joined, back = Probes.concat(parts), np.argsort(order)
+    return Probes(tuple(modes), joined.quality[back], joined.queries[back], joined.offsets[back], joined.scoring)
+
+
+def _weighed(model: FaceTextModel, embedded: Embedded, with_face: bool, modes: Sequence[str]) -> Probes:
+    quality = embedded.quality if with_face else np.zeros(len(modes), np.float32)
+    return weigh(embedded.templates, quality, modes, model.scoring, model.tgfr.layout)
+
+
+def rows_of(templates: Templates, layout: Layout) -> FloatArray:
+    """Templates as rows of an index, float32 [G, D]."""
+    return np.concatenate([templates.blocks[name] for name, _ in layout], axis=1)
+
+
+def dense_rows(templates: Templates, layout: Layout) -> FloatArray:
+    """Templates as rows of an index with a 1 for the probe's offset, float32 [G, D + 1]: see `Probes.dense`."""
+    return np.concatenate([rows_of(templates, layout), np.ones((len(templates), 1), np.float32)], axis=1)
+
+
+def score(probes: Probes, rows: FloatArray) -> npt.NDArray[np.float64]:
+    """Scores of N probes against G rows, [N, G].
+
+    Args:
+        probes: N.
+        rows: float32 [G, D], in the order of the index.
+    """
+    return probes.queries.astype(np.float64) @ rows.astype(np.float64).T + probes.offsets[:, None]
+
+
+def term_scores(
+    probes: Mapping[str, npt.NDArray[Floating]], rows: Mapping[str, npt.NDArray[Floating]]
+) -> dict[str, npt.NDArray[Floating]]:
+    """Every term of which both sides are there, unweighted.
+
+    Args:
+        probes: Block → [N, dim].
+        rows: Block → [G, dim].
+
+    Returns:
+        Term → [N, G], in the arithmetic of what is given.
+    """
+    return {
+        name: probes[term.probe.name] @ rows[term.gallery.name].T
+        for name, term in TERMS.items()
+        if term.probe.name in probes and term.gallery.name in rows
+    }
