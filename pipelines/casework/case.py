@@ -139,7 +139,7 @@ class Case:
             raise InputError(f"{path}", found=error.strerror or "unreadable", expected="a file of evidence") from error
         code = (kind or KINDS[0]).replace(" ", "-")
         digest = commitment(self.files.key, hashlib.sha256(data).hexdigest())
-        with self._writing():
+        with self.writing():
             for told in self.entries():
                 if told["act"] == Act.EVIDENCE and told["probe_hmac"] == digest:
                     name, known = Path(told["details"]["file"]).name, told["details"]["kind"]
@@ -193,7 +193,7 @@ class Case:
         self._need_open()
         started = now()
         result = run(None if evidence is None else self.evidence(evidence))
-        with self._writing():
+        with self.writing():
             name = self.files.next_name(SEARCHES, "S")
             kept = {"search": name, "evidence": evidence, "asked": asked, "origin": origin if lines else ""}
             entry = search_entry(
@@ -217,7 +217,7 @@ class Case:
         """Keeps a note; returns its name."""
         if not text.strip():
             raise InputError("note", found="nothing", expected="a text")
-        with self._writing():
+        with self.writing():
             name = self.files.next_name(NOTES, "N")
             self.files.commit(
                 f"{NOTES}/{name}.txt", text.encode("utf-8", "replace"), Entry(Act.NOTE), self.journal(actor)
@@ -226,7 +226,7 @@ class Case:
 
     def close(self, *, actor: str) -> None:
         """Closes the case: nothing is added any more."""
-        with self._writing():
+        with self.writing():
             self.journal(actor).record(Entry(Act.CASE_CLOSED))
 
     @contextmanager
@@ -237,7 +237,12 @@ class Case:
             yield
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def writing(self) -> Iterator[None]:
+        """As `settled`, of a case that is open.
+
+        Raises:
+            InputError: It is closed.
+        """
         with self.settled():
             self._need_open()
             yield

@@ -50,6 +50,8 @@ class Act(StrEnum):
     SIGNED_OUT = "signed out"
     ACCOUNT = "account changed"
     VIEW = "view"
+    REVIEW = "review"
+    UNMASK = "unmask"
     REFUSED = "refused"
 
 
