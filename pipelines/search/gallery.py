@@ -16,7 +16,7 @@ from pipelines.enrol.auto_captions import describer_of
 from pipelines.enrol.index import IndexSummary, contract_of, index_gallery
 from pipelines.search.notes import query_notes
 from pipelines.search.open_store import open_searched
-from pipelines.search.probe import Caption, Image, load_probe, said_lines, search_mode
+from pipelines.search.probe import Caption, Image, load_probe, require_english, said_lines, search_mode
 from tgfr_search.audit.entries import now
 from tgfr_search.audit.journal import Journal, search_entry
 from tgfr_search.errors import InputError
@@ -189,6 +189,9 @@ class Gallery:
         clock, started = _Clock(), now()
         lines = [said_lines(caption) for _, caption in probes]
         modes = [search_mode(mode, *probe, own) for probe, own in zip(probes, lines, strict=True)]
+        for own, used in zip(lines, modes, strict=True):
+            if used != "image":
+                require_english(own)
         use_image = [m in ("image", "fused") for m in modes]
         photos = [
             load_probe(self.finder, image) if use and image is not None else None

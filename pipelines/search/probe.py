@@ -17,6 +17,7 @@ from tgfr_search.faces.finder import FaceFinder, Photo
 from tgfr_search.model.probe import resolve_mode
 from tgfr_search.types import AlignedFace, ByteArray
 from tgfr_search.visible import says_something
+from tgfr_search.words.english import language
 
 
 class Readable(Protocol):
@@ -50,6 +51,22 @@ def said_lines(caption: Caption) -> tuple[str, ...]:
     said = (line.strip() for line in found if line and says_something(line))
     # Bytes of a command line that are not UTF-8, or half an emoji: no tokenizer and no page takes them.
     return tuple(line.encode("utf-8", "replace").decode() for line in said)
+
+
+def require_english(lines: Sequence[str]) -> None:
+    """Refuses a description in another language: its words would be read as English and rank anybody.
+
+    Raises:
+        InputError: It is in another language.
+    """
+    found = language(lines)
+    if not found.english:
+        raise InputError(
+            "caption",
+            found=f"words that look like {found.guess}",
+            expected="a description in English",
+            do="translate it into plain English, or search with the photo alone (--mode image)",
+        )
 
 
 def search_mode(mode: str, image: Image | None, caption: Caption, lines: tuple[str, ...]) -> str:

@@ -12,7 +12,6 @@ from PIL import Image
 from indexer.errors import IndexerError, NotAnIndexError
 from pipelines.enrol.index import IndexSummary
 from pipelines.search.gallery import Gallery
-from pipelines.search.notes import looks_english
 from tgfr_search.errors import ECHO, FaceError, InputError, Reason, TgfrError
 from tgfr_search.faces.finder import FaceFinder, FaceOptions
 from tgfr_search.model.checkpoint import FaceTextModel
@@ -126,41 +125,18 @@ def test_what_was_asked_for_and_not_done_is_told(gallery: Gallery, probe: Path) 
     assert "no photo" in gallery.query(caption="a man", mode="fused").notes[0]
     assert "left out" in gallery.query(probe, caption="\u200b").notes[0]
     assert "cut" in gallery.query(caption="a man with very black hair " * 100).notes[0]
-    foreign = gallery.query(caption="ein alter Mann mit Brille")
-    assert "English" in foreign.notes[0]
-    assert foreign.as_dict()["notes"] == foreign.notes
+    said = gallery.query(caption="a bald man with long hair")
+    assert "contradicts itself" in said.notes[0]
+    assert said.as_dict()["notes"] == said.notes
+    assert "only denies" in gallery.query(caption="no glasses and no beard").notes[0]
+    assert "Pitt" in gallery.query(caption="a man who looks like Brad Pitt").notes[0]
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "ein alter Mann mit Brille und Bart",
-        "une jeune femme avec des lunettes",
-        "un hombre con barba y gafas",
-        "un uomo con la barba e gli occhiali",
-        "um homem com barba e óculos",
-        "een oude man met een bril",
-        "en gammal man med skägg och glasögon",
-        "starszy mężczyzna z brodą",
-        "bir adam ve siyah saç",
-        "seorang pria dengan kacamata",
-        "пожилой мужчина в очках",
-        "戴眼镜的男人",
-        "رجل ملتح يرتدي نظارة",
-    ],
-)
-def test_other_languages_are_noticed(line: str) -> None:
-    assert not looks_english([line])
-
-
-def test_english_is_not_doubted(captions: dict[str, list[str]]) -> None:
-    assert all(looks_english([line]) for lines in captions.values() for line in lines)
-    for line in (
-        "bearded",
-        "old man, glasses",
-        "a naïve look",
-        "man in el camino cap with a scar",
-        "he has une tattoo",
-        "",
-    ):
-        assert looks_english([line])
+def test_another_language_is_refused_and_never_ranked(gallery: Gallery, probe: Path) -> None:
+    line = "ein alter Mann mit Brille"
+    for image in (None, probe):
+        with pytest.raises(InputError, match=r"German.*English.*translate") as refused:
+            gallery.query(image, caption=line)
+        assert refused.value.found
+    want = gallery.query(probe)
+    assert gallery.query(probe, caption=line, mode="image").candidates == want.candidates  # its words are not read

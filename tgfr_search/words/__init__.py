@@ -1,0 +1,1 @@
+"""Descriptions in English, read by rules: what they assert, deny, leave open."""
