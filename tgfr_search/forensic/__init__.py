@@ -1,0 +1,1 @@
+"""What a score is worth: likelihood ratios, thresholds, refusals, and measures of them all. Arrays in, numbers out."""
