@@ -86,6 +86,8 @@ class Reason(StrEnum):
     NO_FACE = "no_face"
     MULTIPLE_FACES = "multiple_faces"
     FACE_TOO_SMALL = "face_too_small"
+    NO_SUCH_FACE = "no_such_face"
+    BAD_POINTS = "bad_points"
     NOT_A_CHIP = "not_a_chip"
     NO_DETAIL = "no_detail"
     MISSING_IMAGE = "missing_image"

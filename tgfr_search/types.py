@@ -47,6 +47,7 @@ class FaceQuality:
         detector_score: The detector's confidence, on its own scale (dlib about 0 to 3, RetinaFace 0 to 1); None where
             none ran.
         truncated: Whether the photo's file was cut off; the face itself lies in what is there.
+        by_hand: Whether somebody set the points, and no detector.
     """
 
     inter_eye_px: float
@@ -57,10 +58,28 @@ class FaceQuality:
     roll: float | None
     detector_score: float | None
     truncated: bool = False
+    by_hand: bool = False
 
     def as_dict(self) -> dict[str, float | bool | None]:
         """The record as plain JSON values."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFace:
+    """A face that a photo shows, in pixels of the photo.
+
+    Attributes:
+        box: (x, y, width, height); it may reach past the photo's edge.
+        points: Five (x, y).
+        score: The detector's, on its own scale; None where the points were set by hand.
+        chosen: Whether it is the one that is used.
+    """
+
+    box: tuple[int, int, int, int]
+    points: tuple[tuple[float, float], ...]
+    score: float | None
+    chosen: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +94,7 @@ class AlignedFace:
         box: (left, top, right, bottom) of the detection in the photo in pixels; None for a ready chip.
         faces_found: How many faces the detector saw in the photo (1 for a ready chip).
         scheme: What the landmarks are: see `faces.schemes`.
+        seen: All faces of the photo, in the order of their numbers; empty of a ready chip, or where nobody asked.
     """
 
     pixels: ByteArray
@@ -84,6 +104,7 @@ class AlignedFace:
     box: tuple[int, int, int, int] | None = None
     faces_found: int = 1
     scheme: str = "eye-corners-nose"
+    seen: tuple[SeenFace, ...] = ()
 
     def __post_init__(self) -> None:
         ok = self.pixels.dtype == np.uint8 and self.pixels.ndim == 3 and self.pixels.shape[2] == 3

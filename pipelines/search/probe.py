@@ -13,7 +13,8 @@ from PIL import Image as Pillow
 
 from tgfr_search.errors import FaceError, InputError, Reason
 from tgfr_search.faces.decode import upright_pixels
-from tgfr_search.faces.finder import FaceFinder, Photo
+from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.faces.photo import Photo
 from tgfr_search.model.probe import resolve_mode
 from tgfr_search.types import AlignedFace, ByteArray
 from tgfr_search.visible import says_something

@@ -12,7 +12,8 @@ from tgfr_search.encoders import dlib_resnet
 from tgfr_search.encoders.dlib_dat import RECORDS, read_layers
 from tgfr_search.encoders.dlib_resnet import DlibFaceEncoder, find_dat, load_weights
 from tgfr_search.errors import CheckpointError, FaceError, MissingPartError
-from tgfr_search.faces.finder import FaceFinder, Photo
+from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.faces.photo import Photo
 
 
 def descriptors(chips: np.ndarray) -> np.ndarray:

@@ -10,7 +10,8 @@ import pytest
 from tgfr_search.errors import FaceError, Reason
 from tgfr_search.faces.align import ARCFACE_CHIP, DLIB_CHIP, Alignment, align, fit_chip, reduced, similarity
 from tgfr_search.faces.detect import _predictor, find_faces, find_landmarks
-from tgfr_search.faces.finder import FaceFinder, Photo
+from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.faces.photo import Photo
 from tgfr_search.types import ByteArray
 
 DrawFace = Callable[[int], ByteArray]

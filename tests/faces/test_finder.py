@@ -18,7 +18,7 @@ from tgfr_search.errors import FaceError, MissingPartError, OptionsError, Reason
 from tgfr_search.faces import DLIB_CHIP, FaceFinder, FaceOptions
 from tgfr_search.faces.detect import _look, _predictor, find_faces, find_landmarks
 from tgfr_search.faces.detectors.dlib_hog import DlibHog
-from tgfr_search.faces.finder import Photo
+from tgfr_search.faces.photo import Photo
 from tgfr_search.faces.search import FIRST_SIDE, Box, search
 from tgfr_search.types import ByteArray, Record
 

@@ -11,7 +11,8 @@ from tgfr_search.faces.detectors import retinaface_net
 from tgfr_search.faces.detectors.base import Detection, Detector, roll
 from tgfr_search.faces.detectors.registry import DETECTORS, make_detector
 from tgfr_search.faces.detectors.retinaface import RetinaFace
-from tgfr_search.faces.finder import FaceFinder, FaceOptions, Photo
+from tgfr_search.faces.finder import FaceFinder, FaceOptions
+from tgfr_search.faces.photo import Photo
 from tgfr_search.faces.quality import inter_eye_px, pose
 from tgfr_search.faces.schemes import ARCFACE_CHIP, EYES_NOSE_MOUTH, in_scheme
 

@@ -11,7 +11,7 @@ import pytest
 from tgfr_search.errors import FaceError
 from tgfr_search.faces import FaceFinder
 from tgfr_search.faces.detect import find_faces
-from tgfr_search.faces.finder import Photo
+from tgfr_search.faces.photo import Photo
 from tgfr_search.faces.search import LAST_SIDE, Box, _starts, least_side, search, turned
 from tgfr_search.types import ByteArray
 

@@ -7,25 +7,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Self, get_args
 
-import numpy as np
-
-from tgfr_search.errors import FaceError, OptionsError, Reason
+from tgfr_search.errors import FaceError, InputError, OptionsError, Reason
 from tgfr_search.faces.align import ALIGNMENTS, DLIB_CHIP, Alignment, align, fit_chip
+from tgfr_search.faces.choice import FaceChoice
 from tgfr_search.faces.container import decoders
 from tgfr_search.faces.decode import MAX_BYTES, MAX_PIXELS, PILLOW_PIXELS, decode_photo, read_bytes
 from tgfr_search.faces.detectors.base import Detection
 from tgfr_search.faces.detectors.registry import DEFAULT, make_detector
-from tgfr_search.faces.plausible import implausible
+from tgfr_search.faces.meant import chosen_face, faces_of
+from tgfr_search.faces.photo import Photo
 from tgfr_search.faces.quality import inter_eye_px, measure
 from tgfr_search.faces.schemes import in_scheme
-from tgfr_search.types import AlignedFace, ByteArray, Record
+from tgfr_search.types import AlignedFace, Record
 
 OnMultiple = Literal["largest", "error"]
 REVISION = 2
 """Raised whenever the same options may give another answer: photos refused before are then looked at once more, and
 cached faces are found anew."""
-WHOLE_FILE = "get the whole file"
-NEXT_STEP = "turn the photo upright, crop it to the face, or give an aligned crop with --aligned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,35 +68,6 @@ class FaceOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Photo:
-    """A decoded photo.
-
-    Attributes:
-        pixels: uint8 [H, W, 3], RGB, upright.
-        sha256: Hex SHA-256 of the encoded bytes.
-        reduced: Pixels of the file along a side of one of `pixels`: 2, 4 or 8 where a large JPEG was reduced while it
-            was decoded.
-        there: (left, top, right, bottom) of what is there of a file that was cut off; None of a whole one.
-    """
-
-    pixels: ByteArray
-    sha256: str
-    reduced: int = 1
-    there: tuple[int, int, int, int] | None = None
-
-    def holds(self, box: tuple[float, float, float, float]) -> bool:
-        """Whether a face's box, with a tenth around it, lies in what is there; the photo's own edge takes nothing."""
-        if self.there is None:
-            return True
-        height, width = self.pixels.shape[:2]
-        around = 0.1 * (box[2] - box[0])
-        low = max(0.0, box[0] - around), max(0.0, box[1] - around)
-        high = min(float(width), box[2] + around), min(float(height), box[3] + around)
-        left, top, right, bottom = self.there
-        return left <= low[0] and top <= low[1] and high[0] <= right and high[1] <= bottom
-
-
-@dataclass(frozen=True, slots=True)
 class FaceFinder:
     """Finds the face of a photo. It holds only options, so a pool may pickle it; detectors are made on first use.
 
@@ -130,7 +99,7 @@ class FaceFinder:
         return f"{self.options}; detector {detector}; {decoders()}"
 
     def find(self, source: Record | str | Path | bytes) -> AlignedFace:
-        """The aligned face of one photo.
+        """The aligned face of one photo; of a gallery's record the one that its table means, where it says so.
 
         Args:
             source: A record, a path, or the encoded bytes.
@@ -139,7 +108,8 @@ class FaceFinder:
             FaceError: The photo gives no usable face; `reason` is the stable code.
             MissingPartError: The detector or its model is not installed.
         """
-        return self.cut(self.load(source))
+        choice = FaceChoice.of_row(source.metadata) if isinstance(source, Record) and not self.options.aligned else None
+        return self.cut(self.load(source), choice)
 
     def load(self, source: Record | str | Path | bytes) -> Photo:
         """Read and decode one photo: the first half of `find`, apart so that its time can be told."""
@@ -151,15 +121,17 @@ class FaceFinder:
         decoded = decode_photo(data, max_pixels=self.options.max_pixels)
         return Photo(decoded.pixels, hashlib.sha256(data).hexdigest(), decoded.reduced, decoded.there)
 
-    def cut(self, photo: Photo) -> AlignedFace:
-        """Detect and align the face of a decoded photo: the second half of `find`."""
+    def cut(self, photo: Photo, choice: FaceChoice | None = None) -> AlignedFace:
+        """Detect and align the face of a decoded photo: the second half of `find`.
+
+        Args:
+            photo: From `load`.
+            choice: Which face is meant; None is the largest, as far as the options allow.
+        """
         if self.options.aligned:
-            if photo.there is not None:
-                raise FaceError(Reason.TRUNCATED, "the file is cut off, and a ready crop is wanted whole")
-            chip, points = fit_chip(photo.pixels, self.options.alignment)
-            return AlignedFace(chip, points, photo.sha256, measure(chip, points, detector_score=None))
-        faces = self._faces(photo)
-        face = faces[0]
+            return self._ready_chip(photo, choice)
+        faces, at = self._faces(photo, choice)
+        face, hand = faces[at], choice is not None and choice.points is not None
         distance, least = inter_eye_px(face.points, face.scheme), self.options.min_inter_eye_px
         if distance < least:
             raise FaceError(
@@ -168,39 +140,28 @@ class FaceFinder:
                 do=f"--min-eyes {int(distance)} takes it; a scan or photo of more pixels is better",
             )
         chip = align(photo.pixels, face.points, in_scheme(self.options.alignment, face.scheme))
-        quality = measure(chip, face.points, detector_score=face.score, scheme=face.scheme)
-        quality = replace(quality, truncated=photo.there is not None)
-        # The centre of a box of pixels is not the centre of its first pixel.
-        points = (face.points + 0.5) * np.float32(photo.reduced) - np.float32(0.5)
-        left, top, right, bottom = (round((edge + 0.5) * photo.reduced - 0.5) for edge in face.box)
-        return AlignedFace(chip, points, photo.sha256, quality, (left, top, right, bottom), len(faces), face.scheme)
+        quality = measure(chip, face.points, detector_score=None if hand else face.score, scheme=face.scheme)
+        quality = replace(quality, truncated=photo.there is not None, by_hand=hand)
+        seen = [photo.seen(each, chosen=each is face, by_hand=hand) for each in faces]
+        x, y, width, height = seen[at].box
+        points, box = photo.in_file(face.points), (x, y, x + width, y + height)
+        return AlignedFace(chip, points, photo.sha256, quality, box, len(faces), face.scheme, tuple(seen))
 
-    def _faces(self, photo: Photo) -> list[Detection]:
-        """The faces of a photo, the largest first, as many as the options allow."""
+    def _ready_chip(self, photo: Photo, choice: FaceChoice | None) -> AlignedFace:
+        if choice is not None:
+            raise InputError("--aligned", found="a face that is meant", expected="one of both: a crop shows one face")
+        if photo.there is not None:
+            raise FaceError(Reason.TRUNCATED, "the file is cut off, and a ready crop is wanted whole")
+        chip, points = fit_chip(photo.pixels, self.options.alignment)
+        return AlignedFace(chip, points, photo.sha256, measure(chip, points, detector_score=None))
+
+    def _faces(self, photo: Photo, choice: FaceChoice | None) -> tuple[list[Detection], int]:
+        """The faces of a photo, the largest first, and which of them is used."""
         detector = make_detector(self.detector)
-        found = detector.find(photo.pixels)
-        wrong = [implausible(face.points, face.scheme, face.box) for face in found]
-        faces = [face for face, why in zip(found, wrong, strict=True) if not why]
-        size = f"{photo.pixels.shape[1]}×{photo.pixels.shape[0]} pixels"
-        if photo.reduced > 1:
-            size += f" (the file reduced to 1/{photo.reduced})"
-        if not faces and photo.there is not None:
-            raise FaceError(Reason.TRUNCATED, f"the file is cut off, no face in what is there of {size}", do=WHOLE_FILE)
-        if found and not faces:
-            raise FaceError(Reason.NO_FACE, f"what was taken for a face is none: {wrong[0]}", do=NEXT_STEP)
-        if faces and not (faces := [face for face in faces if photo.holds(face.box)]):
-            raise FaceError(Reason.TRUNCATED, f"the file is cut off within the face, in {size}", do=WHOLE_FILE)
-        if not faces:
-            wanted, turn = detector.unseen(photo.pixels)
-            detail = f"no {wanted} found in {size}"
-            if turn is None:
-                raise FaceError(Reason.NO_FACE, detail, do=NEXT_STEP)
-            detail += f"; one shows when the photo is turned by {turn}°"
-            raise FaceError(Reason.NO_FACE, detail, do=f"turn the photo clockwise by {turn}°, then try again")
+        if choice is not None:
+            return chosen_face(photo, detector, choice, self.options.alignment)
+        faces = faces_of(photo, detector)
         if len(faces) > 1 and self.options.on_multiple == "error":
-            raise FaceError(
-                Reason.MULTIPLE_FACES,
-                f"{len(faces)} faces in {size}",
-                do="--on-multiple largest, or crop the photo to one face",
-            )
-        return faces
+            do = "--on-multiple largest, --face N, or crop the photo to one face"
+            raise FaceError(Reason.MULTIPLE_FACES, f"{len(faces)} faces in {photo.size}", do=do)
+        return faces, 0
