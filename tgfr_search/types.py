@@ -6,7 +6,7 @@ photo → `AlignedFace` → (encoders, model) → `Templates` → index rows →
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -213,8 +213,9 @@ class QueryResult:
 
     Attributes:
         candidates: Best first.
-        probe: `sha256`, `quality` and `faces` of the probe image, `box` of the face in it that was searched with;
-            `captions_truncated`, lines longer than are read.
+        probe: `sha256` and `quality` of the probe image; `faces` that it shows, each with `number`, `box` (x, y, width,
+            height), `points`, `score` and whether it was `chosen`; `box` (left, top, right, bottom) of the one that was
+            searched with; `captions_truncated`, lines longer than are read.
         mode: What was searched with: fused, image or caption.
         weights: Weights used for this probe, by term.
         offset: One number for this probe, part of every score: it makes scores of probes of any quality comparable.
@@ -224,6 +225,7 @@ class QueryResult:
         where: The filter that rows had to pass; None where all were ranked.
         notice: What the scores mean.
         notes: What else a reader must know: what was asked for and done otherwise, and what was left out.
+        face: What was searched with, for whoever draws or explains the answer; not part of `as_dict`.
     """
 
     candidates: tuple[SearchHit, ...]
@@ -237,13 +239,16 @@ class QueryResult:
     where: str | None = None
     notice: str = LEAD_NOTICE
     notes: tuple[str, ...] = ()
+    face: AlignedFace | None = field(default=None, repr=False, compare=False)
 
     def __iter__(self) -> Iterator[SearchHit]:
         return iter(self.candidates)
 
     def as_dict(self) -> dict[str, Any]:
         """The result as plain JSON values."""
-        return asdict(self)
+        values = asdict(replace(self, face=None))
+        del values["face"]
+        return values
 
     def to_frame(self) -> pd.DataFrame:
         """The candidates as a table, one row each, best first.

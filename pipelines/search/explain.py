@@ -132,14 +132,19 @@ class Explained:
 
 
 def explain(
-    gallery: Gallery, result: QueryResult, image: Image | None, caption: str | Sequence[str] = (), *, count: int = 3
+    gallery: Gallery,
+    result: QueryResult,
+    image: Image | None = None,
+    caption: str | Sequence[str] = (),
+    *,
+    count: int = 3,
 ) -> Explained:
     """Explains the first candidates of a query by the best row of each.
 
     Args:
         gallery: That was searched.
         result: What the search found, with `aggregate="max"`: a mean over rows is no score of a row.
-        image: The probe that was searched with.
+        image: The probe that was searched with, where `result` does not have its face (any more).
         caption: The description that was searched with.
         count: Candidates explained, from the first.
 
@@ -150,7 +155,8 @@ def explain(
         raise InputError("explain", found=str(count), expected="1 or more candidates")
     hits = result.candidates[:count]
     lines = said_lines(caption) if result.mode != "image" else ()
-    chip = None if result.mode == "caption" else probe_face(gallery.finder, image).pixels
+    face = result.face or (None if result.mode == "caption" else probe_face(gallery.finder, image))
+    chip = None if face is None else face.pixels
     features = None if chip is None else gallery.model.face_encoder.encode(chip[None])
     rows = gallery.store.split(gallery.store.vectors([hit.row_id for hit in hits]))
     # Alone in its batch, as the query was: in reduced precision the last bits depend on what is encoded together.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ from pipelines.search.probe import Caption, Image, load_probe, require_english, 
 from tgfr_search.audit.entries import now
 from tgfr_search.audit.journal import Journal, search_entry
 from tgfr_search.errors import InputError
+from tgfr_search.faces.choice import FaceChoice
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel, load_model
 from tgfr_search.model.probe import make_probes_of_faces
@@ -131,6 +133,9 @@ class Gallery:
         mode: QueryMode = "auto",
         aggregate: Literal["max", "mean"] = "max",
         where: str | None = None,
+        face: int | None = None,
+        box: Sequence[float] | str | None = None,
+        eyes: Sequence[Any] | str | None = None,
     ) -> QueryResult:
         """Ranks the gallery's subjects for one probe.
 
@@ -142,13 +147,24 @@ class Gallery:
             aggregate: A subject's score is its best row's, or the mean over its rows.
             where: Rank only rows for which this is true, for instance `site = 'A' and enrolled_at >= 2024-01-01`, as if
                 the gallery held no others.
+            face: Of a photo with several faces: the number of the one that is meant, as `probe["faces"]` has them, 1
+                the largest.
+            box: Or (x, y, width, height) that holds it, in pixels of the upright photo.
+            eyes: Or the centres of its eyes, the one on the image's left first, or five points: eyes, tip of the nose,
+                corners of the mouth; then no detector is asked.
 
         Raises:
             FilterError: `where` is no filter of this gallery's columns.
             InputError: Neither image nor caption, or the mode needs what is not there.
             FaceError: The photo gives no usable face.
         """
-        return self.query_many([(image, caption)], top_k=top_k, mode=mode, aggregate=aggregate, where=where)[0]
+        choice = FaceChoice.of(face, box, eyes)
+        if choice is not None and image is None:
+            raise InputError("query", found="which face is meant, and no image", expected="both")
+        (result,) = self.query_many(
+            [(image, caption)], top_k=top_k, mode=mode, aggregate=aggregate, where=where, choices=[choice]
+        )
+        return result
 
     def query_many(
         self,
@@ -158,6 +174,7 @@ class Gallery:
         mode: QueryMode = "auto",
         aggregate: Literal["max", "mean"] = "max",
         where: str | None = None,
+        choices: Sequence[FaceChoice | None] | None = None,
     ) -> list[QueryResult]:
         """Ranks the gallery's subjects for each of several probes, encoded and searched as one batch.
 
@@ -167,6 +184,7 @@ class Gallery:
             mode: As `query`.
             aggregate: As `query`.
             where: As `query`.
+            choices: Which face of each probe is meant; None is the largest of each.
 
         Returns:
             One result a probe, in order; timings are the batch's, shared evenly.
@@ -199,7 +217,8 @@ class Gallery:
         ]
         store = self.store.pinned().load()  # a commit through the same store must not come between hits and rows
         clock.lap("load")
-        faces = [self.finder.cut(photo) if photo else None for photo in photos]
+        meant = [None] * len(probes) if choices is None else choices
+        faces = [self.finder.cut(photo, which) if photo else None for photo, which in zip(photos, meant, strict=True)]
         clock.lap("detect")
         pixels = [None if face is None else face.pixels for face in faces]
         made = make_probes_of_faces(self.model, pixels, lines, modes)
@@ -223,7 +242,8 @@ class Gallery:
                 index_id=f"{store.index_id}@{store.generation}",
                 timing_ms=clock.share(len(probes)),
                 where=where,
-                notes=query_notes(mode, modes[i], given[i], lines[i], cut[i], *_of_photo(faces[i])),
+                notes=query_notes(mode, modes[i], given[i], lines[i], cut[i], faces[i]),
+                face=faces[i],
             )
             for i in range(len(probes))
         ]
@@ -271,14 +291,10 @@ class _Clock:
         return {name: round(ms / count, 3) for name, ms in self.laps.items()}
 
 
-def _of_photo(face: AlignedFace | None) -> tuple[int, bool]:
-    """Faces seen in the photo, and whether its file is cut off."""
-    return (0, False) if face is None else (face.faces_found, face.quality.truncated)
-
-
 def _seen(face: AlignedFace | None, predicted: float) -> dict[str, Any]:
     """What the answer says of the probe's photo."""
     if face is None:
-        return {"sha256": None, "quality": None, "faces": 0, "box": None}
+        return {"sha256": None, "quality": None, "faces": [], "box": None}
     quality = {**face.quality.as_dict(), "predicted": round(predicted, 4)}
-    return {"sha256": face.source_sha256, "quality": quality, "faces": face.faces_found, "box": face.box}
+    faces = [{"number": at + 1, **asdict(each)} for at, each in enumerate(face.seen)]
+    return {"sha256": face.source_sha256, "quality": quality, "faces": faces, "box": face.box}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tgfr_search.types import AlignedFace
 from tgfr_search.visible import says_something
 from tgfr_search.words.read import Reading, read_lines
 
 
 def query_notes(
-    asked: str, used: str, given: Sequence[str], lines: Sequence[str], truncated: int, faces: int, cut_off: bool
+    asked: str, used: str, given: Sequence[str], lines: Sequence[str], truncated: int, face: AlignedFace | None
 ) -> tuple[str, ...]:
     """Sentences about one query.
 
@@ -19,8 +20,7 @@ def query_notes(
         given: Lines of the description as they were given.
         lines: Those that say something.
         truncated: How many of them are longer than the text encoder reads.
-        faces: Seen in the photo.
-        cut_off: Whether the photo's file is.
+        face: What was searched with.
     """
     notes = []
     if asked == "fused" and used != "fused":
@@ -32,9 +32,14 @@ def query_notes(
         notes.append(f"{truncated} line(s) of the description were cut: longer than the text encoder reads")
     if used != "image":
         notes += words_notes(read_lines(lines))
-    if faces > 1 and used != "caption":
-        notes.append(f"{faces} faces in the photo: the largest was searched with")
-    if cut_off:
+    if face is not None and len(face.seen) > 1:
+        number, shown = next((at, each) for at, each in enumerate(face.seen, start=1) if each.chosen)
+        where = "{2} × {3} pixels at x {0}, y {1}".format(*shown.box)
+        more = "--face N takes another, --faces shows them"
+        notes.append(f"{len(face.seen)} faces in the photo: searched with face {number}, {where}; {more}")
+    if face is not None and face.quality.by_hand:
+        notes.append("the points of the face were set by hand")
+    if face is not None and face.quality.truncated:
         notes.append("the photo's file is cut off: searched with the face in what is there of it")
     return tuple(notes)
 

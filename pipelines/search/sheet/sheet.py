@@ -53,7 +53,8 @@ def write_sheet(
         WriteError: The system refused.
     """
     check_sheet(path, probe, force=force)
-    chip = None if probe is None else encode_crop(gallery.finder.find(str(probe)).pixels)
+    face = result.face or (None if probe is None else gallery.finder.find(str(probe)))
+    chip = None if face is None else encode_crop(face.pixels)
     rows = gallery.store.rows([hit.row_id for hit in result.candidates])
     crops = [row.chip for row in rows]
     if path.suffix.lower() == ".html":

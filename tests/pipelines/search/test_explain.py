@@ -1,6 +1,7 @@
 """Explanations: terms add up to the score, words and regions are what leaving them out does, the page shows them."""
 
 import csv
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -138,7 +139,7 @@ def test_refusals(gallery: Gallery, probe: tuple[Path, str]) -> None:
     with pytest.raises(InputError, match="1 or more"):
         explain(gallery, result, path, caption, count=0)
     with pytest.raises(InputError, match="the image that was searched with"):
-        explain(gallery, result, None, caption)
+        explain(gallery, dataclasses.replace(result, face=None), None, caption)
     with pytest.raises(InputError, match="probe and description that were searched with"):
         explain(gallery, result, path, "A bald old man with a beard.")
     mean = gallery.query(path, caption=caption, aggregate="mean")

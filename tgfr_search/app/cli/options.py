@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -67,16 +66,3 @@ def make_finder(on_multiple: str, aligned: bool, detector: str | None = None, mi
         min_inter_eye_px=min_eyes,
     )
     return FaceFinder(options)
-
-
-def faces_note(probe: Mapping[str, Any]) -> str:
-    """Which face of a group photo was searched with, in words; empty where there was one face or none.
-
-    Args:
-        probe: `QueryResult.probe`.
-    """
-    if probe["faces"] < 2:
-        return ""
-    left, top, right, bottom = probe["box"]
-    used = f"the largest was used, at x {left} to {right}, y {top} to {bottom}"
-    return f"note: {probe['faces']} faces in the probe photo; {used}. For another one crop the photo to it."

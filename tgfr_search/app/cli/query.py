@@ -24,9 +24,9 @@ from tgfr_search.app.cli.options import (
     MinEyes,
     Model,
     Multiple,
-    faces_note,
     make_finder,
 )
+from tgfr_search.errors import InputError
 from tgfr_search.terms import QUERY_MODES
 from tgfr_search.visible import cut_words
 
@@ -51,6 +51,17 @@ def query(
     where: Annotated[
         str | None, typer.Option(help="Rank only rows for which this is true: \"site = 'A' and year >= 2024\".")
     ] = None,
+    face: Annotated[
+        int | None, typer.Option(help="Of several faces in the photo: which is meant, 1 the largest; see --faces.")
+    ] = None,
+    box: Annotated[str | None, typer.Option(help="Or X,Y,WIDTH,HEIGHT that holds it, in pixels of the photo.")] = None,
+    eyes: Annotated[
+        str | None,
+        typer.Option(help="Or the centres of its eyes, X1,Y1,X2,Y2, left in the picture first; or five points so."),
+    ] = None,
+    faces: Annotated[
+        Path | None, typer.Option(help="Also write the photo with its faces outlined and numbered (.png).")
+    ] = None,
     on_multiple: Multiple = "largest",
     detector: DetectorName = None,
     aligned: Aligned = False,
@@ -60,7 +71,9 @@ def query(
     sheet: Annotated[
         list[Path] | None, typer.Option(help="Also write a contact sheet: probe, candidates, scores (.html or .png).")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Let --sheet overwrite a file that is no sheet.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Let --sheet and --faces overwrite a file that is none of ours.")
+    ] = False,
     explain: Annotated[
         int, typer.Option(help="Say of the first N candidates which words and face regions moved their scores.")
     ] = 0,
@@ -76,6 +89,12 @@ def query(
     """Rank the gallery's subjects for a probe image, a description, or both."""
     from pipelines.search.gallery import Gallery
 
+    if faces is not None:
+        from tgfr_search.outputs import check_file
+
+        if probe is None:
+            raise InputError("--faces", found="no probe photo", expected="a photo to show")
+        check_file(faces, endings=(".png",), inputs=[probe], outside=[index], force=force)
     for path in sheet or ():
         from pipelines.search.sheet.sheet import check_sheet
 
@@ -99,9 +118,10 @@ def query(
         mode=mode,  # type: ignore[arg-type]
         aggregate=aggregate,  # type: ignore[arg-type]
         where=where,
+        face=face,
+        box=box,
+        eyes=eyes,
     )
-    if note := faces_note(result.probe):
-        console.say(note, err=True)
     explained = None
     if explain:
         from pipelines.search.explain import explain as explain_scores
@@ -125,6 +145,10 @@ def query(
         from pipelines.search.sheet.sheet import write_sheet
 
         write_sheet(path, gallery, result, probe, said_lines(caption), explained, force=force)
+    if faces is not None and result.face is not None:
+        from pipelines.search.faces_picture import write_faces
+
+        write_faces(faces, gallery.finder.load(str(probe)), result.face.seen)
 
 
 def _show(result: QueryResult, blocks: bool) -> None:
