@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from indexer import Store, SubjectHit
+from indexer import Store
 from indexer.milvus import MilvusStore
-from pipelines.enrol.auto_captions import describer_of
 from pipelines.enrol.index import IndexSummary, contract_of, index_gallery
-from pipelines.search.notes import query_notes
+from pipelines.search.answer import Asked, Clock, answers
 from pipelines.search.open_store import open_searched
 from pipelines.search.probe import Caption, Image, load_probe, require_english, said_lines, search_mode
+from pipelines.search.several import search_several
 from tgfr_search.audit.entries import now
 from tgfr_search.audit.journal import Journal, search_entry
 from tgfr_search.errors import InputError
@@ -27,11 +25,8 @@ from tgfr_search.model.checkpoint import FaceTextModel, load_model
 from tgfr_search.model.probe import make_probes_of_faces
 from tgfr_search.types import (
     QUERY_MODES,
-    AlignedFace,
-    FloatArray,
     QueryMode,
     QueryResult,
-    SearchHit,
 )
 
 
@@ -136,6 +131,7 @@ class Gallery:
         face: int | None = None,
         box: Sequence[float] | str | None = None,
         eyes: Sequence[Any] | str | None = None,
+        images: Sequence[Image] | None = None,
     ) -> QueryResult:
         """Ranks the gallery's subjects for one probe.
 
@@ -152,6 +148,8 @@ class Gallery:
             box: Or (x, y, width, height) that holds it, in pixels of the upright photo.
             eyes: Or the centres of its eyes, the one on the image's left first, or five points: eyes, tip of the nose,
                 corners of the mouth; then no detector is asked.
+            images: Several pictures of one unknown, in place of `image`: see `pipelines.search.several`. Of some that
+                give no face is told in `probe["pictures"]`.
 
         Raises:
             FilterError: `where` is no filter of this gallery's columns.
@@ -159,6 +157,10 @@ class Gallery:
             FaceError: The photo gives no usable face.
         """
         choice = FaceChoice.of(face, box, eyes)
+        if images is not None:
+            if image is not None or choice is not None:
+                raise InputError("query", found="images, and one image or its face", expected="one of both")
+            return self._query_images(images, caption, mode, top_k, aggregate, where)
         if choice is not None and image is None:
             raise InputError("query", found="which face is meant, and no image", expected="both")
         (result,) = self.query_many(
@@ -193,18 +195,13 @@ class Gallery:
             InputError, FaceError, FilterError: As `query`; the batch has no partial result.
             AuditError: The journal refuses an entry.
         """
-        if isinstance(top_k, bool) or not isinstance(top_k, int | np.integer) or top_k < 1:
-            raise InputError("top_k", found=repr(top_k), expected="a whole number, 1 or more")
-        if not (where is None or isinstance(where, str)):
-            raise InputError("where", found=type(where).__name__, expected="a text")
-        if mode not in QUERY_MODES:
-            raise InputError("mode", found=repr(mode), expected=f"one of: {', '.join(QUERY_MODES)}")
+        self._check(mode, top_k, where)
         for probe in probes:
             if not isinstance(probe, tuple | list) or len(probe) != 2:
                 raise InputError("probes", found=type(probe).__name__, expected="pairs (image or None, caption)")
         if not probes:
             return []
-        clock, started = _Clock(), now()
+        clock, started = Clock(), now()
         lines = [said_lines(caption) for _, caption in probes]
         modes = [search_mode(mode, *probe, own) for probe, own in zip(probes, lines, strict=True)]
         for own, used in zip(lines, modes, strict=True):
@@ -222,79 +219,48 @@ class Gallery:
         clock.lap("detect")
         pixels = [None if face is None else face.pixels for face in faces]
         made = make_probes_of_faces(self.model, pixels, lines, modes)
-        clock.lap("encode")
-        hits = store.search_subjects(made.queries, top_k, aggregate, where=where)
-        candidates = [_candidates(store, *each) for each in zip(hits, made.queries, made.offsets.tolist(), strict=True)]
-        clock.lap("search")
-        cut = [self.model.tgfr.tokenize(own).truncated if own else 0 for own in lines]
+        asked = Asked(mode, int(top_k), aggregate, where)
         given = [(said,) if isinstance(said, str) else tuple(said or ()) for _, said in probes]
-        results = [
-            QueryResult(
-                candidates=candidates[i],
-                probe={
-                    **_seen(faces[i], float(made.quality[i])),
-                    "captions_truncated": cut[i],
-                },
-                mode=modes[i],
-                weights=made.weights(i),
-                offset=float(made.offsets[i]),
-                model_id=self.model.model_id,
-                index_id=f"{store.index_id}@{store.generation}",
-                timing_ms=clock.share(len(probes)),
-                where=where,
-                notes=query_notes(mode, modes[i], given[i], lines[i], cut[i], faces[i]),
-                face=faces[i],
-            )
-            for i in range(len(probes))
-        ]
-        if self.journal is not None:
-            for result, own in zip(results, lines, strict=True):
-                told = search_entry(
-                    self.journal, result, lines=own, started=started, list_length=int(top_k), rows=len(store)
-                )
-                self.journal.record(told)
+        results = answers(store, self.model, made, faces, lines, given, asked, clock)
+        self._tell(results, lines, asked, started, len(store))
         return results
 
+    def _query_images(
+        self,
+        images: Sequence[Image],
+        caption: Caption,
+        mode: str,
+        top_k: int,
+        aggregate: Literal["max", "mean"],
+        where: str | None,
+    ) -> QueryResult:
+        self._check(mode, top_k, where)
+        started, lines = now(), said_lines(caption)
+        given = (caption,) if isinstance(caption, str) else tuple(caption or ())
+        asked = Asked(mode, int(top_k), aggregate, where)
+        result, rows = search_several(self.store, self.model, self.finder, images, lines, given, asked)
+        self._tell([result], [lines], asked, started, rows)
+        return result
 
-def _candidates(
-    store: Store | MilvusStore, hits: Sequence[SubjectHit], query: FloatArray, offset: float
-) -> tuple[SearchHit, ...]:
-    rows = store.rows([hit.row_id for hit in hits], chips=False)
-    parts = store.split(store.vectors([hit.row_id for hit in hits]) * query)
-    return tuple(
-        SearchHit(
-            rank=at + 1,
-            subject_id=hit.subject_id,
-            row_id=hit.row_id,
-            score=hit.score + offset,
-            blocks={name: float(part[at].sum()) for name, part in parts.items()},
-            image=row.image,
-            caption=" ".join(row.captions),
-            auto_caption=describer_of(row.source_key) if row.captions else None,
-        )
-        for at, (hit, row) in enumerate(zip(hits, rows, strict=True))
-    )
+    @staticmethod
+    def _check(mode: str, top_k: int, where: str | None) -> None:
+        if isinstance(top_k, bool) or not isinstance(top_k, int | np.integer) or top_k < 1:
+            raise InputError("top_k", found=repr(top_k), expected="a whole number, 1 or more")
+        if not (where is None or isinstance(where, str)):
+            raise InputError("where", found=type(where).__name__, expected="a text")
+        if mode not in QUERY_MODES:
+            raise InputError("mode", found=repr(mode), expected=f"one of: {', '.join(QUERY_MODES)}")
 
-
-class _Clock:
-    """Milliseconds of each stage."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self.at = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.laps[name], self.at = 1000 * (now - self.at), now
-
-    def share(self, count: int) -> dict[str, float]:
-        return {name: round(ms / count, 3) for name, ms in self.laps.items()}
-
-
-def _seen(face: AlignedFace | None, predicted: float) -> dict[str, Any]:
-    """What the answer says of the probe's photo."""
-    if face is None:
-        return {"sha256": None, "quality": None, "faces": [], "box": None}
-    quality = {**face.quality.as_dict(), "predicted": round(predicted, 4)}
-    faces = [{"number": at + 1, **asdict(each)} for at, each in enumerate(face.seen)]
-    return {"sha256": face.source_sha256, "quality": quality, "faces": faces, "box": face.box}
+    def _tell(
+        self,
+        results: Sequence[QueryResult],
+        lines: Sequence[tuple[str, ...]],
+        asked: Asked,
+        started: str,
+        rows: int,
+    ) -> None:
+        """Tells the journal of answers, before they are given."""
+        for result, own in zip(results, lines, strict=True) if self.journal is not None else ():
+            assert self.journal is not None
+            told = search_entry(self.journal, result, lines=own, started=started, list_length=asked.top_k, rows=rows)
+            self.journal.record(told)

@@ -37,12 +37,20 @@ CAPTION_SHOWN = 60
 """Characters of an enrolled caption on a terminal; a pipe and `--json` get all of it."""
 STRONGEST = 2
 """Blocks named as the reason of a score."""
+SHOWN = 3
+"""Candidates of each of several pictures on a terminal; `--json` has all."""
 LEAST = 0.005
 """A smaller difference shows as zero."""
 
 
 def query(
-    probe: Annotated[Path | None, typer.Argument(help="Probe photo; leave out to search by description alone.")] = None,
+    probes: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PROBE]...",
+            help="Probe photo, or several of one person; leave out to search by description alone.",
+        ),
+    ] = None,
     index: Index = DEFAULT_INDEX,
     caption: Annotated[list[str] | None, typer.Option(help="What a witness said; may be given several times.")] = None,
     top_k: Annotated[int, typer.Option(help="Candidates shown.")] = 10,
@@ -89,6 +97,11 @@ def query(
     """Rank the gallery's subjects for a probe image, a description, or both."""
     from pipelines.search.gallery import Gallery
 
+    several, probe = probes if probes and len(probes) > 1 else None, probes[0] if probes else None
+    alone = {"--face": face, "--box": box, "--eyes": eyes, "--faces": faces, "--explain": explain}
+    if several and (told := [name for name, value in alone.items() if value]):
+        do = "give one photo, or crop the others to the face that is meant"
+        raise InputError(told[0], found=f"{len(several)} photos", expected="one, of which it is said", do=do)
     if faces is not None:
         from tgfr_search.outputs import check_file
 
@@ -112,7 +125,8 @@ def query(
         journal=make_journal(audit),
     )
     result = gallery.query(
-        None if probe is None else str(probe),
+        None if probe is None or several else str(probe),
+        images=None if several is None else [str(path) for path in several],
         caption=caption or (),
         top_k=top_k,
         mode=mode,  # type: ignore[arg-type]
@@ -130,6 +144,9 @@ def query(
 
     def show() -> None:
         _show(result, blocks)
+        for picture in result.probe.get("pictures", ()):
+            firsts = ", ".join(f"{hit['subject_id']} {hit['score']:.3f}" for hit in picture["candidates"][:SHOWN])
+            console.say(f"{picture['picture']} alone: {firsts or picture['error']['detail']}")
         if explained is not None:
             show_explained(explained)
         for note in result.notes:

@@ -1,0 +1,117 @@
+"""From probes that are ready to be searched with to the answers: candidates, and what must be told beside them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from indexer import Store, SubjectHit
+from indexer.milvus import MilvusStore
+from pipelines.enrol.auto_captions import describer_of
+from pipelines.search.notes import query_notes
+from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.probe import Probes
+from tgfr_search.types import AlignedFace, FloatArray, QueryResult, SearchHit
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How is searched: see `Gallery.query`."""
+
+    mode: str
+    top_k: int
+    aggregate: Literal["max", "mean"]
+    where: str | None
+
+
+class Clock:
+    """Milliseconds of each stage."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self.at = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """A stage has ended."""
+        now = time.perf_counter()
+        self.laps[name], self.at = 1000 * (now - self.at), now
+
+    def share(self, count: int) -> dict[str, float]:
+        """Of each of so many probes."""
+        return {name: round(ms / count, 3) for name, ms in self.laps.items()}
+
+
+def answers(
+    store: Store | MilvusStore,
+    model: FaceTextModel,
+    made: Probes,
+    faces: Sequence[AlignedFace | None],
+    lines: Sequence[tuple[str, ...]],
+    given: Sequence[tuple[str, ...]],
+    asked: Asked,
+    clock: Clock,
+) -> list[QueryResult]:
+    """Searches one generation of an index with N probes.
+
+    Args:
+        store: The index, pinned: a commit must not come between hits and rows.
+        model: What encoded the probes.
+        made: N probes.
+        faces: Their faces.
+        lines: What is said of each.
+        given: The same as it was given.
+        asked: How is searched.
+        clock: Has the laps before; `encode` ends now.
+    """
+    clock.lap("encode")
+    hits = store.search_subjects(made.queries, asked.top_k, asked.aggregate, where=asked.where)
+    candidates = [_candidates(store, *each) for each in zip(hits, made.queries, made.offsets.tolist(), strict=True)]
+    clock.lap("search")
+    cut = [model.tgfr.tokenize(own).truncated if own else 0 for own in lines]
+    return [
+        QueryResult(
+            candidates=candidates[i],
+            probe={**seen_in(faces[i], float(made.quality[i])), "captions_truncated": cut[i]},
+            mode=made.modes[i],
+            weights=made.weights(i),
+            offset=float(made.offsets[i]),
+            model_id=model.model_id,
+            index_id=f"{store.index_id}@{store.generation}",
+            timing_ms=clock.share(len(made)),
+            where=asked.where,
+            notes=query_notes(asked.mode, made.modes[i], given[i], lines[i], cut[i], faces[i]),
+            face=faces[i],
+        )
+        for i in range(len(made))
+    ]
+
+
+def _candidates(
+    store: Store | MilvusStore, hits: Sequence[SubjectHit], query: FloatArray, offset: float
+) -> tuple[SearchHit, ...]:
+    rows = store.rows([hit.row_id for hit in hits], chips=False)
+    parts = store.split(store.vectors([hit.row_id for hit in hits]) * query)
+    return tuple(
+        SearchHit(
+            rank=at + 1,
+            subject_id=hit.subject_id,
+            row_id=hit.row_id,
+            score=hit.score + offset,
+            blocks={name: float(part[at].sum()) for name, part in parts.items()},
+            image=row.image,
+            caption=" ".join(row.captions),
+            auto_caption=describer_of(row.source_key) if row.captions else None,
+        )
+        for at, (hit, row) in enumerate(zip(hits, rows, strict=True))
+    )
+
+
+def seen_in(face: AlignedFace | None, predicted: float) -> dict[str, Any]:
+    """What the answer says of the probe's photo."""
+    if face is None:
+        return {"sha256": None, "quality": None, "faces": [], "box": None}
+    quality = {**face.quality.as_dict(), "predicted": round(predicted, 4)}
+    faces = [{"number": at + 1, **asdict(each)} for at, each in enumerate(face.seen)]
+    return {"sha256": face.source_sha256, "quality": quality, "faces": faces, "box": face.box}
