@@ -91,7 +91,7 @@ class Cells:
         path = self.folder / f"{self._key(cell)}.npz"
         if path.is_file():
             return _load(path)
-        queries, templates, quality = self._vectors(cell)
+        queries, templates, quality = self.vectors(cell)
         measures = measure(queries, templates, self.data.roles, self.weights, self._skip(cell.captions))
         spread = None if np.isnan(quality).any() else (float(quality.mean()), float(quality.std()))
         measured = Measured(measures, spread)
@@ -102,7 +102,7 @@ class Cells:
         """A cell's figures within each value of a metadata column, as entries of `results`."""
         path = self.folder / f"{self._key(cell)}-{hashlib.sha256(column.encode()).hexdigest()[:8]}.json"
         if not path.is_file():
-            queries, templates, _ = self._vectors(cell)
+            queries, templates, _ = self.vectors(cell)
             out = [
                 entry(cell.system.name, self.options.condition, cell.level, cell.captions, metric, at, interval, counts)
                 | {"group": f"{column}={value}"}
@@ -119,7 +119,7 @@ class Cells:
         """The template that each probe's words describe: no pair for it. With a gallery of its own there is none."""
         return self.captions(regime)[0].described if self.data.roles.one_set else None
 
-    def _vectors(self, cell: Cell) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def vectors(self, cell: Cell) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Query and gallery vectors of a cell, and the probes' predicted quality."""
         self._prepare(cell.system)
         said, enrolled = self.captions(cell.captions)

@@ -11,9 +11,10 @@ import pytest
 
 from tests.forensic.scores import gaussian_pairs
 from tgfr_search.errors import InputError
-from tgfr_search.forensic.calibration import Binding, Calibration, Origin, fit_mode, read_calibration
+from tgfr_search.forensic.calibration import Binding, Calibration, Origin, read_calibration
 from tgfr_search.forensic.evidence import Declared, Evidence, evidence
-from tgfr_search.forensic.pairs import thinned
+from tgfr_search.forensic.modes import ModeCalibration, fit_mode, strangers_of
+from tgfr_search.forensic.pairs import Pairs, thinned
 from tgfr_search.forensic.refusals import Facts, ProbeKind, Refusal, refusal
 from tgfr_search.forensic.statement import Population, log10_text, propositions, ratio_text, strangers_text
 from tgfr_search.forensic.tail import Expected
@@ -23,12 +24,17 @@ BINDING = Binding("a" * 64, "model@1")
 POPULATION = Population("adults photographed for the press", 200, "all of them")
 
 
+def mode_of(every: Pairs) -> ModeCalibration:
+    other = every.take(~every.genuine)
+    tops = other.score[: len(other) // 500 * 500].reshape(-1, 500).max(axis=1)
+    strangers = strangers_of(tops, other.quality[: len(tops)], 500)
+    return fit_mode(thinned(every, 10_000, 0), (other.score, other.quality), strangers, refits=3, seed=0)
+
+
 @pytest.fixture(scope="module")
 def calibration() -> Calibration:
     every = gaussian_pairs(images=6)
-    image = fit_mode(thinned(every, 10_000, 0), every, refits=3, seed=0)
-    words = replace(every, score=every.score * 1.1)
-    fused = fit_mode(thinned(words, 10_000, 0), words, refits=3, seed=0)
+    image, fused = (mode_of(pairs) for pairs in (every, replace(every, score=every.score * 1.1)))
     origin = Origin("d" * 64, "valid", "0.1.0", 0, ("normal", "bad"))
     return Calibration(BINDING, origin, POPULATION, {"image": image, "fused-1": fused})
 
@@ -75,6 +81,19 @@ def test_words_of_a_doubtful_witness_lie_between(calibration: Calibration) -> No
     assert min(image, sure) <= usual.log10 <= max(image, sure)
     assert usual.image_log10 == image
     assert told(calibration, mode="fused", lines=1, declared=Declared(reliability=0.0)).log10 == image
+
+
+def test_a_threshold_comes_with_the_calibration(calibration: Calibration) -> None:
+    strangers = calibration.modes["image"].strangers
+    assert strangers.searches == 1432
+    told = strangers.threshold(0.05)
+    assert np.mean(np.array(strangers.tops) >= told.score) * len(strangers.tops) <= 0.05 * 1432
+    assert (told.people, told.tested_people, told.searches) == (500, 500, 1432)
+    assert told.quality == (pytest.approx(0.6, abs=0.02), pytest.approx(0.23, abs=0.02))
+    with pytest.raises(InputError, match="10,000"):
+        strangers.threshold(0.001)
+    with pytest.raises(InputError, match="a lower rate"):
+        strangers.threshold(0.8)
 
 
 CASES: list[tuple[dict[str, object], Refusal]] = [

@@ -11,20 +11,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tgfr_search.errors import InputError, OptionsError
 from tgfr_search.files import replace_text
 from tgfr_search.forensic.bounds import Bounds
-from tgfr_search.forensic.lr import Calibrator, fit
-from tgfr_search.forensic.pairs import Pairs
+from tgfr_search.forensic.lr import Calibrator
+from tgfr_search.forensic.modes import Band, ModeCalibration, Strangers
 from tgfr_search.forensic.statement import Population
-from tgfr_search.forensic.tail import Tail, tail_of
 from tgfr_search.strict import from_dict, to_dict
 
 SCHEMA = 1
-BANDS = 5
-"""Of quality, each with as many genuine pairs."""
 
 
 @dataclass(frozen=True)
@@ -61,45 +56,6 @@ class Origin:
     seed: int
     levels: tuple[str, ...]
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Band:
-    """Probes of like quality.
-
-    Attributes:
-        low: Lower end of predicted quality.
-        high: Upper end.
-        people: With a genuine pair in it.
-        genuine: Genuine pairs.
-        tail: How often strangers reach a score.
-    """
-
-    low: float
-    high: float
-    people: int
-    genuine: int
-    tail: Tail
-
-
-@dataclass(frozen=True)
-class ModeCalibration:
-    """The calibrator of one mode with its bands of quality, the worst first."""
-
-    calibrator: Calibrator
-    bands: tuple[Band, ...]
-    people: int
-    genuine: int
-    impostor: int
-
-    @property
-    def quality_range(self) -> tuple[float, float]:
-        """Quality that it was fitted on."""
-        return self.bands[0].low, self.bands[-1].high
-
-    def band(self, quality: float) -> Band:
-        """The band of a quality, or the nearest."""
-        return next((band for band in self.bands if quality <= band.high), self.bands[-1])
 
 
 @dataclass(frozen=True)
@@ -144,30 +100,6 @@ class Calibration:
                     f"{what}: {name}", found=found or "none", expected=wanted or "none",
                     do="calibrate with this model and cohort: tgfr-search calibrate",
                 )  # fmt: skip
-
-
-def fit_mode(pairs: Pairs, every: Pairs, *, refits: int, seed: int) -> ModeCalibration:
-    """Calibrator and bands of one mode.
-
-    Args:
-        pairs: To fit on, thinned.
-        every: All pairs: what strangers reach is counted from them.
-        refits: Of the interval.
-        seed: Of the resampled people.
-
-    Raises:
-        InputError: As `lr.fit`.
-    """
-    calibrator = fit(pairs, refits=refits, seed=seed)
-    own = every.genuine
-    edges = np.quantile(every.quality[own], np.linspace(0, 1, BANDS + 1))
-    edges[0], edges[-1] = every.quality.min(), every.quality.max()
-    bands = []
-    for low, high in itertools.pairwise(edges.tolist()):
-        inside = (every.quality >= low) & (every.quality <= high)
-        people, strangers = len(np.unique(every.probe[inside & own])), every.score[inside & ~own]
-        bands.append(Band(low, high, people, int((inside & own).sum()), tail_of(strangers)))
-    return ModeCalibration(calibrator, tuple(bands), every.people(), int(own.sum()), int((~own).sum()))
 
 
 def read_calibration(path: Path) -> Calibration:
@@ -227,7 +159,9 @@ def _mode(tree: dict[str, Any], where: str) -> ModeCalibration:
     bands = tuple(from_dict(each, Band, f"{where}: band") for each in tree["bands"])
     if not bands:
         raise ValueError(f"{where}: no band of quality")
-    return ModeCalibration(calibrator, bands, int(tree["people"]), int(tree["genuine"]), int(tree["impostor"]))
+    strangers = from_dict(tree["strangers"], Strangers, f"{where}: strangers")
+    counts = (int(tree[name]) for name in ("people", "genuine", "impostor"))
+    return ModeCalibration(calibrator, bands, strangers, *counts)
 
 
 def _number(value: Any) -> float:

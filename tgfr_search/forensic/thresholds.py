@@ -51,6 +51,7 @@ def threshold_for(
     people: int,
     *,
     at_people: int | None = None,
+    searches: int | None = None,
     quality: Floats | None = None,
     tested: tuple[float, float] = TESTED,
 ) -> Threshold:
@@ -59,10 +60,11 @@ def threshold_for(
     For a gallery of another size the rate is scaled by 1 − (1 − FMR)^N, as if comparisons were independent.
 
     Args:
-        tops: Highest score of each non-mated search.
+        tops: Highest score of each non-mated search; or the highest of these alone.
         fpir: Asked for, between 0 and 1.
         people: N of those searches.
         at_people: N of the searches to come; None is the same.
+        searches: How many there were, where `tops` holds but the highest of them.
         quality: Predicted quality of each probe.
         tested: Range of sizes, in N, for which the scaling was tested.
 
@@ -77,22 +79,25 @@ def threshold_for(
     target = people if at_people is None else at_people
     # P(top of N ≤ t) = P(top of n ≤ t)^(N/n): the rate that the searches at hand must be held to.
     rate = -math.expm1(math.log1p(-fpir) * people / target)
-    needed = math.ceil(NEEDED / rate)
-    if len(values) < needed:
+    needed, count = math.ceil(NEEDED / rate), len(values) if searches is None else searches
+    if count < needed:
         raise InputError(
             f"--fpir {fpir:g}",
-            found=f"{len(values):,} searches of people who are not enrolled",
+            found=f"{count:,} searches of people who are not enrolled",
             expected=f"{needed:,}, so that 10 false alarms are seen",
             do="ask for a higher rate, or give more probes of people who are not enrolled",
         )
-    allowed = math.floor(len(values) * rate + 1e-9)
-    barred = np.sort(values)[::-1][min(allowed, len(values) - 1)]
+    allowed = math.floor(count * rate + 1e-9)
+    if allowed >= len(values):
+        found = f"the {len(values):,} highest of {count:,} searches, and {allowed:,} false alarms allowed"
+        raise InputError(f"--fpir {fpir:g}", found=found, expected="a lower rate, or a smaller gallery")
+    barred = np.sort(values)[::-1][allowed]
     score = float(np.nextafter(barred, np.inf))
     ratio, warning = target / people, ""
     if not tested[0] <= ratio <= tested[1]:
         warning = f"set with galleries of {people} people and scaled to {target}, which was not tested"
     spread = (math.nan, math.nan) if quality is None else (float(quality.mean()), float(quality.std()))
-    return Threshold(score, fpir, target, len(values), people, spread, warning)
+    return Threshold(score, fpir, target, count, people, spread, warning)
 
 
 def seen_at(tops: Floats, mates: Floats, threshold: float) -> tuple[float, float]:

@@ -19,6 +19,7 @@ from tgfr_search.app.cli.benchmark import benchmark, degrade
 from tgfr_search.app.cli.case import case_app
 from tgfr_search.app.cli.console_streams import INTERRUPTED, OutputError, PipeClosedError
 from tgfr_search.app.cli.data import data_app
+from tgfr_search.app.cli.evidence import calibrate, threshold, validate
 from tgfr_search.app.cli.index import (
     compact,
     delete,
@@ -239,6 +240,9 @@ app.command()(serve)
 app.command()(token)
 app.command()(benchmark)
 app.command()(degrade)
+app.command()(calibrate)
+app.command()(threshold)
+app.command()(validate)
 
 
 @app.command()

@@ -1,0 +1,144 @@
+"""Scores of a labelled set by level of quality and mode, as the benchmark makes them: for calibration, validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.faces.aligned import Progress, silent
+from pipelines.measure.cells import Cell, Cells
+from pipelines.measure.data import BenchData, BenchOptions
+from pipelines.measure.load import load_data
+from pipelines.measure.systems import System
+from tgfr_search.errors import InputError
+from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.forensic.pairs import Bools, Floats, Ints, Pairs
+from tgfr_search.types import FloatArray
+
+MODES = {"image": "none", "fused-1": "cross"}
+"""Mode of a calibration → caption regime of its probes: words are always of another photo (docs/protocol.md, 13)."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Every probe against every template, in one mode at one level.
+
+    Attributes:
+        mode: Of `MODES`.
+        level: Of the quality ladder.
+        scores: float32 [P, G].
+        quality: [P].
+        probes: [P], person of each probe.
+        templates: [G], person of each template.
+        pairs: [P, G], which of them are pairs for verification.
+        gallery: Templates that are searched.
+        searches: Probes whose person has a template in the gallery.
+    """
+
+    mode: str
+    level: str
+    scores: FloatArray
+    quality: Floats
+    probes: Ints
+    templates: Ints
+    pairs: Bools
+    gallery: Ints
+    searches: Ints
+
+    @property
+    def own(self) -> Bools:
+        """[P, G], whether both are one person."""
+        return np.asarray(self.probes[:, None] == self.templates[None, :])
+
+    def as_pairs(self) -> Pairs:
+        """All pairs for verification."""
+        probe, template = np.nonzero(self.pairs)
+        score = self.scores[probe, template].astype(np.float64)
+        return Pairs(score, self.quality[probe], self.probes[probe], self.templates[template])
+
+    def tops(self) -> tuple[Floats, int]:
+        """Searches of strangers: the highest score of each probe in the gallery less its own person.
+
+        Returns:
+            [P] and N, people of those galleries.
+        """
+        own = self.own[:, self.gallery]
+        best = np.where(own, -np.inf, self.scores[:, self.gallery]).max(axis=1)
+        everybody = len(np.unique(self.templates[self.gallery]))
+        return best.astype(np.float64), everybody - int(own.any())
+
+    def by_person(self, values: FloatArray | Floats) -> tuple[Floats, Ints]:
+        """The best of each person's templates in the gallery, for probes whose person is there.
+
+        Args:
+            values: [P, G], scores or what a calibration made of them.
+
+        Returns:
+            [searches, people], and the column of each search's own person.
+        """
+        people, column = np.unique(self.templates[self.gallery], return_inverse=True)
+        out = np.full((len(self.searches), len(people)), -np.inf)
+        chosen = values[np.ix_(self.searches, self.gallery)]
+        for at in range(chosen.shape[1]):
+            np.maximum(out[:, column[at]], chosen[:, at], out=out[:, column[at]])
+        return out, np.searchsorted(people, self.probes[self.searches]).astype(np.int64)
+
+
+def load_scored(
+    options: BenchOptions,
+    system: System,
+    cache: Path,
+    *,
+    finder: FaceFinder,
+    modes: Sequence[str] = tuple(MODES),
+    workers: int | None = None,
+    progress: Progress = silent,
+) -> tuple[BenchData, Iterator[Scored]]:
+    """A labelled set, and its scores mode by mode and level by level.
+
+    Args:
+        options: What is scored; its caption regimes are not looked at.
+        system: Whose scores.
+        cache: Folder of faces and features.
+        finder: How photos become faces.
+        modes: Of `MODES`; those with words are left out where nobody is described.
+        workers: Processes that find faces.
+        progress: Called as the work goes on.
+
+    Raises:
+        InputError: As `load_data`; or there is no person with two photos.
+    """
+    data = load_data(options, [system], cache, finder, workers, progress)
+    if not len(data.roles.searches):
+        raise InputError(f"{options.probes}", found="nobody with two photos", expected="people with two or more")
+    return data, _scored(Cells(options, data, np.empty((0, 0), np.float32), cache / "cells"), system, modes)
+
+
+def _scored(cells: Cells, system: System, modes: Sequence[str]) -> Iterator[Scored]:
+    roles, options = cells.data.roles, cells.options
+    for mode in modes:
+        said, _ = cells.captions(MODES[mode])
+        rows = np.array([mode == "image" or any(lines) for lines in said.probe])
+        if not rows.any():
+            continue
+        for level in options.levels:
+            queries, templates, quality = cells.vectors(Cell(system, level, MODES[mode]))
+            pairs = np.ones((len(queries), len(templates)), bool)
+            if roles.one_set:
+                pairs = np.tril(pairs, -1)
+                borrowed = np.flatnonzero(said.described >= 0)
+                pairs[borrowed, said.described[borrowed]] = False
+            yield Scored(
+                mode,
+                level,
+                queries[rows] @ templates.T,
+                quality[rows].astype(np.float64),
+                roles.probe_subjects[rows],
+                roles.template_subjects,
+                pairs[rows],
+                roles.gallery,
+                np.flatnonzero(np.isin(np.flatnonzero(rows), roles.searches)).astype(np.int64),
+            )

@@ -1,0 +1,174 @@
+"""Validates a calibration on people whom it was not fitted on, and writes `validation.json`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tgfr_search
+from pipelines.casework.scored import Scored, load_scored
+from pipelines.faces.aligned import Progress, silent
+from pipelines.measure.checks import tuned_on
+from pipelines.measure.data import BenchOptions
+from pipelines.measure.systems import System
+from pipelines.search.evidence import binding_of
+from tgfr_search.errors import InputError
+from tgfr_search.evaluation.intervals import subject_weights
+from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.files import replace_text
+from tgfr_search.forensic.calibration import Calibration
+from tgfr_search.forensic.modes import ModeCalibration
+from tgfr_search.forensic.pairs import Floats
+from tgfr_search.forensic.statement import propositions
+from tgfr_search.forensic.validation import (
+    INTERVALS,
+    cell_record,
+    crowdedness_record,
+    curve_record,
+    search_record,
+    threshold_record,
+)
+from tgfr_search.strict import to_dict
+from tgfr_search.terms import LEAD_NOTICE
+
+RESULT = "validation.json"
+SCHEMA = 1
+GALLERIES = (0.2, 0.5)
+"""Sizes of simulated galleries, in the people of the data."""
+
+SIZES = (100, 300, 600)
+"""People of galleries in which thresholds are tried, where there are so many."""
+
+SEARCHES = 4000
+FPIRS = (0.01, 0.1)
+SCORED_ROWS = 128
+"""Probes whose ratios are computed at a time."""
+
+
+def validate(
+    options: BenchOptions,
+    system: System,
+    calibration: Calibration,
+    out: Path,
+    cache: Path,
+    *,
+    finder: FaceFinder,
+    workers: int | None = None,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Measures a calibration.
+
+    Args:
+        options: The labelled set, its levels, the seed and number of resamples.
+        system: Whose scores; the calibration must be of this model.
+        calibration: What is validated.
+        out: Folder; `validation.json` is written there.
+        cache: Folder of faces and features.
+        finder: How photos become faces.
+        workers: Processes that find faces.
+        progress: Called as the work goes on.
+
+    Returns:
+        What was written.
+
+    Raises:
+        InputError: The calibration is of another model, or was fitted on these very people.
+    """
+    calibration.require(binding_of(system.model, finder.detector))
+    data, scored = load_scored(
+        options, system, cache, finder=finder, modes=tuple(calibration.modes), workers=workers, progress=progress
+    )
+    same_data = calibration.origin.data_sha256 == data.probes.chips.data_sha256
+    if same_data and options.split is not None and calibration.origin.split in ("", options.split):
+        raise InputError(
+            f"{options.probes}, split {options.split}", found="the people whom the calibration was fitted on",
+            expected="other people", do="name another split, or other data",
+        )  # fmt: skip
+    if same_data and options.split is None:
+        raise InputError(
+            f"{options.probes}", found="data of the calibration", expected="other people", do="give --split"
+        )
+    weights = subject_weights(data.roles.subject_count, options.seed, options.resamples).astype(np.float64)
+    records: dict[str, list[Any]] = {"cells": [], "search": [], "crowdedness": [], "thresholds": [], "curves": []}
+    steps = len(calibration.modes) * len(options.levels)
+    for at, one in enumerate(scored):
+        _measure(one, calibration.modes[one.mode], options, weights, records)
+        progress("modes and levels", at + 1, steps)
+    tree: dict[str, Any] = {
+        "schema": SCHEMA,
+        "package": tgfr_search.__version__,
+        "notice": LEAD_NOTICE,
+        "propositions": list(propositions(calibration.population)),
+        "data": {"source": f"{options.probes}", "split": options.split, "sha256": data.probes.chips.data_sha256},
+        "people": data.roles.subject_count,
+        "seed": options.seed,
+        "calibration": {
+            "sha256": calibration.sha256,
+            "binding": to_dict(calibration.binding),
+            "origin": to_dict(calibration.origin),
+        },
+        "intervals": INTERVALS,
+        "warnings": [*tuned_on([system], data, options), *calibration.origin.warnings, *data.warnings],
+        **records,
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    replace_text(out / RESULT, json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    return tree
+
+
+def _measure(
+    one: Scored, mode: ModeCalibration, options: BenchOptions, weights: Floats, records: dict[str, list[Any]]
+) -> None:
+    limits = mode.calibrator.bounds
+    ratios = np.empty(one.scores.shape)
+    for start in range(0, len(ratios), SCORED_ROWS):
+        part = one.scores[start : start + SCORED_ROWS].astype(np.float64)
+        quality = np.repeat(one.quality[start : start + SCORED_ROWS], part.shape[1])
+        ratios[start : start + SCORED_ROWS] = mode.calibrator.unbounded(part.ravel(), quality).reshape(part.shape)
+    probe, template = np.nonzero(one.pairs)
+    values = np.clip(ratios[probe, template], limits.low, limits.high)
+    first, second = one.probes[probe], one.templates[template]
+    names = one.level, one.mode
+    records["cells"].append(cell_record(*names, values, first, second, weights, (limits.low, limits.high)))
+    records["curves"].append(curve_record(*names, values, first == second))
+    best, own = one.by_person(ratios)
+    for share in GALLERIES:
+        people = max(2, round(share * best.shape[1]))
+        records["search"].append(search_record(*names, best, own, people, SEARCHES, options.seed))
+    records["crowdedness"] += _crowded(one)
+    records["thresholds"] += list(_thresholds(one, mode, options.seed))
+
+
+def _crowded(one: Scored) -> list[dict[str, Any]]:
+    """Crowdedness by one half of the people's probes, alarms by the other's: the same scores must not do both."""
+    half = one.probes % 2 == 0
+    strangers = np.where(one.own, np.nan, one.scores.astype(np.float64))
+    chosen = strangers[half]
+    count = max(1, chosen.shape[0] // 10)
+    crowd = -np.sort(-np.nan_to_num(chosen, nan=-np.inf), axis=0)[:count].mean(axis=0)
+    try:
+        return [crowdedness_record(one.level, one.mode, strangers[~half], one.own[~half], crowd)]
+    except InputError:
+        return []  # too few pairs for a rate of 1e-3
+
+
+def _thresholds(one: Scored, mode: ModeCalibration, seed: int) -> list[dict[str, Any]]:
+    """Thresholds of the calibration in galleries of several sizes, drawn from the people here."""
+    best, own = one.by_person(one.scores)
+    out = []
+    for size in (n for n in SIZES if n < best.shape[1]):
+        rng = np.random.default_rng([seed, 14, size])
+        tops, mates = np.empty(len(best)), best[np.arange(len(best)), own]
+        for at in range(len(best)):
+            others = rng.choice(best.shape[1] - 1, size=size, replace=False)
+            tops[at] = best[at, others + (others >= own[at])].max()
+        for fpir in FPIRS:
+            try:
+                threshold = mode.strangers.threshold(fpir, size)
+            except InputError:
+                continue  # the calibration had too few searches for this rate at this size
+            out.append(threshold_record(one.level, one.mode, threshold, tops, mates))
+    return out

@@ -1,0 +1,247 @@
+"""The commands of evidence: `calibrate`, `threshold`, `validate`. Exit codes as in `main.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tgfr_search.app.cli import console
+from tgfr_search.app.cli.options import (
+    MIN_EYES,
+    Aligned,
+    DetectorName,
+    Device,
+    Json,
+    MinEyes,
+    Model,
+    Multiple,
+    make_finder,
+)
+from tgfr_search.errors import InputError
+from tgfr_search.outputs import check_folder
+
+if TYPE_CHECKING:
+    from pipelines.measure.data import BenchOptions
+    from pipelines.measure.systems import System
+    from tgfr_search.forensic.calibration import Calibration
+
+EARLIER = ("validation.json", "cache")
+"""What an earlier validation left in its folder."""
+
+Split = Annotated[str | None, typer.Option(help="Part of a published data set, or of a table with a column `split`.")]
+Levels = Annotated[str, typer.Option(help="Of the quality ladder, comma separated.")]
+ALL_LEVELS = "normal,poor,bad,very_bad"
+CalibrationFile = Annotated[
+    Path | None, typer.Option("--calibration", help="A calibration; default the one that comes with the model.")
+]
+Cache = Annotated[Path | None, typer.Option(help="Faces and features; default beside the output.")]
+Workers = Annotated[int | None, typer.Option(help="Processes that find faces; default one a core.")]
+
+
+def calibrate(
+    data: Annotated[Path, typer.Argument(help="Labelled photos, in any form that `benchmark` takes.")],
+    out: Annotated[Path, typer.Option(help="The calibration, a JSON file.")],
+    split: Split = None,
+    captions: Annotated[Path | None, typer.Option(help="Captions table of a folder.")] = None,
+    population: Annotated[str, typer.Option(help="Who the people are, for proposition H2; default the data.")] = "",
+    levels: Levels = ALL_LEVELS,
+    refits: Annotated[int, typer.Option(help="Fits on resampled people, for the 90 % interval.")] = 100,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    cache: Cache = None,
+    workers: Workers = None,
+    on_multiple: Multiple = "largest",
+    detector: DetectorName = None,
+    aligned: Aligned = False,
+    min_eyes: MinEyes = MIN_EYES,
+    model: Model = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Learn from labelled people what a score is worth: likelihood ratios with bounds, thresholds, expected strangers.
+
+    Take people who were neither trained on nor will be validated with; 100 people and 300 genuine pairs at least.
+    """
+    if out.is_dir() or not out.absolute().parent.is_dir():
+        raise InputError(f"{out}", found="no place for a file", expected="a file in a folder that is there")
+    from pipelines.casework.calibrate import calibrate as run
+
+    options, system = _options(data, split, captions, levels, seed, model, device)
+    finder = make_finder(on_multiple, aligned, detector, min_eyes)
+    finder = finder.for_alignment(system.model.face_encoder.spec.alignment)
+    with console.stages(quiet=as_json) as progress:
+        made = run(
+            options,
+            system,
+            cache or out.with_suffix(".cache"),
+            finder=finder,
+            population=population,
+            refits=refits,
+            workers=workers,
+            progress=progress,
+        )
+    made.write(out)
+
+    def show() -> None:
+        rows = [
+            [
+                name,
+                f"{own.people:,}",
+                f"{own.genuine:,}",
+                f"{own.impostor:,}",
+                f"{own.quality_range[0]:.2f}–{own.quality_range[1]:.2f}",
+                f"{own.calibrator.bounds.low:.2f} … {own.calibrator.bounds.high:.2f}",
+            ]
+            for name, own in made.modes.items()
+        ]
+        heads = ["mode", "people", "genuine pairs", "impostor pairs", "quality", "bounds of log10 LR"]
+        console.table("calibrated", heads, rows)
+        for warning in made.origin.warnings:
+            console.say(f"note: {warning}", err=True)
+        console.say(f"calibration: {out}", err=True)
+
+    console.emit({"calibration": str(out), "sha256": made.sha256, **_told(made)}, as_json, show)
+
+
+def threshold(
+    fpir: Annotated[float, typer.Option(help="Rate of searches of strangers that may report somebody, as 0.01.")],
+    people: Annotated[
+        int | None, typer.Option(help="People in the gallery; default as many as it was set with.")
+    ] = None,
+    mode: Annotated[str, typer.Option(help="Of the calibration: image, or fused-1 for one line of words.")] = "image",
+    calibration: CalibrationFile = None,
+    model: Model = None,
+    as_json: Json = False,
+) -> None:
+    """The score at or above which a first candidate is reported, for a stated rate of false alarms."""
+    from dataclasses import asdict
+
+    made = _calibration(calibration, model)
+    if mode not in made.modes:
+        raise InputError(f"--mode {mode}", expected=f"of this calibration: {', '.join(made.modes)}")
+    told = made.modes[mode].strangers.threshold(fpir, people)
+
+    def show() -> None:
+        console.pairs({
+            "threshold": f"{told.score:.3f}",
+            "FPIR": f"{told.fpir:g}",
+            "people searched": told.people,
+            "set from": f"{told.searches:,} searches of strangers in galleries of {told.tested_people} people",
+            "FMR": f"{told.fmr:.3g}",
+        })  # fmt: skip
+        if told.warning:
+            console.say(f"note: {told.warning}", err=True)
+
+    binding = {"model_id": made.binding.model_id, "calibration_sha256": made.sha256}
+    console.emit({**asdict(told), "fmr": told.fmr, "mode": mode, **binding}, as_json, show)
+
+
+def validate(
+    data: Annotated[Path, typer.Argument(help="Labelled photos of people who were not calibrated on.")],
+    out: Annotated[Path, typer.Option(help="Folder of validation.json.")],
+    split: Split = None,
+    calibration: CalibrationFile = None,
+    captions: Annotated[Path | None, typer.Option(help="Captions table of a folder.")] = None,
+    levels: Levels = ALL_LEVELS,
+    resamples: Annotated[int, typer.Option(help="Of people, for intervals.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    cache: Cache = None,
+    workers: Workers = None,
+    on_multiple: Multiple = "largest",
+    detector: DetectorName = None,
+    aligned: Aligned = False,
+    min_eyes: MinEyes = MIN_EYES,
+    model: Model = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Measure likelihood ratios and thresholds on other people: Cllr, reliability of searches, crowdedness."""
+    check_folder(out, inputs=[path for path in (data, captions, calibration) if path is not None], known_by=EARLIER)
+    from pipelines.casework.validate import RESULT
+    from pipelines.casework.validate import validate as run
+
+    made = _calibration(calibration, model)
+    options, system = _options(data, split, captions, levels, seed, model, device, resamples)
+    finder = make_finder(on_multiple, aligned, detector, min_eyes)
+    finder = finder.for_alignment(system.model.face_encoder.spec.alignment)
+    with console.stages(quiet=as_json) as progress:
+        tree = run(
+            options, system, made, out, cache or out / "cache", finder=finder, workers=workers, progress=progress
+        )
+
+    def show() -> None:
+        rows = [
+            [
+                cell["level"],
+                cell["mode"],
+                f"{cell['lines']}",
+                f"{cell['cllr']:.3f} ({cell['cllr_low']:.3f}–{cell['cllr_high']:.3f})",
+                f"{cell['cllr_min']:.3f}",
+                "–" if cell["devpav"] is None else f"{cell['devpav']:.2f}",
+            ]
+            for cell in tree["cells"]
+        ]
+        console.table("likelihood ratios", ["level", "mode", "lines", "Cllr", "Cllr_min", "devPAV"], rows)
+        for warning in tree["warnings"]:
+            console.say(f"note: {warning}", err=True)
+        console.say(out / RESULT, err=True)
+        console.say(tree["notice"], err=True)
+
+    shown = {name: value for name, value in tree.items() if name != "curves"}
+    console.emit({"report": str(out / RESULT), **shown}, as_json, show)
+
+
+def _options(
+    data: Path, split: str | None, captions: Path | None, levels: str, seed: int, model: str | None, device: str,
+    resamples: int = 1,
+) -> tuple[BenchOptions, System]:  # fmt: skip
+    from pipelines.measure.data import BenchOptions
+    from pipelines.measure.systems import load_systems
+
+    chosen = tuple(part.strip() for part in levels.split(",") if part.strip())
+    options = BenchOptions(
+        probes=data,
+        captions_file=captions,
+        split=split,
+        levels=chosen,
+        seed=seed,
+        resamples=resamples,
+        enrolment=False,
+    )
+    return options, load_systems([model or "default"], device)[0]
+
+
+def _calibration(path: Path | None, model: str | None) -> Calibration:
+    """The calibration at `path`, or the model's own.
+
+    Raises:
+        InputError: There is none.
+    """
+    from pipelines.search.evidence import FILE
+    from tgfr_search.forensic.calibration import read_calibration
+    from tgfr_search.model.checkpoint import find_model
+
+    if path is None:
+        folder = find_model(model)
+        path = folder / FILE
+        if not path.is_file():
+            raise InputError(
+                f"model {folder.name}", found="no calibration comes with it", expected="--calibration FILE",
+                do="tgfr-search calibrate DATA --out calibration.json",
+            )  # fmt: skip
+    return read_calibration(path)
+
+
+def _told(made: Calibration) -> dict[str, Any]:
+    modes = {
+        name: {
+            "people": own.people,
+            "genuine": own.genuine,
+            "impostor": own.impostor,
+            "quality_range": list(own.quality_range),
+            "bounds": [own.calibrator.bounds.low, own.calibrator.bounds.high],
+        }
+        for name, own in made.modes.items()
+    }
+    return {"model_id": made.binding.model_id, "warnings": list(made.origin.warnings), "modes": modes}
