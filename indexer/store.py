@@ -299,6 +299,14 @@ class Store:
             for positions, scores in rank(queries, k, gallery.subjects)
         ]
 
+    def searched(self, where: str | None = None) -> int:
+        """How many rows a search with this filter ranks.
+
+        Raises:
+            FilterError, DamagedIndexError: As `search`.
+        """
+        return len(self) if where is None else len(self._gallery(where).ids)
+
     @contextmanager
     def writer(self) -> Iterator[Writer]:
         """Hold the writer's lock and change the index; what is not committed in the block is discarded.

@@ -195,6 +195,10 @@ class SearchHit:
         image: The row's name in the gallery.
         caption: The enrolled caption lines, joined by a space; empty where none was enrolled.
         auto_caption: Id of the attribute model that wrote `caption`; None where a person did, or where there is none.
+        lr: `log10`, `low`, `high` (90 % interval), `bounded`, `refused` (a reason code, and then no number), and
+            `image_log10`, the picture's alone; None where nobody asked what the score is worth.
+        expected_strangers: How many of the rows searched would reach this score if all were strangers'; None where
+            refused.
     """
 
     rank: int
@@ -205,6 +209,8 @@ class SearchHit:
     image: str
     caption: str
     auto_caption: str | None = None
+    lr: Mapping[str, Any] | None = None
+    expected_strangers: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +231,8 @@ class QueryResult:
         where: The filter that rows had to pass; None where all were ranked.
         notice: What the scores mean.
         notes: What else a reader must know: what was asked for and done otherwise, and what was left out.
+        calibration: `sha256` of the calibration in force, its `population`, the `propositions` that `lr` weighs; None
+            where there is none.
         face: What was searched with, for whoever draws or explains the answer; not part of `as_dict`.
     """
 
@@ -239,6 +247,7 @@ class QueryResult:
     where: str | None = None
     notice: str = LEAD_NOTICE
     notes: tuple[str, ...] = ()
+    calibration: Mapping[str, Any] | None = None
     face: AlignedFace | None = field(default=None, repr=False, compare=False)
 
     def __iter__(self) -> Iterator[SearchHit]:

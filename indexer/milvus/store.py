@@ -183,6 +183,15 @@ class MilvusStore:
             for ranking in rank(self._remote, queries, k, self._filter(where))
         ]
 
+    def searched(self, where: str | None = None) -> int:
+        """As `Store.searched`.
+
+        Raises:
+            FilterError: As `Store.search`.
+            MilvusError: The server does not answer.
+        """
+        return len(self) if where is None else len(self._remote.query(self._filter(where), []))
+
     def _need_own_process(self) -> None:
         if self._process != os.getpid():  # a connection's threads do not live on in a child: it would wait for ever
             raise MilvusError(

@@ -13,6 +13,7 @@ from indexer import Store
 from indexer.milvus import MilvusStore
 from pipelines.enrol.index import IndexSummary, contract_of, index_gallery
 from pipelines.search.answer import Asked, Clock, answers
+from pipelines.search.evidence import Judge
 from pipelines.search.open_store import open_searched
 from pipelines.search.probe import Caption, Image, load_probe, require_english, said_lines, search_mode
 from pipelines.search.several import search_several
@@ -46,6 +47,7 @@ class Gallery:
         model: What encodes probes.
         finder: How probe photos become faces.
         journal: Where each search is told before it is answered; None is nowhere.
+        judge: Says what scores are worth; by default with the calibration that comes with the model.
     """
 
     def __init__(
@@ -54,9 +56,11 @@ class Gallery:
         model: FaceTextModel,
         finder: FaceFinder | None = None,
         journal: Journal | None = None,
+        judge: Judge | None = None,
     ) -> None:
         self.store, self.model, self.journal = store, model, journal
         self.finder = (finder or FaceFinder()).for_alignment(model.face_encoder.spec.alignment)
+        self.judge = judge or Judge.of(model, self.finder.detector)
 
     @classmethod
     def open(
@@ -70,6 +74,7 @@ class Gallery:
         milvus_uri: str | None = None,
         milvus_collection: str | None = None,
         journal: Journal | None = None,
+        calibration: str | Path | None = None,
     ) -> Gallery:
         """Opens an index for searching.
 
@@ -83,6 +88,7 @@ class Gallery:
             milvus_uri: Of `milvus`; see `pipelines.search.open_store.open_searched`.
             milvus_collection: Of `milvus`.
             journal: Where each search is told before it is answered; what it cannot be told is not answered.
+            calibration: Says what scores are worth; None is the one that comes with the model, if one does.
 
         Raises:
             ContractMismatchError: The index was made with another model, encoder, alignment or preprocessing.
@@ -96,7 +102,8 @@ class Gallery:
         loaded = model if isinstance(model, FaceTextModel) else load_model(model, device=device)
         finder = (finder or FaceFinder()).for_detector(store.contract.fields.get("detector", ""))
         store.contract.require(contract_of(loaded, finder.detector), str(path))
-        return cls(store, loaded, finder, journal)
+        given = None if calibration is None else Path(calibration)
+        return cls(store, loaded, finder, journal, Judge.of(loaded, finder.detector, given))
 
     @classmethod
     def build(
@@ -221,7 +228,8 @@ class Gallery:
         made = make_probes_of_faces(self.model, pixels, lines, modes)
         asked = Asked(mode, int(top_k), aggregate, where)
         given = [(said,) if isinstance(said, str) else tuple(said or ()) for _, said in probes]
-        results = answers(store, self.model, made, faces, lines, given, asked, clock)
+        found = answers(store, self.model, made, faces, lines, given, asked, clock)
+        results = self.judge.results(store, found, lines, aggregate)
         self._tell(results, lines, asked, started, len(store))
         return results
 
@@ -238,7 +246,8 @@ class Gallery:
         started, lines = now(), said_lines(caption)
         given = (caption,) if isinstance(caption, str) else tuple(caption or ())
         asked = Asked(mode, int(top_k), aggregate, where)
-        result, rows = search_several(self.store, self.model, self.finder, images, lines, given, asked)
+        found, rows = search_several(self.store, self.model, self.finder, images, lines, given, asked)
+        (result,) = self.judge.results(self.store, [found], [lines], "several")
         self._tell([result], [lines], asked, started, rows)
         return result
 

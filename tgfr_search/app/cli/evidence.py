@@ -11,6 +11,7 @@ from tgfr_search.app.cli import console
 from tgfr_search.app.cli.options import (
     MIN_EYES,
     Aligned,
+    CalibrationFile,
     DetectorName,
     Device,
     Json,
@@ -33,9 +34,6 @@ EARLIER = ("validation.json", "cache")
 Split = Annotated[str | None, typer.Option(help="Part of a published data set, or of a table with a column `split`.")]
 Levels = Annotated[str, typer.Option(help="Of the quality ladder, comma separated.")]
 ALL_LEVELS = "normal,poor,bad,very_bad"
-CalibrationFile = Annotated[
-    Path | None, typer.Option("--calibration", help="A calibration; default the one that comes with the model.")
-]
 Cache = Annotated[Path | None, typer.Option(help="Faces and features; default beside the output.")]
 Workers = Annotated[int | None, typer.Option(help="Processes that find faces; default one a core.")]
 

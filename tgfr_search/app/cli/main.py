@@ -17,6 +17,7 @@ from tgfr_search.app.cli import console, console_streams
 from tgfr_search.app.cli.audit import Audit, audit_app, make_journal
 from tgfr_search.app.cli.benchmark import benchmark, degrade
 from tgfr_search.app.cli.case import case_app
+from tgfr_search.app.cli.compare import compare
 from tgfr_search.app.cli.console_streams import INTERRUPTED, OutputError, PipeClosedError
 from tgfr_search.app.cli.data import data_app
 from tgfr_search.app.cli.evidence import calibrate, threshold, validate
@@ -240,6 +241,7 @@ app.command()(serve)
 app.command()(token)
 app.command()(benchmark)
 app.command()(degrade)
+app.command()(compare)
 app.command()(calibrate)
 app.command()(threshold)
 app.command()(validate)

@@ -49,6 +49,9 @@ MilvusUri = Annotated[
 MilvusCollection = Annotated[
     str | None, typer.Option("--milvus-collection", help="Default the index's own, or the only one.")
 ]
+CalibrationFile = Annotated[
+    Path | None, typer.Option("--calibration", help="A calibration; default the one that comes with the model.")
+]
 
 
 def make_finder(on_multiple: str, aligned: bool, detector: str | None = None, min_eyes: float = MIN_EYES) -> FaceFinder:

@@ -9,12 +9,14 @@ import typer
 
 from tgfr_search.app.cli import console
 from tgfr_search.app.cli.audit import Audit, make_journal
+from tgfr_search.app.cli.compare import lr_text
 from tgfr_search.app.cli.explain import show_explained
 from tgfr_search.app.cli.options import (
     DEFAULT_INDEX,
     MIN_EYES,
     Aligned,
     Backend,
+    CalibrationFile,
     DetectorName,
     Device,
     Index,
@@ -92,6 +94,7 @@ def query(
     device: Device = "auto",
     backend: Backend = "auto",
     audit: Audit = None,
+    calibration: CalibrationFile = None,
     as_json: Json = False,
 ) -> None:
     """Rank the gallery's subjects for a probe image, a description, or both."""
@@ -123,6 +126,7 @@ def query(
         milvus_uri=milvus_uri if backend == "milvus" else None,
         milvus_collection=milvus_collection,
         journal=make_journal(audit),
+        calibration=calibration,
     )
     result = gallery.query(
         None if probe is None or several else str(probe),
@@ -151,6 +155,10 @@ def query(
             show_explained(explained)
         for note in result.notes:
             console.say(f"note: {note}", err=True)
+        if result.calibration is not None:
+            for line in result.calibration["propositions"]:
+                console.say(line, err=True)
+            console.say("strangers: how many would reach this score if all who were searched were strangers", err=True)
         console.say("why: the parts of the score that differ most from the mean of the candidates shown", err=True)
         console.say(f"timing ms: {' '.join(f'{k} {v:.1f}' for k, v in result.timing_ms.items())}", err=True)
         console.say(result.notice, err=True)
@@ -175,6 +183,7 @@ def _show(result: QueryResult, blocks: bool) -> None:
     terminal = sys.stdout.isatty()
     first = result.candidates[0].blocks if result.candidates else {}
     names = list(first) if blocks else []
+    worth = result.calibration is not None
     mean = {name: sum(hit.blocks[name] for hit in result.candidates) / len(result.candidates) for name in first}
     rows = [
         [
@@ -182,6 +191,7 @@ def _show(result: QueryResult, blocks: bool) -> None:
             hit.subject_id,
             f"{hit.score:.3f}",
             *(f"{hit.blocks[name]:.3f}" for name in names),
+            *((lr_text(hit.lr), _strangers(hit)) if worth else ()),
             _why(hit, mean),
             hit.image,
             _caption(hit, terminal),
@@ -192,7 +202,17 @@ def _show(result: QueryResult, blocks: bool) -> None:
     heads = ["rank", "score", "subject"] if terminal else ["rank", "subject", "score"]
     if terminal:  # what must not be squeezed comes first; a long subject is folded, never cut
         rows = [[rank, score, subject, *rest] for rank, subject, score, *rest in rows]
-    console.table(title, [*heads, *names, "why", "image", "caption"], rows, key=2 if terminal else 3)
+    console.table(
+        title,
+        [*heads, *names, *(["log10 LR", "strangers"] if worth else []), "why", "image", "caption"],
+        rows,
+        key=2 if terminal else 3,
+    )
+
+
+def _strangers(hit: SearchHit) -> str:
+    expected = hit.expected_strangers
+    return "" if expected is None else f"{expected:.2g}" if expected >= 0.01 else "< 0.01"
 
 
 def _why(hit: SearchHit, mean: dict[str, float]) -> str:

@@ -75,6 +75,8 @@ class Candidate(BaseModel):
     image: str
     caption: str
     auto_caption: str | None
+    lr: dict[str, Any] | None = None
+    expected_strangers: float | None = None
 
 
 class SearchAnswer(BaseModel):
@@ -91,6 +93,7 @@ class SearchAnswer(BaseModel):
     where: str | None
     notice: str
     notes: list[str]
+    calibration: dict[str, Any] | None = None
 
 
 class GalleryTold(BaseModel):

@@ -1,0 +1,92 @@
+"""One picture against one: the commonest question of an examiner, answered as a search of a single record."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from pipelines.search.evidence import Judge
+from pipelines.search.probe import Caption, Image, probe_face, require_english, said_lines
+from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.probe import make_probes_of_faces, rows_of, score
+from tgfr_search.terms import LEAD_NOTICE
+from tgfr_search.types import AlignedFace
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two pictures say.
+
+    Attributes:
+        probe: Of the questioned picture: `sha256`, `quality` (predicted), `inter_eye_px`.
+        record: Of the picture it is compared with, likewise.
+        mode: `image`, or `fused` where something was said.
+        score: It orders comparisons and is not a probability.
+        lr: As a candidate's in `QueryResult`.
+        calibration: As in `QueryResult`.
+        model_id: What encoded both.
+        notice: What the numbers mean.
+    """
+
+    probe: dict[str, Any]
+    record: dict[str, Any]
+    mode: str
+    score: float
+    lr: dict[str, Any]
+    calibration: dict[str, Any] | None
+    model_id: str
+    notice: str = LEAD_NOTICE
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+def compare(
+    model: FaceTextModel, finder: FaceFinder, judge: Judge, probe: Image, record: Image, caption: Caption = ()
+) -> Comparison:
+    """Compares two pictures; the description speaks of the person in the first.
+
+    The pictures play different parts: the first is the trace, whose quality decides how its parts are weighed, the
+    second is the reference, as a gallery has it. Give the better picture second.
+
+    Args:
+        model: What encodes.
+        finder: How photos become faces.
+        judge: Says what the score is worth.
+        probe: The questioned picture.
+        record: The picture of a known person.
+        caption: What a witness said of the person in the first.
+
+    Raises:
+        FaceError: A picture gives no usable face.
+        InputError: The description is in another language.
+    """
+    lines = said_lines(caption)
+    if lines:
+        require_english(lines)
+    mode = "fused" if lines else "image"
+    first, second = probe_face(finder, probe), probe_face(finder, record)
+    made = make_probes_of_faces(model, [first.pixels], [lines], [mode])
+    other = model.embed(np.stack([second.pixels]), [()])
+    row = rows_of(other.templates, model.tgfr.layout)
+    value = score(made, row)[0]
+    alone = judge.image_scores(first, row.astype(np.float64)) if judge.reads_words(mode, len(lines)) else value
+    (lr,), _ = judge.of_scores(mode, len(lines), value, alone, round(float(made.quality[0]), 4), 1)
+    return Comparison(
+        _seen(first, float(made.quality[0])),
+        _seen(second, float(other.quality[0])),
+        mode,
+        float(value[0]),
+        lr,
+        judge.told(),
+        model.model_id,
+    )
+
+
+def _seen(face: AlignedFace, quality: float) -> dict[str, Any]:
+    inter_eye = face.quality.inter_eye_px
+    return {"sha256": face.source_sha256, "quality": round(quality, 4), "inter_eye_px": inter_eye}

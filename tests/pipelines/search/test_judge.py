@@ -1,0 +1,165 @@
+"""What a search's scores are worth: numbers of the calibration in force, or a reason code and no number."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from indexer import Store
+from pipelines.enrol.index import IndexSummary
+from pipelines.search.compare import compare
+from pipelines.search.evidence import Judge, binding_of
+from pipelines.search.gallery import Gallery
+from tests.forensic.scores import gaussian_pairs
+from tgfr_search.app.cli.main import main
+from tgfr_search.errors import InputError
+from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.forensic.calibration import Calibration, Origin
+from tgfr_search.forensic.modes import ModeCalibration, fit_mode, strangers_of
+from tgfr_search.forensic.pairs import thinned
+from tgfr_search.forensic.statement import Population
+from tgfr_search.model.checkpoint import FaceTextModel
+
+KEYS = {"log10", "low", "high", "bounded", "refused", "image_log10"}
+
+
+def mode(scale: float) -> ModeCalibration:
+    pairs = thinned(gaussian_pairs(people=110, images=6, quality=(0.0, 1.0)), 20_000, 0)
+    pairs = replace(pairs, score=pairs.score * scale)
+    other = pairs.take(~pairs.genuine)
+    strangers = strangers_of(other.score[:2000], other.quality[:2000], 109)
+    return fit_mode(pairs, (other.score, other.quality), strangers, refits=3, seed=0)
+
+
+@pytest.fixture(scope="module")
+def calibration(model: FaceTextModel) -> Calibration:
+    origin = Origin("d" * 64, "valid", "0.1.0", 0, ("normal",))
+    people = Population("synthetic people", 110, "all of them")
+    return Calibration(binding_of(model, "dlib"), origin, people, {"image": mode(1.0), "fused-1": mode(1.3)})
+
+
+@pytest.fixture(scope="module")
+def gallery(enrolled: tuple[Path, IndexSummary], model: FaceTextModel, calibration: Calibration) -> Gallery:
+    judge = Judge(model, binding_of(model, "dlib"), calibration)
+    return Gallery(Store.open(enrolled[0]), model, FaceFinder(), judge=judge)
+
+
+@pytest.fixture(scope="module")
+def probe(demo: Path) -> Path:
+    return sorted((demo / "probes").rglob("*.png"))[0]
+
+
+def no_number(lr: Any) -> bool:
+    return not any(isinstance(value, int | float) and not isinstance(value, bool) for value in lr.values())
+
+
+def test_each_candidate_says_what_it_is_worth(gallery: Gallery, probe: Path, calibration: Calibration) -> None:
+    result = gallery.query(probe, mode="image", top_k=12)
+    tree = json.loads(json.dumps(result.as_dict()))
+    assert all(set(hit["lr"]) == KEYS for hit in tree["candidates"])
+    worth = [hit["lr"]["log10"] for hit in tree["candidates"]]
+    assert worth == sorted(worth, reverse=True)
+    strangers = [hit["expected_strangers"] for hit in tree["candidates"]]
+    assert strangers == sorted(strangers)
+    assert 0 <= strangers[0] <= strangers[-1] <= len(gallery)
+    told = calibration.modes["image"].calibrator.ratios(
+        np.array([result.candidates[0].score]), np.array([result.probe["quality"]["predicted"]])
+    )
+    assert worth[0] == pytest.approx(float(told.log10[0]), abs=1e-3)
+    assert tree["calibration"]["sha256"] == calibration.sha256
+    assert "synthetic people" in tree["calibration"]["propositions"][1]
+    fewer = gallery.query(probe, mode="image", where="male = true")
+    assert max(hit.expected_strangers or 0 for hit in fewer.candidates) < len(gallery)
+
+
+def test_words_come_as_an_increment_of_the_picture(gallery: Gallery, probe: Path) -> None:
+    picture = gallery.query(probe, mode="image", top_k=12)
+    alone = {hit.row_id: hit.lr["log10"] for hit in picture.candidates if hit.lr is not None}
+    for hit in gallery.query(probe, caption="a young man with black hair", top_k=12).candidates:
+        assert hit.lr is not None
+        assert hit.lr["refused"] is None
+        if hit.row_id in alone:
+            assert hit.lr["image_log10"] == pytest.approx(alone[hit.row_id], abs=1e-3)
+        assert hit.lr["log10"] >= hit.lr["image_log10"] + np.log10(0.2) - 1e-3  # the witness may be wrong
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        ({"caption": ["a young man", "he has black hair"]}, "mode_not_calibrated"),
+        ({"caption": "a young man", "mode": "caption"}, "mode_not_calibrated"),
+        ({"mode": "image", "aggregate": "mean"}, "mode_not_calibrated"),
+    ],
+)
+def test_what_is_not_calibrated_has_no_number(
+    gallery: Gallery, probe: Path, asked: dict[str, Any], reason: str
+) -> None:
+    for hit in gallery.query(probe, **asked).candidates:
+        assert hit.lr is not None
+        assert hit.lr["refused"] == reason
+        assert no_number(hit.lr)
+        assert hit.expected_strangers is None
+
+
+def test_without_a_calibration_there_is_a_reason(gallery: Gallery, probe: Path, model: FaceTextModel) -> None:
+    bare = Gallery(gallery.store, model, FaceFinder(), judge=Judge(model, binding_of(model, "dlib"), None))
+    result = bare.query(probe)
+    assert result.calibration is None
+    assert all(hit.lr is not None and hit.lr["refused"] == "no_calibration" for hit in result.candidates)
+
+
+def test_another_models_calibration_is_refused(
+    enrolled: tuple[Path, IndexSummary], model: FaceTextModel, calibration: Calibration, tmp_path: Path
+) -> None:
+    path = tmp_path / "calibration.json"
+    replace(calibration, binding=binding_of(model, "retinaface")).write(path)
+    with pytest.raises(InputError, match="contract_sha256"):
+        Gallery.open(enrolled[0], model=model, calibration=path)
+
+
+def test_one_picture_against_one(gallery: Gallery, demo: Path, model: FaceTextModel, probe: Path) -> None:
+    pictures = sorted((demo / "gallery").rglob("*.png"))
+    ranked = gallery.query(probe, mode="image", top_k=12).candidates
+    best = next(path for path in pictures if path.as_posix().endswith(ranked[0].image))
+    worst = next(path for path in pictures if path.as_posix().endswith(ranked[-1].image))
+    near, far = (compare(model, gallery.finder, gallery.judge, probe, path) for path in (best, worst))
+    # The enrolled record also has its lines, which a picture of today weighs a little.
+    assert near.score == pytest.approx(ranked[0].score, abs=0.1)
+    assert far.score == pytest.approx(ranked[-1].score, abs=0.1)
+    assert near.lr["log10"] > far.lr["log10"]
+    assert ranked[0].lr is not None
+    assert near.lr["log10"] == pytest.approx(ranked[0].lr["log10"], abs=0.1)
+    worded = compare(model, gallery.finder, gallery.judge, probe, best, "a young man with black hair")
+    assert worded.mode == "fused"
+    assert worded.lr["image_log10"] == pytest.approx(near.lr["log10"], abs=1e-3)
+
+
+def test_the_command_prints_the_same(
+    probe: Path, calibration: Calibration, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    path = tmp_path / "calibration.json"
+    calibration.write(path)
+    for ending in (["--json"], []):
+        command = ["tgfr-search", "compare", str(probe), str(probe), "--calibration", str(path), *ending]
+        monkeypatch.setattr(sys, "argv", command)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert not ended.value.code
+        told = capsys.readouterr()
+        if ending:
+            tree = json.loads(told.out)
+            assert set(tree["lr"]) == KEYS
+            assert tree["lr"]["bounded"]
+            assert tree["calibration"]["sha256"] == calibration.sha256
+        else:
+            assert "at least" in told.out
+            assert "≥ " in told.out
+            assert "H2: the probe shows another person of synthetic people" in told.err
+            assert "%" not in told.out

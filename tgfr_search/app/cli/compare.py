@@ -1,0 +1,77 @@
+"""The command `compare`, and how a likelihood ratio reads on a terminal. Exit codes as in `main.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tgfr_search.app.cli import console
+from tgfr_search.app.cli.options import (
+    MIN_EYES,
+    Aligned,
+    CalibrationFile,
+    DetectorName,
+    Device,
+    Json,
+    MinEyes,
+    Model,
+    Multiple,
+    make_finder,
+)
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help="The questioned picture.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="The picture of a known person, the better one.")],
+    caption: Annotated[
+        list[str] | None, typer.Option(help="What a witness said of the person in A; may be given several times.")
+    ] = None,
+    calibration: CalibrationFile = None,
+    on_multiple: Multiple = "largest",
+    detector: DetectorName = None,
+    aligned: Aligned = False,
+    min_eyes: MinEyes = MIN_EYES,
+    model: Model = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Compare one picture with one: the score, and what it is worth as a likelihood ratio."""
+    from pipelines.search.compare import compare as run
+    from pipelines.search.evidence import Judge
+    from tgfr_search.model.checkpoint import load_model
+
+    loaded = load_model(model, device=device)
+    finder = make_finder(on_multiple, aligned, detector, min_eyes)
+    finder = finder.for_alignment(loaded.face_encoder.spec.alignment)
+    told = run(loaded, finder, Judge.of(loaded, finder.detector, calibration), str(first), str(second), caption or ())
+
+    def show() -> None:
+        from tgfr_search.forensic.statement import ratio_text
+
+        parts = {"score": f"{told.score:.3f}", "quality of A": f"{told.probe['quality']:.2f}"}
+        if told.lr["refused"] is None:
+            worth = ratio_text(told.lr["log10"], told.lr["bounded"])
+            parts |= {"log10 LR": lr_text(told.lr), "the comparison is": worth}
+        else:
+            parts["no likelihood ratio"] = told.lr["refused"]
+        console.pairs(parts)
+        for line in (told.calibration or {}).get("propositions", ()):
+            console.say(line, err=True)
+        console.say(told.notice, err=True)
+
+    console.emit(told.as_dict(), as_json, show)
+
+
+def lr_text(lr: Mapping[str, Any] | None) -> str:
+    """`2.3 (1.8–2.7)`, or why there is no number; empty where nobody asked."""
+    if lr is None:
+        return ""
+    if lr["refused"] is not None:
+        return f"none: {lr['refused']}"
+    from tgfr_search.forensic.statement import log10_text
+
+    limit = ("≥ " if lr["log10"] > 0 else "≤ ") if lr["bounded"] else ""
+    return limit + log10_text(lr["log10"], lr["low"], lr["high"])
