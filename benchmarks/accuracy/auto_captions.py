@@ -24,7 +24,7 @@ from pipelines.faces.features import load_features
 from pipelines.measure.cells import entry
 from pipelines.measure.data import VIEW_OF_LEVEL, BenchData, BenchOptions
 from pipelines.measure.load import load_data
-from pipelines.measure.systems import System, load_systems
+from pipelines.measure.systems import load_systems
 from pipelines.train.attributes import labels_of
 from tgfr_search.app.cli.console import stages
 from tgfr_search.data.regimes import assign
@@ -34,6 +34,7 @@ from tgfr_search.evaluation.measures import Key, Measures, measure
 from tgfr_search.evaluation.report.reading import percent, points
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.attributes import AttributeModel, load_attributes
+from tgfr_search.model.line_cache import LineCache
 from tgfr_search.types import FloatArray
 
 Lines = Sequence[tuple[str, ...]]
@@ -96,18 +97,18 @@ def run(options: BenchOptions, attributes: AttributeModel, cache: Path, gallerie
         }
         enrolled = {name: enrolled[name] for name in galleries}
         progress("caption lines", 0, 0)
-        fused.prepare(sorted({line for lines in [*enrolled.values(), said.probe] for own in lines for line in own}))
-        caption.lines = fused.lines
+        every = {line for lines in [*enrolled.values(), said.probe] for own in lines for line in own}
+        read = LineCache(fused.model.tgfr, sorted(every)).batch
         weights = subject_weights(data.roles.subject_count, options.seed, options.resamples)
         results: list[dict[str, Any]] = []
         done: dict[tuple[str, str, str], Measures] = {}
         for gallery, lines in enrolled.items():
-            templates = fused.templates(side, side.view("normal"), lines)
+            templates = fused.templates(side, side.view("normal"), lines, read)
             for name, level in _cells(gallery, options.levels):
-                system: System = caption if name == "caption" else fused
+                system = caption if name == "caption" else fused
                 spoken: Lines = [()] * len(side) if name == "image" else said.probe
-                queries, _ = system.probes(side, side.view(level), spoken)
-                done[name, level, gallery] = measure(queries, templates, data.roles, weights)
+                probes = system.probes(side, side.view(level), spoken, read)
+                done[name, level, gallery] = measure(probes.dense(), templates, data.roles, weights)
                 progress(f"{name} search, gallery {gallery}, {level}", len(done), 0)
     for (name, level, gallery), measures in done.items():
         for minus, base in _bases(name, level, gallery):

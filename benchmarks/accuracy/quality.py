@@ -21,7 +21,7 @@ from scipy.stats import spearmanr
 from benchmarks.results import write_result
 from pipelines.measure.data import BenchOptions
 from pipelines.measure.load import load_data
-from pipelines.measure.systems import System
+from pipelines.measure.systems import make_system
 from tgfr_search.app.cli.console import stages
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.encoders.base import FaceFeatures
@@ -46,7 +46,7 @@ def main() -> None:
     finder = FaceFinder().for_alignment(model.face_encoder.spec.alignment)
     options = BenchOptions(arguments.shared / "data/mmceleba_hq.parquet", split="test", seed=SEED)
     with stages() as progress:
-        side = load_data(options, [System("default", model)], arguments.cache, finder, None, progress).probes
+        side = load_data(options, [make_system("default", model)], arguments.cache, finder, None, progress).probes
     features = side.features[model.face_encoder.spec.weights_key]
     dim = model.face_encoder.spec.parts[0][1]
     predicted, vectors = [], []

@@ -125,8 +125,8 @@ def _scored(cells: Cells, system: System, modes: Sequence[str]) -> Iterator[Scor
         if not rows.any():
             continue
         for level in options.levels:
-            queries, templates, quality = cells.vectors(Cell(system, level, MODES[mode]))
-            pairs = np.ones((len(queries), len(templates)), bool)
+            probes, templates = cells.vectors(Cell(system, level, MODES[mode]))
+            pairs = np.ones((len(probes), len(templates)), bool)
             if roles.one_set:
                 pairs = np.tril(pairs, -1)
                 borrowed = np.flatnonzero(said.described >= 0)
@@ -134,8 +134,8 @@ def _scored(cells: Cells, system: System, modes: Sequence[str]) -> Iterator[Scor
             yield Scored(
                 mode,
                 level,
-                queries[rows] @ templates.T,
-                quality[rows].astype(np.float64),
+                probes.dense()[rows] @ templates.T,
+                probes.quality[rows].astype(np.float64),
                 roles.probe_subjects[rows],
                 roles.template_subjects,
                 pairs[rows],

@@ -21,7 +21,7 @@ from pipelines.measure.data import LEVELS, BenchData, BenchOptions
 from pipelines.measure.examples import choose, clear_pictures, write_pictures
 from pipelines.measure.failure_to_enrol import failures_to_enrol
 from pipelines.measure.load import load_data
-from pipelines.measure.systems import System
+from pipelines.measure.systems import BASELINES, System
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.errors import InputError
 from tgfr_search.evaluation.groups import group_members
@@ -33,14 +33,8 @@ from tgfr_search.files import replace_text
 from tgfr_search.model.checkpoint import machine
 from tgfr_search.types import LEAD_NOTICE
 
-BASELINES = {"frozen": "none", "control": "constant"}
-"""System → its caption regime. Every other system is reported as a paired difference from these too."""
-
 DEGRADED = "degraded"
 """In place of a level: the mean of a figure over all levels but `normal`."""
-
-BESIDE = ("frozen", "control", "caption")
-"""Systems that are never the one a report is about, where there is another."""
 
 Key = tuple[str, str, str]
 """(system, captions, level)."""
@@ -151,8 +145,7 @@ def run_benchmark(
 
 def _subject_of_the_report(options: BenchOptions, systems: Sequence[System]) -> tuple[str, str]:
     """(system, caption regime) that the others are compared with: the shipped default where it takes part."""
-    others = [system for system in systems if system.name not in BESIDE] or list(systems)
-    chosen = next((system for system in others if system.name == "default"), others[-1])
+    chosen = max(enumerate(systems), key=lambda each: (each[1].prominence, each[0]))[1]
     regimes = chosen.regimes(options.regimes)
     return chosen.name, "own" if "own" in regimes else regimes[0]
 

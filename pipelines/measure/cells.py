@@ -15,12 +15,16 @@ import numpy.typing as npt
 from pipelines.measure.data import BenchData, BenchOptions
 from pipelines.measure.systems import System
 from tgfr_search.data.degrade import LADDER
-from tgfr_search.data.regimes import CONSTANT, Captions, assign
+from tgfr_search.data.regimes import Captions, assign
 from tgfr_search.evaluation.groups import group_figures, group_members
 from tgfr_search.evaluation.intervals import Interval
 from tgfr_search.evaluation.measures import Measures, Searches, measure
 from tgfr_search.evaluation.protocol import PROTOCOL_VERSION
 from tgfr_search.files import cache_key, replace_text, replacing
+from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.line_cache import LineCache
+from tgfr_search.model.probe import Probes
+from tgfr_search.model.tgfr import LineReader
 from tgfr_search.types import FloatArray
 
 FORMAT = 2
@@ -69,7 +73,9 @@ class Cells:
         self.options, self.data, self.weights, self.folder = options, data, weights, folder
         self._captions: dict[str, tuple[Captions, Sequence[tuple[str, ...]]]] = {}
         self._templates: tuple[str, FloatArray] = ("", np.empty((0, 0), np.float32))
-        self._ready: System | None = None
+        sides = (*data.probes.captions, *data.templates.captions)
+        self._said = {line for own in sides for line in own}
+        self._lines: tuple[FaceTextModel, list[str], LineCache] | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
     def captions(self, regime: str) -> tuple[Captions, Sequence[tuple[str, ...]]]:
@@ -91,9 +97,9 @@ class Cells:
         path = self.folder / f"{self._key(cell)}.npz"
         if path.is_file():
             return _load(path)
-        queries, templates, quality = self.vectors(cell)
-        measures = measure(queries, templates, self.data.roles, self.weights, self._skip(cell.captions))
-        spread = None if np.isnan(quality).any() else (float(quality.mean()), float(quality.std()))
+        probes, templates = self.vectors(cell)
+        measures = measure(probes.dense(), templates, self.data.roles, self.weights, self._skip(cell.captions))
+        spread = (float(probes.quality.mean()), float(probes.quality.std())) if cell.system.trained else None
         measured = Measured(measures, spread)
         _save(path, measured)
         return measured
@@ -102,7 +108,8 @@ class Cells:
         """A cell's figures within each value of a metadata column, as entries of `results`."""
         path = self.folder / f"{self._key(cell)}-{hashlib.sha256(column.encode()).hexdigest()[:8]}.json"
         if not path.is_file():
-            queries, templates, _ = self.vectors(cell)
+            probes, templates = self.vectors(cell)
+            queries = probes.dense()
             out = [
                 entry(cell.system.name, self.options.condition, cell.level, cell.captions, metric, at, interval, counts)
                 | {"group": f"{column}={value}"}
@@ -119,29 +126,26 @@ class Cells:
         """The template that each probe's words describe: no pair for it. With a gallery of its own there is none."""
         return self.captions(regime)[0].described if self.data.roles.one_set else None
 
-    def vectors(self, cell: Cell) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Query and gallery vectors of a cell, and the probes' predicted quality."""
-        self._prepare(cell.system)
+    def vectors(self, cell: Cell) -> tuple[Probes, FloatArray]:
+        """Probes and gallery vectors of a cell."""
+        read = self._reader(cell.system)
         said, enrolled = self.captions(cell.captions)
         level = cell.level if self.options.condition == "both" else "normal"
         key = repr((cell.system.name, level, hash(tuple(enrolled))))
         probes, templates = self.data.probes, self.data.templates
         if self._templates[0] != key:
-            self._templates = (key, cell.system.templates(templates, templates.view(level), enrolled))
-        queries, quality = cell.system.probes(probes, probes.view(cell.level), said.probe)
-        return queries, self._templates[1], quality
+            self._templates = (key, cell.system.templates(templates, templates.view(level), enrolled, read))
+        return cell.system.probes(probes, probes.view(cell.level), said.probe, read), self._templates[1]
 
-    def _prepare(self, system: System) -> None:
-        """Encodes every line of the data, whatever the regimes: how lines are batched shows in a vector's last bits."""
-        if self._ready is system:
-            return
-        before, self._ready = self._ready, system
-        if before is not None and before.model is system.model:
-            system.lines = before.lines
-        elif before is not None:
-            before.lines = None  # hundreds of megabytes
-        data = (*self.data.probes.captions, *self.data.templates.captions) if system.name != "control" else ()
-        system.prepare(sorted({CONSTANT, *(line for lines in data for line in lines)}))
+    def _reader(self, system: System) -> LineReader | None:
+        """Looks up lines that are encoded once for all regimes: how lines are batched shows in a vector's last bits."""
+        lines = system.reads(self._said)
+        if not lines:
+            return None
+        if self._lines is None or self._lines[0] is not system.model or self._lines[1] != lines:
+            self._lines = None  # the former's are hundreds of megabytes
+            self._lines = (system.model, lines, LineCache(system.model.tgfr, lines))
+        return self._lines[2].batch
 
     def _key(self, cell: Cell) -> str:
         o, d, config = self.options, self.data, cell.system.model.config

@@ -86,7 +86,7 @@ def tuned_on(systems: Sequence[System], data: BenchData, options: BenchOptions) 
         origin = system.model.config["provenance"]
         splits = origin.get("options", {}).get("data", {})
         seen = {splits.get("train"): "trained", splits.get("valid"): "tuned"}
-        if system.name == "frozen" or origin.get("data_sha256") != data.probes.chips.data_sha256:
+        if not system.trained or origin.get("data_sha256") != data.probes.chips.data_sha256:
             continue
         if options.split is None or options.split in seen:
             how = seen.get(options.split, "trained and tuned")

@@ -118,7 +118,7 @@ def index_chips(path: Path, systems: Sequence[System], cache: Path, detector: st
 
 
 def _check_contract(store: Store, systems: Sequence[System], detector: str) -> None:
-    trained = sorted((system for system in systems if system.name != "frozen"), key=lambda s: s.name != "default")
+    trained = sorted((system for system in systems if system.trained), key=lambda s: -s.prominence)
     contracts = [contract_of(system.model, detector) for system in trained]
     own = contract_of(systems[0].model, detector)
     face = {name: value for name, value in own.fields.items() if name in FACE_FIELDS}

@@ -20,7 +20,7 @@ from pipelines.enrol.index import IndexSummary
 from pipelines.faces.degrade import worsen
 from pipelines.measure.benchmark import run_benchmark
 from pipelines.measure.data import BenchOptions
-from pipelines.measure.systems import System
+from pipelines.measure.systems import System, make_system
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.errors import InputError
 from tgfr_search.evaluation.report.draw import draw_report
@@ -36,7 +36,7 @@ LEVELS = ("normal", "very_bad")
 
 @pytest.fixture(scope="session")
 def systems(model: FaceTextModel) -> list[System]:
-    return [System("frozen", model), System("caption", model), System("default", model)]
+    return [make_system(name, model) for name in ("frozen", "caption", "default")]
 
 
 @pytest.fixture(scope="session")
@@ -183,7 +183,7 @@ def test_an_index_of_another_model_is_refused(
     other = dataclasses.replace(systems[2].model, model_id="another-model")
     options = BenchOptions(probes=demo / "gallery", gallery=index, enrolment=False)
     with pytest.raises(ContractMismatchError, match="model"):
-        run_benchmark(options, [System("default", other)], tmp_path, cache, workers=0)
+        run_benchmark(options, [make_system("default", other)], tmp_path, cache, workers=0)
 
 
 def test_one_photo_under_two_subjects_is_told_with_both_names(
