@@ -29,6 +29,7 @@ from tgfr_search.evaluation.attribute_search import FIRST, Described, over_chanc
 from tgfr_search.evaluation.intervals import Interval, subject_weights
 from tgfr_search.evaluation.verification import Floats
 from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.model.probe import make_probes, score
 from tgfr_search.types import FloatArray
 
 PHRASES = Path(__file__).with_name("attribute_phrases.toml")
@@ -50,10 +51,7 @@ def text_search(system: System, templates: FloatArray) -> Search:
     """The search by words as `query` does it: one line, mode `caption`."""
 
     def scores(text: str) -> Floats:
-        embedded = system.model.tgfr.embed(None, [(text,)])
-        zero = np.zeros(1, np.float32)
-        query = system.model.scoring.queries(embedded.templates, zero, ["caption"], system.model.tgfr.layout)
-        return np.asarray(templates[:, : query.shape[1]] @ query[0], np.float64)
+        return score(make_probes(system.model, None, [(text,)], ["caption"]), templates[:, :-1])[0]
 
     return scores
 
@@ -72,8 +70,7 @@ def run(options: BenchOptions, cache: Path) -> dict[str, Any]:
         numbers = {subject: at for at, subject in enumerate(sorted(set(side.subjects)))}
         weights = subject_weights(len(numbers), options.seed, options.resamples)
         weights = weights[:, [numbers[subject] for subject in side.subjects]]
-        system.prepare([])
-        templates = system.templates(side, side.view("normal"), [()] * len(side))
+        templates = system.templates(side, side.view("normal"), [()] * len(side), None)
         searches = {"text": text_search(system, templates)}
         results = {name: _measured(search, labels, weights, progress, name) for name, search in searches.items()}
     return {

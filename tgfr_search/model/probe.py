@@ -160,13 +160,13 @@ def dense_rows(templates: Templates, layout: Layout) -> FloatArray:
 
 
 def score(probes: Probes, rows: FloatArray) -> npt.NDArray[np.float64]:
-    """Scores of N probes against G rows, [N, G].
+    """Scores of N probes against G rows, [N, G]: inner products in float32, as an index has them, and the offsets.
 
     Args:
         probes: N.
         rows: float32 [G, D], in the order of the index.
     """
-    return probes.queries.astype(np.float64) @ rows.astype(np.float64).T + probes.offsets[:, None]
+    return np.asarray(probes.queries @ rows.T, np.float64) + probes.offsets[:, None]
 
 
 def term_scores(
