@@ -51,7 +51,8 @@ def text_search(system: System, templates: FloatArray) -> Search:
     """The search by words as `query` does it: one line, mode `caption`."""
 
     def scores(text: str) -> Floats:
-        return score(make_probes(system.model, None, [(text,)], ["caption"]), templates[:, :-1])[0]
+        found: Floats = score(make_probes(system.model, None, [(text,)], ["caption"]), templates[:, :-1])[0]
+        return found
 
     return scores
 
