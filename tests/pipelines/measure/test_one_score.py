@@ -56,7 +56,7 @@ def test_figures_are_those_of_a_search_through_a_store(
 ) -> None:
     system = make_system(name, model)
     cell = Cell(system, LEVEL, system.regimes(("own",))[0])
-    probes, rows = cells._vectors(cell)
+    probes, rows = cells.vectors(cell)
     roles, side = cells.data.roles, cells.data.templates
     layout = model.tgfr.layout if system.trained else model.tgfr.layout[:1]
     store = store_of(tmp_path / "index", cells, rows[:, :-1], layout)
