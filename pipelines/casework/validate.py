@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 import tgfr_search
 from pipelines.casework.scored import Scored, load_scored
+from pipelines.casework.validation_page import page
 from pipelines.faces.aligned import Progress, silent
 from pipelines.measure.checks import tuned_on
 from pipelines.measure.data import BenchOptions
@@ -31,10 +33,11 @@ from tgfr_search.forensic.validation import (
     search_record,
     threshold_record,
 )
+from tgfr_search.forensic.verdict import Criteria, verdict
 from tgfr_search.strict import to_dict
 from tgfr_search.terms import LEAD_NOTICE
 
-RESULT = "validation.json"
+RESULT, PAGE = "validation.json", "validation.html"
 SCHEMA = 1
 GALLERIES = (0.2, 0.5)
 """Sizes of simulated galleries, in the people of the data."""
@@ -56,6 +59,7 @@ def validate(
     cache: Path,
     *,
     finder: FaceFinder,
+    criteria: Criteria | None = None,
     workers: int | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
@@ -65,9 +69,10 @@ def validate(
         options: The labelled set, its levels, the seed and number of resamples.
         system: Whose scores; the calibration must be of this model.
         calibration: What is validated.
-        out: Folder; `validation.json` is written there.
+        out: Folder; `validation.json` and `validation.html` are written there.
         cache: Folder of faces and features.
         finder: How photos become faces.
+        criteria: That it is held against, fixed beforehand; None takes the project's own.
         workers: Processes that find faces.
         progress: Called as the work goes on.
 
@@ -114,8 +119,11 @@ def validate(
         "warnings": [*tuned_on([system], data, options), *calibration.origin.warnings, *data.warnings],
         **records,
     }
+    asked = criteria or Criteria()
+    tree["criteria"], tree["verdict"] = to_dict(asked), [asdict(each) for each in verdict(tree, asked)]
     out.mkdir(parents=True, exist_ok=True)
     replace_text(out / RESULT, json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    replace_text(out / PAGE, page(tree))
     return tree
 
 

@@ -1,4 +1,4 @@
-"""The commands of evidence: `calibrate`, `threshold`, `validate`. Exit codes as in `main.py`."""
+"""The commands `calibrate` and `validate`. Exit codes as in `main.py`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tgfr_search.app.cli.options import (
     Multiple,
     make_finder,
 )
+from tgfr_search.app.cli.threshold import calibration_of
 from tgfr_search.errors import InputError
 from tgfr_search.outputs import check_folder
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pipelines.measure.systems import System
     from tgfr_search.forensic.calibration import Calibration
 
-EARLIER = ("validation.json", "cache")
+EARLIER = ("validation.json", "validation.html", "cache")
 """What an earlier validation left in its folder."""
 
 Split = Annotated[str | None, typer.Option(help="Part of a published data set, or of a table with a column `split`.")]
@@ -102,44 +103,14 @@ def calibrate(
     console.emit({"calibration": str(out), "sha256": made.sha256, **_told(made)}, as_json, show)
 
 
-def threshold(
-    fpir: Annotated[float, typer.Option(help="Rate of searches of strangers that may report somebody, as 0.01.")],
-    people: Annotated[
-        int | None, typer.Option(help="People in the gallery; default as many as it was set with.")
-    ] = None,
-    mode: Annotated[str, typer.Option(help="Of the calibration: image, or fused-1 for one line of words.")] = "image",
-    calibration: CalibrationFile = None,
-    model: Model = None,
-    as_json: Json = False,
-) -> None:
-    """The score at or above which a first candidate is reported, for a stated rate of false alarms."""
-    from dataclasses import asdict
-
-    made = _calibration(calibration, model)
-    if mode not in made.modes:
-        raise InputError(f"--mode {mode}", expected=f"of this calibration: {', '.join(made.modes)}")
-    told = made.modes[mode].strangers.threshold(fpir, people)
-
-    def show() -> None:
-        console.pairs({
-            "threshold": f"{told.score:.3f}",
-            "FPIR": f"{told.fpir:g}",
-            "people searched": told.people,
-            "set from": f"{told.searches:,} searches of strangers in galleries of {told.tested_people} people",
-            "FMR": f"{told.fmr:.3g}",
-        })  # fmt: skip
-        if told.warning:
-            console.say(f"note: {told.warning}", err=True)
-
-    binding = {"model_id": made.binding.model_id, "calibration_sha256": made.sha256}
-    console.emit({**asdict(told), "fmr": told.fmr, "mode": mode, **binding}, as_json, show)
-
-
 def validate(
     data: Annotated[Path, typer.Argument(help="Labelled photos of people who were not calibrated on.")],
     out: Annotated[Path, typer.Option(help="Folder of validation.json.")],
     split: Split = None,
     calibration: CalibrationFile = None,
+    criteria: Annotated[
+        Path | None, typer.Option(help="What it is held against, TOML, fixed beforehand; default the project's own.")
+    ] = None,
     captions: Annotated[Path | None, typer.Option(help="Captions table of a folder.")] = None,
     levels: Levels = ALL_LEVELS,
     resamples: Annotated[int, typer.Option(help="Of people, for intervals.")] = 1000,
@@ -156,16 +127,27 @@ def validate(
 ) -> None:
     """Measure likelihood ratios and thresholds on other people: Cllr, reliability of searches, crowdedness."""
     check_folder(out, inputs=[path for path in (data, captions, calibration) if path is not None], known_by=EARLIER)
-    from pipelines.casework.validate import RESULT
+    from pipelines.casework.validate import PAGE
     from pipelines.casework.validate import validate as run
+    from tgfr_search.forensic.verdict import Criteria
+    from tgfr_search.strict import load_toml
 
-    made = _calibration(calibration, model)
+    asked = None if criteria is None else load_toml(criteria, Criteria)
+    made = calibration_of(calibration, model)
     options, system = _options(data, split, captions, levels, seed, model, device, resamples)
     finder = make_finder(on_multiple, aligned, detector, min_eyes)
     finder = finder.for_alignment(system.model.face_encoder.spec.alignment)
     with console.stages(quiet=as_json) as progress:
         tree = run(
-            options, system, made, out, cache or out / "cache", finder=finder, workers=workers, progress=progress
+            options,
+            system,
+            made,
+            out,
+            cache or out / "cache",
+            finder=finder,
+            criteria=asked,
+            workers=workers,
+            progress=progress,
         )
 
     def show() -> None:
@@ -183,11 +165,14 @@ def validate(
         console.table("likelihood ratios", ["level", "mode", "lines", "Cllr", "Cllr_min", "devPAV"], rows)
         for warning in tree["warnings"]:
             console.say(f"note: {warning}", err=True)
-        console.say(out / RESULT, err=True)
+        for each in tree["verdict"]:
+            if each["met"] is False:
+                console.say(f"not met: {each['what']} {each['asked']}, found {each['found']:.3f} ({each['where']})")
+        console.say(f"report: {out / PAGE}", err=True)
         console.say(tree["notice"], err=True)
 
     shown = {name: value for name, value in tree.items() if name != "curves"}
-    console.emit({"report": str(out / RESULT), **shown}, as_json, show)
+    console.emit({"report": str(out / PAGE), **shown}, as_json, show)
 
 
 def _options(
@@ -208,27 +193,6 @@ def _options(
         enrolment=False,
     )
     return options, load_systems([model or "default"], device)[0]
-
-
-def _calibration(path: Path | None, model: str | None) -> Calibration:
-    """The calibration at `path`, or the model's own.
-
-    Raises:
-        InputError: There is none.
-    """
-    from pipelines.search.evidence import FILE
-    from tgfr_search.forensic.calibration import read_calibration
-    from tgfr_search.model.checkpoint import find_model
-
-    if path is None:
-        folder = find_model(model)
-        path = folder / FILE
-        if not path.is_file():
-            raise InputError(
-                f"model {folder.name}", found="no calibration comes with it", expected="--calibration FILE",
-                do="tgfr-search calibrate DATA --out calibration.json",
-            )  # fmt: skip
-    return read_calibration(path)
 
 
 def _told(made: Calibration) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from tgfr_search.app.cli.case import case_app
 from tgfr_search.app.cli.compare import compare
 from tgfr_search.app.cli.console_streams import INTERRUPTED, OutputError, PipeClosedError
 from tgfr_search.app.cli.data import data_app
-from tgfr_search.app.cli.evidence import calibrate, threshold, validate
+from tgfr_search.app.cli.evidence import calibrate, validate
 from tgfr_search.app.cli.index import (
     compact,
     delete,
@@ -53,6 +53,7 @@ from tgfr_search.app.cli.options import (
 from tgfr_search.app.cli.paths import DashGroup, read_paths
 from tgfr_search.app.cli.query import query
 from tgfr_search.app.cli.serve import serve, token, user_app
+from tgfr_search.app.cli.threshold import threshold
 from tgfr_search.errors import InputError, TgfrError
 from tgfr_search.installed import check_own_packages, explain_import
 from tgfr_search.outputs import check_folder
