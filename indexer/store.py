@@ -149,6 +149,14 @@ class Store:
         """
         return content_digest(self._generation)
 
+    def row_ids(self, subject_id: str | None = None) -> IdArray:
+        """Ids of all rows, ascending, or of one subject's: int64 [N]."""
+        here = self._generation
+        codes, names = here.subjects
+        if subject_id is None:
+            return np.sort(here.ids)
+        return np.sort(here.ids[codes == names.index(subject_id)] if subject_id in names else here.ids[:0])
+
     def source_keys(self) -> frozenset[str]:
         """The content keys of all rows that are there: what a resumed run need not encode again."""
         return frozenset(self._generation.column("source_key").to_pylist())

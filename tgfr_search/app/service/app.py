@@ -7,23 +7,31 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 
 import tgfr_search
 from indexer.errors import IndexerError
-from tgfr_search.app.service.api import accounts, health, search, session
+from tgfr_search.app.service.api import accounts, cases, gallery, health, log, search, session
 from tgfr_search.app.service.frame import Frame
 from tgfr_search.app.service.guard import ROLES, GuardedRoute
 from tgfr_search.app.service.hub import Hub
+from tgfr_search.app.service.pages import administration, entrance, reviews
+from tgfr_search.app.service.pages import cases as case_pages
+from tgfr_search.app.service.pages import gallery as gallery_pages
+from tgfr_search.app.service.pages.common import problem_page
 from tgfr_search.app.service.problems import MEDIA_TYPE, Problem, problem_of
 from tgfr_search.app.service.roles import Route, table
 from tgfr_search.app.service.schemas import Told
 from tgfr_search.errors import TgfrError
 from tgfr_search.terms import LEAD_NOTICE
 
-PARTS = (health.routes, session.routes, accounts.routes, search.routes)
+PARTS = (
+    *(health.routes, session.routes, accounts.routes, search.routes, log.routes, gallery.routes),
+    *(cases.routes, entrance.routes, administration.routes, case_pages.routes, reviews.routes),
+    gallery_pages.routes,
+)
 _HTTP_CODES = {404: "no_such_page", 405: "no_such_method", 413: "too_many_bytes", 400: "bad_request"}
 
 
@@ -67,7 +75,8 @@ def make_app(hub: Hub) -> FastAPI:
 
 
 def _add(app: FastAPI, route: Route) -> None:
-    given = {"include_in_schema": not route.is_page or route.path in ("/livez", "/readyz", "/metrics"), **route.options}
+    as_page = {"response_class": HTMLResponse} if route.is_page else {}
+    given = {**as_page, "include_in_schema": not route.is_page, **route.options}
     responses = {"default": {"model": Told, "description": "A problem (RFC 9457)"}, **given.pop("responses", {})}
     app.add_api_route(
         route.path,
@@ -81,6 +90,8 @@ def _add(app: FastAPI, route: Route) -> None:
 
 
 def _answer(request: Request, problem: Problem) -> Response:
+    if "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/"):
+        return problem_page(request, problem)
     return JSONResponse(problem.as_dict(), problem.status, dict(problem.headers), MEDIA_TYPE)
 
 

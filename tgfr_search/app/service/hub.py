@@ -16,6 +16,7 @@ from indexer import Store
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.service.accounts import Account, Accounts
 from tgfr_search.app.service.buckets import Buckets
+from tgfr_search.app.service.casebook import Casebook
 from tgfr_search.app.service.database import Database
 from tgfr_search.app.service.metrics import Metrics
 from tgfr_search.app.service.problems import Problem
@@ -46,6 +47,7 @@ class Hub:
         searches: How fast an account may search.
         encoding: Held while a probe is encoded.
         metrics: What is counted.
+        cases: The cases.
         damage: Why nothing is answered that would have to be logged; empty where the log is whole.
         process: Tells this process from an earlier one.
     """
@@ -60,6 +62,7 @@ class Hub:
     searches: Buckets
     encoding: BoundedSemaphore
     metrics: Metrics
+    cases: Casebook
     damage: str = ""
     process: str = field(default_factory=lambda: secrets.token_hex(8))
     _setup: str = ""
@@ -113,6 +116,7 @@ class Hub:
             Buckets(limits.searches, limits.searches_a_minute),
             BoundedSemaphore(limits.encoders),
             Metrics(),
+            Casebook(settings.data),
             damage=problems[0] if problems else "",
         )
 

@@ -31,6 +31,10 @@ SIGNED_IN = frozenset(Role)
 CASEWORK = frozenset({Role.EXAMINER, Role.REVIEWER})
 
 
+FOR_PROGRAMS = ("/livez", "/readyz", "/metrics", "/openapi.json")
+"""What programs ask for by names that are everywhere the same."""
+
+
 @dataclass(frozen=True)
 class Route:
     """One way to ask for one thing.
@@ -51,8 +55,8 @@ class Route:
 
     @property
     def is_page(self) -> bool:
-        """Whether a person's browser asks, to whom a refusal is a page."""
-        return not self.path.startswith("/api/")
+        """Whether it is made for a person's browser."""
+        return not self.path.startswith("/api/") and self.path not in FOR_PROGRAMS
 
 
 class Routes:

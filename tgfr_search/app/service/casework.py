@@ -1,0 +1,158 @@
+"""What people and programs do in a case, the same for pages and API; `pipelines.casework` does the work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipelines.casework import replay
+from pipelines.casework.case import Case
+from pipelines.casework.review import Review, ReviewError, Step
+from pipelines.casework.reviews import act, review_of
+from pipelines.search.gallery import Gallery
+from tgfr_search.app.service.accounts import Account
+from tgfr_search.app.service.api.search import slow_down
+from tgfr_search.app.service.hub import Hub
+from tgfr_search.app.service.problems import Problem
+from tgfr_search.app.service.roles import Role
+from tgfr_search.audit.entries import Act
+
+LIST_LENGTH = 20
+"""Candidates that are compared; more than people compare with care helps nobody."""
+
+
+def overview(case: Case, account: Account) -> dict[str, Any]:
+    """What a case holds: parts by name, never a candidate."""
+    entries = case.entries()
+    kinds = {e["details"]["file"].split("/")[-1]: e["details"]["kind"] for e in entries if e["act"] == Act.EVIDENCE}
+    names = [e["details"]["file"].removeprefix("searches/")[:-5] for e in entries if e["act"] == Act.SEARCH]
+    notes = [e["details"]["file"].split("/")[-1][:-4] for e in entries if e["act"] == Act.NOTE]
+    return {
+        "id": case.id,
+        "purpose": case.purpose,
+        "basis": case.basis,
+        "opened": next((e["ended"] for e in entries if e["act"] == Act.CASE_OPENED), ""),
+        "closed": any(e["act"] == Act.CASE_CLOSED for e in entries),
+        "evidence": [{"name": name, "kind": kind} for name, kind in kinds.items()],
+        "searches": [search_told(case, name, account) for name in names],
+        "notes": [{"name": name, "text": case.files.kept(f"notes/{name}.txt").decode()} for name in notes],
+    }
+
+
+def search_told(case: Case, name: str, account: Account) -> dict[str, Any]:
+    """What was asked in a search, and where its review stands; nothing of the answer."""
+    kept = case.read_search(name)
+    review = review_of(case, name) if kept["result"]["candidates"] else None
+    return {
+        "name": name,
+        "evidence": kept["evidence"],
+        "lines": kept["asked"]["lines"],
+        "where": kept["asked"]["where"],
+        "origin": kept["origin"],
+        "candidates": len(kept["result"]["candidates"]),
+        "step": str(Step.OPENED if review is None else review.step),
+        "turn": turn_of(review, account),
+    }
+
+
+def turn_of(review: Review | None, account: Account) -> str:
+    """What this account can do now: `begin`, an act of its own work, `release`, `wait` or `none`."""
+    if review is None or review.step is Step.OPENED:
+        return "begin"
+    persons = [event["actor"] for event in review.events if event["act"] == "begin"]
+    match review.step:
+        case Step.RELEASED:
+            return "none"
+        case Step.AGREED:
+            return "release" if account.role is Role.REVIEWER else "wait"
+        case Step.NEXT_PERSON:
+            return "wait" if account.name in persons else "begin"
+        case _ if persons[-1] != account.name:
+            return "wait"
+        case Step.ANALYSIS:
+            return "analyse"
+        case Step.COMPARISON:
+            return "decide"
+        case Step.MASKED:
+            return "unmask"
+        case _:
+            return "conclude"
+
+
+def search(
+    hub: Hub,
+    account: Account,
+    case: Case,
+    *,
+    evidence: str | None,
+    lines: Sequence[str],
+    origin: str,
+    where: str | None,
+    index: str = "",
+    top_k: int = LIST_LENGTH,
+) -> str:
+    """Searches in a case; returns the search's name alone: its candidates are for the blind review.
+
+    Raises:
+        Problem: Too many searches, or no such gallery.
+        InputError, FaceError, FilterError, AuditError: As `pipelines.casework.replay.search`.
+    """
+    slow_down(hub, account)
+    _, gallery = hub.gallery(index)
+    told = Gallery(gallery.store, gallery.model, gallery.finder, hub.journal_of(account))
+    with hub.encoding:
+        name, _ = replay.search(
+            case, told, actor=account.name, evidence=evidence, lines=lines, origin=origin, top_k=top_k, where=where
+        )
+    hub.metrics.searches.inc()
+    return name
+
+
+def review_act(case: Case, search: str, name: str, account: Account, given: dict[str, Any]) -> Review:
+    """One act of a review by an account that may.
+
+    Raises:
+        Problem: It is to be released by somebody who is no reviewer.
+        ReviewError, InputError, AuditError: As `pipelines.casework.reviews.act`.
+    """
+    if name == "release" and account.role is not Role.REVIEWER:
+        raise Problem(403, "not_allowed", "a reviewer releases", "ask one")
+    try:
+        return act(case, search, name, actor=account.name, **given)
+    except TypeError as error:
+        raise ReviewError(name, found=f"other values than it takes: {', '.join(given) or 'none'}") from error
+
+
+def seen(case: Case, search: str, account: Account) -> dict[str, Any]:
+    """All of a search that an account may see now: of a candidate only its label, until its own work is unmasked."""
+    kept, review = case.read_search(search), review_of(case, search)
+    view: dict[str, Any] = {"step": str(Step.OPENED)} if review is None else review.view(account.name)
+    result = kept["result"]
+    by_row = {hit["row_id"]: hit for hit in result["candidates"]}
+    for candidate in view.get("candidates", ()):
+        if "row" in candidate:
+            hit = by_row[candidate["row"]]
+            candidate |= {name: hit[name] for name in ("subject_id", "score", "caption", "auto_caption", "blocks")}
+    over = "persons" in view
+    own = [event for event in review.events if event["actor"] == account.name] if review is not None else []
+    view |= {
+        "search": search,
+        "turn": turn_of(review, account),
+        "count": len(by_row),
+        "analysis": next((event["text"] for event in own if event["act"] == "analyse"), ""),
+        "evidence": kept["evidence"],
+        "lines": kept["asked"]["lines"],
+        "origin": kept["origin"],
+        "where": kept["asked"]["where"],
+    }
+    if over or any("row" in each for each in view.get("candidates", ())):
+        view |= {name: result[name] for name in ("index_id", "model_id", "notice", "notes", "mode", "offset")}
+    if over:
+        view["hits"] = result["candidates"]
+        view["events"] = [] if review is None else review.events
+    return view
+
+
+def next_label(view: dict[str, Any]) -> str:
+    """The candidate that is compared now."""
+    return str(next(each["label"] for each in view["candidates"] if "decision" not in each))

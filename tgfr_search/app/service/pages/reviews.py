@@ -1,0 +1,108 @@
+"""The blind review of a search: one address for all of its steps, which shows what this account may see now."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Form, Request, Response
+
+from pipelines.casework.review import Conclusion, Decision, Step
+from pipelines.casework.reviews import review_of
+from tgfr_search.app.service import casework, pictures
+from tgfr_search.app.service.casebook import look, need_part, state_of
+from tgfr_search.app.service.guard import TheHub, Who
+from tgfr_search.app.service.pages.common import page, see
+from tgfr_search.app.service.problems import Problem
+from tgfr_search.app.service.roles import CASEWORK, Routes
+
+routes = Routes()
+PATH = "/cases/{case}/searches/{search}"
+DECISIONS = (
+    Decision.EXCLUDED,
+    Decision.DIFFERENT,
+    Decision.INCONCLUSIVE,
+    Decision.SAME,
+    Decision.NOT_SUITABLE,
+)
+"""In the order of the keys 1 to 5."""
+TEMPLATES = {
+    "analyse": "analysis.html",
+    "decide": "compare.html",
+    "unmask": "masked.html",
+    "conclude": "unmasked.html",
+}
+Short = Annotated[str, Form(max_length=64)]
+Text = Annotated[str, Form(max_length=20_000)]
+
+
+@routes("GET", PATH, CASEWORK)
+def review_page(hub: TheHub, request: Request, account: Who, case: str, search: str) -> Response:
+    """The step at which the review is for this account."""
+    opened = hub.cases.open(case)
+    look(opened, account, f"search {need_part(search)}")
+    view = casework.seen(opened, search, account)
+    template = TEMPLATES.get(view["turn"], "waiting.html")
+    if "persons" in view:
+        template = "released.html"
+    label = casework.next_label(view) if view["turn"] == "decide" else ""
+    return page(
+        request,
+        template,
+        case=case,
+        search=search,
+        view=view,
+        label=label,
+        state=state_of(opened),
+        decisions=DECISIONS,
+        conclusions=list(Conclusion),
+        is_released=view["step"] == Step.RELEASED,
+        purpose=opened.purpose,
+        basis=opened.basis,
+        checkpoint=opened.files.log.checkpoint().splitlines() if "persons" in view else [],
+    )
+
+
+@routes("POST", PATH, CASEWORK)
+def review_act(
+    hub: TheHub,
+    account: Who,
+    case: str,
+    search: str,
+    act: Short,
+    state: Short = "*",
+    text: Text = "",
+    suitable: Short = "",
+    label: Short = "",
+    decision: Short = "",
+    conclusion: Short = "",
+    reason: Text = "",
+) -> Response:
+    """Carries out one act, and shows what comes next."""
+    takes: dict[str, dict[str, Any]] = {
+        "analyse": {"text": text, "suitable": suitable != "no"},
+        "decide": {"label": label, "decision": decision},
+        "revise": {"label": label, "decision": decision, "reason": reason},
+        "conclude": {"conclusion": conclusion},
+    }
+    with hub.cases.changing(case, state) as opened:
+        casework.review_act(opened, need_part(search), act, account, takes.get(act, {}))
+    return see(f"/cases/{case}/searches/{search}")
+
+
+@routes("GET", PATH + "/candidates/{label}", CASEWORK)
+def candidate_picture(hub: TheHub, account: Who, case: str, search: str, label: str) -> Response:
+    """The face of a candidate under this account's own label for it."""
+    opened = hub.cases.open(case)
+    review = review_of(opened, need_part(search))
+    if review is None:
+        raise Problem(409, "not_now", "nobody has begun the review")
+    kept = opened.read_search(search)
+    row = review.row_to_show(account.name, label)
+    index_id = kept["result"]["index_id"].rpartition("@")[0]
+    gallery = next((each for each in hub.galleries.values() if each.store.index_id == index_id), None)
+    if gallery is None:
+        raise Problem(404, "no_such_index", "the gallery that was searched is not served")
+    picture = pictures.row_chip(gallery, row)
+    if picture is None:
+        raise Problem(404, "no_picture", "the gallery keeps no picture of it")
+    return Response(picture, media_type="image/jpeg")
