@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi.testclient import TestClient
@@ -36,7 +37,10 @@ class Browser:
             self.csrf = self.client.get("/api/v1/session").json()["csrf"]
 
     def get(self, path: str) -> Any:
-        return self.client.get(path, headers={"Accept": "text/html"}, follow_redirects=False)
+        answer = self.client.get(path, headers={"Accept": "text/html"}, follow_redirects=False)
+        if found := re.search(r'name="csrf" value="([^"]+)"', answer.content.decode("latin-1")):
+            self.csrf = found[1]
+        return answer
 
     def post(self, path: str, *, files: Any = None, **fields: Any) -> Any:
         headers = {"Accept": "text/html", "Origin": str(self.client.base_url).rstrip("/")}

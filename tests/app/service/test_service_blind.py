@@ -37,7 +37,7 @@ def opened(browser: Browser, probe: Path) -> tuple[str, str]:
 def secrets(hub: Hub, case: str, search: str) -> list[str]:
     """What must not be told before its time: whatever an answer says of its candidates."""
     kept = Case.open(hub.cases.folder / case.split("/")[-1]).read_search(search.split("/")[-1])
-    found = {"subject_id", "row_id", "index_id", "score"}
+    found = {"subject_id", "row_id", "index_id", '"score"'}  # a page may speak of scores
     for hit in kept["result"]["candidates"]:
         found |= {hit["subject_id"], hit["image"], hit["caption"], f"{hit['score']:.3f}", f"{hit['score']:.2f}"}
     return sorted(each for each in found if each)
