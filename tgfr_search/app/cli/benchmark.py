@@ -1,10 +1,10 @@
-"""The commands of the measure: `benchmark` and `degrade`. Exit codes as in `cli.py`."""
+"""The commands of the measure: `benchmark`, `benchmark-pairs` and `degrade`. Exit codes as in `cli.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -21,9 +21,6 @@ from tgfr_search.app.cli.options import (
     make_finder,
 )
 from tgfr_search.outputs import check_folder
-
-if TYPE_CHECKING:
-    from tgfr_search.faces.finder import FaceFinder
 
 EARLIER = ("report.json", "cells", "cache", "pairs.json")
 """What an earlier run left in its folder, finished or not."""
@@ -64,7 +61,7 @@ def benchmark(
     ] = True,
     cache: Annotated[Path | None, typer.Option(help="Faces and features; default OUT/cache.")] = None,
     pairs: Annotated[
-        Path | None, typer.Option(help="List of pairs: PROBES is LFW or IJB-B/C, a face encoder alone is measured.")
+        Path | None, typer.Option(help="The same as `benchmark-pairs`: a face encoder alone, on a list of pairs.")
     ] = None,
     encoder: Annotated[str, typer.Option(help="With --pairs: which face encoder, see `model list`.")] = "dlib-resnet",
     workers: Annotated[int | None, typer.Option(help="Processes that find faces; default one a core.")] = None,
@@ -76,13 +73,13 @@ def benchmark(
     as_json: Json = False,
 ) -> None:
     """Measure systems on labelled photos: verification, identification, open set, by quality, with intervals."""
-    inputs = [path for path in (probes, gallery, captions_file, pairs) if path is not None]
-    check_folder(out, inputs=inputs, outside=[] if gallery is None else [gallery], known_by=EARLIER)
     if pairs is not None:
-        _pairs(
-            probes, pairs, encoder, out, make_finder(on_multiple, aligned, detector, min_eyes), workers, device, as_json
+        benchmark_pairs(
+            probes, out, pairs, encoder, workers, on_multiple, detector, aligned, min_eyes, device, as_json=as_json
         )
         return
+    inputs = [path for path in (probes, gallery, captions_file) if path is not None]
+    check_folder(out, inputs=inputs, outside=[] if gallery is None else [gallery], known_by=EARLIER)
     from pipelines.measure.benchmark import run_benchmark
     from pipelines.measure.data import BenchOptions
     from pipelines.measure.systems import check_regimes, load_systems, shipped_systems
@@ -133,17 +130,31 @@ def benchmark(
     _need_figures([record["value"] for record in tree["results"]])
 
 
-def _pairs(
-    folder: Path, path: Path, name: str, out: Path, finder: FaceFinder, workers: int | None, device: str, as_json: bool
+def benchmark_pairs(
+    folder: Annotated[Path, typer.Argument(help="LFW, a folder of the same form, or IJB-B/C, as published.")],
+    out: Annotated[Path, typer.Option(help="Folder of the result.")],
+    pairs: Annotated[Path | None, typer.Option(help="List of pairs; default the data set's own.")] = None,
+    encoder: Annotated[str, typer.Option(help="Which face encoder, see `model list`.")] = "dlib-resnet",
+    workers: Annotated[int | None, typer.Option(help="Processes that find faces; default one a core.")] = None,
+    on_multiple: Multiple = "largest",
+    detector: DetectorName = None,
+    aligned: Aligned = False,
+    min_eyes: MinEyes = MIN_EYES,
+    device: Device = "auto",
+    as_json: Json = False,
 ) -> None:
-    from pipelines.measure.pairs import RESULT, benchmark_pairs
+    """Measure a face encoder alone on listed pairs: LFW's ten folds with standard errors, IJB's templates."""
+    check_folder(out, inputs=[path for path in (folder, pairs) if path is not None], known_by=EARLIER)
+    from pipelines.measure.pairs import RESULT
+    from pipelines.measure.pairs import benchmark_pairs as run
     from tgfr_search.encoders.base import pick_device
     from tgfr_search.encoders.registry import default_regions, fast_dtype, make_face_encoder
 
     where = pick_device(device)
-    encoder = make_face_encoder(name, where, fast_dtype(where), flip=True, regions=default_regions(name))
+    net = make_face_encoder(encoder, where, fast_dtype(where), flip=True, regions=default_regions(encoder))
+    finder = make_finder(on_multiple, aligned, detector, min_eyes)
     with console.stages(quiet=as_json) as progress:
-        tree = benchmark_pairs(folder, encoder, out, path, finder=finder, workers=workers, progress=progress)
+        tree = run(folder, net, out, pairs, finder=finder, workers=workers, progress=progress)
 
     def show() -> None:
         figures = {"accuracy": tree.get("accuracy"), "EER": tree["eer"]}

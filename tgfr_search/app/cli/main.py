@@ -15,11 +15,12 @@ import typer
 import tgfr_search
 from tgfr_search.app.cli import console, console_streams
 from tgfr_search.app.cli.audit import Audit, audit_app, make_journal
-from tgfr_search.app.cli.benchmark import benchmark, degrade
+from tgfr_search.app.cli.benchmark import benchmark, benchmark_pairs, degrade
 from tgfr_search.app.cli.case import case_app
 from tgfr_search.app.cli.compare import compare
 from tgfr_search.app.cli.console_streams import INTERRUPTED, OutputError, PipeClosedError
 from tgfr_search.app.cli.data import data_app
+from tgfr_search.app.cli.effects import check_all
 from tgfr_search.app.cli.evidence import calibrate, validate
 from tgfr_search.app.cli.index import (
     compact,
@@ -241,6 +242,7 @@ app.command()(publish)
 app.command()(serve)
 app.command()(token)
 app.command()(benchmark)
+app.command("benchmark-pairs")(benchmark_pairs)
 app.command()(degrade)
 app.command()(compare)
 app.command()(calibrate)
@@ -284,6 +286,7 @@ def _root(
 
 
 read_paths(app)
+check_all(app)
 
 
 def main() -> None:
