@@ -53,6 +53,7 @@ from tgfr_search.app.cli.options import (
 )
 from tgfr_search.app.cli.paths import DashGroup, read_paths
 from tgfr_search.app.cli.query import query
+from tgfr_search.app.cli.review import decide as decide
 from tgfr_search.app.cli.serve import serve, token, user_app
 from tgfr_search.app.cli.threshold import threshold
 from tgfr_search.errors import InputError, TgfrError

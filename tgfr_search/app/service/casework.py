@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.casework import replay
 from pipelines.casework.case import Case
+from pipelines.casework.overview import overview as case_overview
 from pipelines.casework.review import Review, ReviewError, Step
 from pipelines.casework.reviews import act, review_of
 from pipelines.search.gallery import Gallery
@@ -15,44 +16,18 @@ from tgfr_search.app.service.api.search import slow_down
 from tgfr_search.app.service.hub import Hub
 from tgfr_search.app.service.problems import Problem
 from tgfr_search.app.service.roles import Role
-from tgfr_search.audit.entries import Act
 
 LIST_LENGTH = 20
 """Candidates that are compared; more than people compare with care helps nobody."""
 
 
 def overview(case: Case, account: Account) -> dict[str, Any]:
-    """What a case holds: parts by name, never a candidate."""
-    entries = case.entries()
-    kinds = {e["details"]["file"].split("/")[-1]: e["details"]["kind"] for e in entries if e["act"] == Act.EVIDENCE}
-    names = [e["details"]["file"].removeprefix("searches/")[:-5] for e in entries if e["act"] == Act.SEARCH]
-    notes = [e["details"]["file"].split("/")[-1][:-4] for e in entries if e["act"] == Act.NOTE]
-    return {
-        "id": case.id,
-        "purpose": case.purpose,
-        "basis": case.basis,
-        "opened": next((e["ended"] for e in entries if e["act"] == Act.CASE_OPENED), ""),
-        "closed": any(e["act"] == Act.CASE_CLOSED for e in entries),
-        "evidence": [{"name": name, "kind": kind} for name, kind in kinds.items()],
-        "searches": [search_told(case, name, account) for name in names],
-        "notes": [{"name": name, "text": case.files.kept(f"notes/{name}.txt").decode()} for name in notes],
-    }
-
-
-def search_told(case: Case, name: str, account: Account) -> dict[str, Any]:
-    """What was asked in a search, and where its review stands; nothing of the answer."""
-    kept = case.read_search(name)
-    review = review_of(case, name) if kept["result"]["candidates"] else None
-    return {
-        "name": name,
-        "evidence": kept["evidence"],
-        "lines": kept["asked"]["lines"],
-        "where": kept["asked"]["where"],
-        "origin": kept["origin"],
-        "candidates": len(kept["result"]["candidates"]),
-        "step": str(Step.OPENED if review is None else review.step),
-        "turn": turn_of(review, account),
-    }
+    """What a case holds, and of each search what this account can do now."""
+    told = case_overview(case)
+    for each in told["searches"]:
+        review = review_of(case, each["name"]) if each["candidates"] else None
+        each["turn"] = turn_of(review, account)
+    return told
 
 
 def turn_of(review: Review | None, account: Account) -> str:

@@ -1,0 +1,47 @@
+"""What a case holds, for whoever opens it: parts by name, never a candidate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipelines.casework.case import Case
+from pipelines.casework.review import Step
+from pipelines.casework.reviews import review_of
+from tgfr_search.audit.entries import Act
+
+
+def overview(case: Case) -> dict[str, Any]:
+    """Purpose and basis, evidence, searches with the step of their review, notes.
+
+    Raises:
+        InputError: A file is not as it was logged.
+    """
+    entries = case.entries()
+    kinds = {e["details"]["file"].split("/")[-1]: e["details"]["kind"] for e in entries if e["act"] == Act.EVIDENCE}
+    names = [e["details"]["file"].removeprefix("searches/")[:-5] for e in entries if e["act"] == Act.SEARCH]
+    notes = [e["details"]["file"].split("/")[-1][:-4] for e in entries if e["act"] == Act.NOTE]
+    return {
+        "id": case.id,
+        "purpose": case.purpose,
+        "basis": case.basis,
+        "opened": next((e["ended"] for e in entries if e["act"] == Act.CASE_OPENED), ""),
+        "closed": any(e["act"] == Act.CASE_CLOSED for e in entries),
+        "evidence": [{"name": name, "kind": kind} for name, kind in kinds.items()],
+        "searches": [search_told(case, name) for name in names],
+        "notes": [{"name": name, "text": case.files.kept(f"notes/{name}.txt").decode()} for name in notes],
+    }
+
+
+def search_told(case: Case, name: str) -> dict[str, Any]:
+    """What was asked in a search, and where its review stands; nothing of the answer."""
+    kept = case.read_search(name)
+    review = review_of(case, name) if kept["result"]["candidates"] else None
+    return {
+        "name": name,
+        "evidence": kept["evidence"],
+        "lines": kept["asked"]["lines"],
+        "where": kept["asked"]["where"],
+        "origin": kept["origin"],
+        "candidates": len(kept["result"]["candidates"]),
+        "step": str(Step.OPENED if review is None else review.step),
+    }

@@ -1,0 +1,120 @@
+"""The commands that show a case and review its searches: blind, one candidate after another, by two people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tgfr_search.app.cli import console
+from tgfr_search.app.cli.audit import Actor
+from tgfr_search.app.cli.case import Folder, case_app
+from tgfr_search.app.cli.options import Json
+from tgfr_search.audit.journal import account
+from tgfr_search.errors import InputError
+
+STEPS = "begin, analyse, decide, unmask, revise, conclude, release"
+
+
+@case_app.command("open")
+def open_(directory: Folder, as_json: Json = False) -> None:
+    """Show what a case holds and where its reviews stand; a case that another process writes to is refused."""
+    from pipelines.casework.case import Case
+    from pipelines.casework.overview import overview
+
+    values = overview(Case.open(directory))
+
+    def show() -> None:
+        told = {name: values[name] for name in ("id", "purpose", "basis", "opened", "closed")}
+        console.pairs({**told, "evidence": len(values["evidence"]), "notes": len(values["notes"])})
+        rows = [
+            [each["name"], each["evidence"] or "–", str(each["candidates"]), each["step"]]
+            for each in values["searches"]
+        ]
+        console.table("searches", ("search", "evidence", "candidates", "review"), rows)
+
+    console.emit(values, as_json, show)
+
+
+@case_app.command()
+def decide(
+    directory: Folder,
+    search: Annotated[str, typer.Argument(metavar="SEARCH", help="Name of the search, for instance S0001.")],
+    step: Annotated[
+        str | None, typer.Argument(metavar="[STEP]", help=f"One of: {STEPS}. Without one it is shown what comes next.")
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="analyse: what is seen in the probe.")] = None,
+    unsuitable: Annotated[bool, typer.Option("--unsuitable", help="analyse: the probe does not serve.")] = False,
+    label: Annotated[str | None, typer.Option(help="decide, revise: which candidate, for instance C01.")] = None,
+    decision: Annotated[
+        str | None,
+        typer.Option(
+            help="decide, revise: excluded, support for different, inconclusive, support for same, not suitable."
+        ),
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="revise: why the decision changes.")] = None,
+    conclusion: Annotated[
+        str | None, typer.Option(help="conclude: potential candidates, no candidate, inconclusive.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Also write the face of the candidate that is compared now (.jpg).")
+    ] = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """Review a search blind: no score, rank or name until all candidates are decided on, then by a second person."""
+    from pipelines.casework.case import Case
+    from pipelines.casework.review import Step
+    from pipelines.casework.reviews import act, review_of
+
+    case, who = Case.open(directory), actor or account()
+    given: dict[str, Any] = {
+        "text": text, "label": label, "decision": decision, "reason": reason, "conclusion": conclusion,
+        "suitable": False if unsuitable else None,
+    }  # fmt: skip
+    given = {name: value for name, value in given.items() if value is not None}
+    takes = {"analyse": {"text", "suitable"}, "decide": {"label", "decision"}, "conclude": {"conclusion"}}
+    takes["revise"] = {"label", "decision", "reason"}
+    if extra := sorted(given.keys() - takes.get(step or "", set())):
+        names = ", ".join("--unsuitable" if name == "suitable" else f"--{name}" for name in extra)
+        raise InputError(f"case decide {step or ''}".strip(), found=names, expected="options of that step")
+    if lacks := sorted(takes.get(step or "", set()) - given.keys() - {"suitable"}):
+        missing = " and no ".join(f"--{name}" for name in lacks)
+        raise InputError(f"case decide {step}", found=f"no {missing}", expected="what that step takes")
+    if picture is not None and picture.suffix.lower() not in (".jpg", ".jpeg"):
+        raise InputError(str(picture), found=f"ending {picture.suffix!r}", expected=".jpg")
+    review = review_of(case, search) if step is None else act(case, search, step, actor=who, **given)
+    view: dict[str, Any] = {"step": str(Step.OPENED)} if review is None else review.view(who)
+    waiting = [each["label"] for each in view.get("candidates", ()) if "decision" not in each]
+    values = {"search": search, **view, "next": waiting[0] if waiting else None}
+    if picture is not None:
+        if review is None or not waiting:
+            raise InputError("--picture", found="no candidate to be compared now", expected="one whose turn it is")
+        _write_picture(picture, case, search, review.row_to_show(who, waiting[0]))
+
+    def show() -> None:
+        console.pairs({"search": search, "step": values["step"], "next": values["next"] or "–"})
+        rows = [
+            [each["label"], each.get("decision", "–"), str(each.get("row", "–")), str(each.get("rank", "–"))]
+            for each in view.get("candidates", ())
+        ]
+        if rows:
+            console.table("candidates", ("label", "decision", "row", "rank"), rows)
+        for person in view.get("persons", ()):
+            console.say(f"{person['actor']}: {person['conclusion']}")
+
+    console.emit(values, as_json, show)
+
+
+def _write_picture(path: Path, case: Any, search: str, row: int) -> None:
+    """The kept face of a row; nothing in it says whose it is."""
+    from indexer import Store
+    from pipelines.casework.replay import index_of_search
+    from tgfr_search.outputs import check_file, write_whole
+
+    check_file(path, endings=(".jpg", ".jpeg"), outside=[case.folder])
+    (found,) = Store.open(index_of_search(case, search)).rows([row])
+    if found.chip is None:
+        raise InputError("--picture", found="no picture kept", expected="an index that keeps its crops")
+    write_whole(path, found.chip)
