@@ -91,3 +91,8 @@ def test_plain_values_are_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert "None" not in told
     assert "True" not in told
     assert "row 1, images x.jpg, y.jpg" in told
+
+
+def test_a_tables_values_are_words(capsys: pytest.CaptureFixture[str]) -> None:
+    console.table("", ["a", "b", "c"], [[None, ["x", "y"], {"n": (1, None)}], ["None", 1.5, False]])
+    assert capsys.readouterr().out.splitlines() == ["a\tb\tc", "–\tx, y\tn 1, –", "None\t1.5\tno"]

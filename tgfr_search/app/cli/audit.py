@@ -137,5 +137,5 @@ def show(
     newest = [entry for _, entry in deque(read_entries(_log_of(directory)), max(1, last))]
 
     fields = ("seq", "ended", "act", "actor", "case")
-    rows = [[str(entry.get(name, "")) for name in fields] for entry in newest]
+    rows = [[entry.get(name) for name in fields] for entry in newest]
     console.emit({"log": str(directory), "entries": newest}, as_json, lambda: console.table("", fields, rows))

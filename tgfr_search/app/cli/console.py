@@ -79,16 +79,16 @@ class _Said(logging.Handler):
         say(self.format(record), err=True)
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, key: int = 1) -> None:
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, key: int = 1) -> None:
     """A table: drawn on a terminal, tab-separated lines otherwise. No value is ever cut.
 
     Args:
         title: Above the table, on a terminal only.
         columns: Heads.
-        rows: Values, as many as heads.
+        rows: Values, as many as heads; what is no text is told in words, as `pairs` tells it.
         key: The first `key` columns are never folded on a terminal that is at least as wide as they are.
     """
-    cells = [[shown(value) for value in row] for row in rows]
+    cells = [[shown(_words(value)) for value in row] for row in rows]
     heads = [shown(name) for name in columns]
     if not sys.stdout.isatty():
         for row in (heads, *cells):

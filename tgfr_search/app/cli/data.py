@@ -60,8 +60,10 @@ def data_inspect(
         rows = [
             [
                 name,
-                *(str(part[column]) for column in columns),
-                "–".join(str(part["images_per_subject"][end]) for end in ("least", "most")),
+                *(part[column] for column in columns),
+                "–".join(str(part["images_per_subject"][end]) for end in ("least", "most"))
+                if part["images_per_subject"]
+                else None,
             ]
             for name, part in parts.items()
         ]

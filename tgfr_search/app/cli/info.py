@@ -172,9 +172,9 @@ def _show_names(what: str, found: Any) -> None:
         console.table(what, columns, [_cells(each, len(columns)) for each in found])
 
 
-def _cells(each: Any, columns: int) -> list[str]:
+def _cells(each: Any, columns: int) -> list[Any]:
     if isinstance(each, dict):
-        return [str(value) for value in each.values()]
+        return list(each.values())
     if columns == 1 and isinstance(each, list | tuple):
         return ["; ".join(f"{image} ({subject})" for image, subject in each)]
-    return [str(part) for part in each] if isinstance(each, list | tuple) else [str(each)]
+    return list(each) if isinstance(each, list | tuple) else [each]
