@@ -34,6 +34,7 @@ class Act(StrEnum):
     DELETE = "delete"
     PURGE = "purge"
     EXPORT = "export"
+    REPORT = "report"
     CASE_OPENED = "case opened"
     EVIDENCE = "evidence received"
     NOTE = "note"

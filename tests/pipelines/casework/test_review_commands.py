@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from pipelines.casework.case import Case
 from pipelines.casework.review import ReviewError
 from tgfr_search.app.cli.main import app
+from tgfr_search.audit.verify import Key, check_log, read_checkpoint
 from tgfr_search.errors import InputError
 
 
@@ -87,3 +89,54 @@ def test_an_unsuitable_probe_ends_the_work(folder: Path) -> None:
     assert (ended["step"], ended["next"]) == ("another person is needed", None)
     with pytest.raises(ReviewError):
         decide(folder, "nonsense", actor="examiner-2")
+
+
+def test_the_report(folder: Path, tmp_path: Path) -> None:
+    run = CliRunner()
+
+    def report(name: str, *given: str) -> Any:
+        return run.invoke(app, ["case", "report", str(folder), str(tmp_path / name), *given, "--actor", "reviewer-1"])
+
+    assert isinstance(report("early.html").exception, ReviewError)  # before the second person
+    person(folder, "examiner-1")
+    assert isinstance(report("early.html").exception, ReviewError)
+    person(folder, "examiner-2")
+    decide(folder, "release", actor="reviewer-1")
+    assert not (tmp_path / "early.html").exists()
+    assert (
+        report("one.html").exit_code
+        == report("two.html").exit_code
+        == report("de.html", "--language", "de").exit_code
+        == 0
+    )
+    one = (tmp_path / "one.html").read_bytes()
+    assert one == (tmp_path / "two.html").read_bytes()
+    text = one.decode()
+    for told in (
+        "examiner-1",
+        "examiner-2",
+        "reviewer-1",
+        "sharp",
+        "the ear",
+        "fraud",
+        "s4",
+        "s9",
+        "index@3",
+        "not independent",
+    ):
+        assert told in text
+    assert "%</td>" not in text
+    assert "http" not in text.replace("http-equiv", "")
+    german = (tmp_path / "de.html").read_text()
+    assert '<html lang="de">' in german
+    assert "Wahllichtbildvorlage" in german
+    log = (folder / "audit" / "log.jsonl").read_text()
+    assert log.count('"act":"report"') == 3
+    assert check_log(folder / "audit").problems == []
+    key = Key.read((folder / "audit" / "log.vkey").read_text())
+    note = unescape(text.split("<pre>")[1].split("</pre>")[0]).strip() + "\n"
+    size, _ = read_checkpoint(note, key)
+    assert size == len(Case.open(folder).entries()) - 3
+    inside = run.invoke(app, ["case", "report", str(folder), str(folder / "r.html")])
+    assert isinstance(inside.exception, InputError)
+    assert isinstance(report("x.pdf").exception, InputError)

@@ -107,6 +107,27 @@ def decide(
     console.emit(values, as_json, show)
 
 
+@case_app.command()
+def report(
+    directory: Folder,
+    target: Annotated[Path, typer.Argument(metavar="OUT.html", help="File to write, outside the case.")],
+    language: Annotated[str, typer.Option(help="en or de.")] = "en",
+    force: Annotated[bool, typer.Option("--force", help="Also over a file that is no earlier report.")] = False,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """Write the report of a case whose searches are released; twice the same case is twice the same bytes."""
+    from pipelines.casework.case import Case
+    from pipelines.casework.report import write_report
+    from tgfr_search.pages.catalogue import LANGUAGES
+
+    if language not in LANGUAGES:
+        raise InputError("--language", found=language, expected=f"one of: {', '.join(LANGUAGES)}")
+    digest = write_report(Case.open(directory), target, actor=actor or account(), language=language, force=force)
+    values = {"report": str(target), "sha256": digest}
+    console.emit(values, as_json, lambda: console.pairs(values))
+
+
 def _write_picture(path: Path, case: Any, search: str, row: int) -> None:
     """The kept face of a row; nothing in it says whose it is."""
     from indexer import Store
