@@ -184,7 +184,7 @@ def test_wrong_use_is_one_line_that_escapes_what_was_typed() -> None:
 
 def test_interrupted_is_one_line() -> None:
     code = (
-        "import signal, sys, time\nfrom tgfr_search import cli\n"
+        "import signal, sys, time\nfrom tgfr_search.app.cli import main as cli\n"
         # a shell that runs these tests in the background has told it to ignore the signal
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "@cli.app.command('wait')\ndef wait():\n print('ready', flush=True); time.sleep(60)\n"

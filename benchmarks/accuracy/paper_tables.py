@@ -171,7 +171,8 @@ def main() -> None:
         )
         systems = load_systems(names)
         with stages() as progress:
-            tree = run_benchmark(options, systems, arguments.runs / f"bench-{name}", arguments.cache, progress=progress)
+            folder = arguments.runs / f"bench-{name}"
+            tree = dict[str, Any](run_benchmark(options, systems, folder, arguments.cache, progress=progress))
         result = kept(tree)
         older = carried(read_result(name), result, missing)
         missing = [one for one in missing if one not in older.systems]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from tgfr_search.evaluation.groups import group_members
 from tgfr_search.evaluation.intervals import LEVEL, Interval, rate_interval, subject_weights
 from tgfr_search.evaluation.protocol import PROTOCOL_VERSION
 from tgfr_search.evaluation.report.reading import PICTURES, SCHEMA
+from tgfr_search.evaluation.results import CurveRecord, DataRecord, ReportRecord, ResultRecord, SpreadRecord
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.files import replace_text
 from tgfr_search.model.checkpoint import machine
@@ -50,7 +51,7 @@ def run_benchmark(
     workers: int | None = None,
     pictures: bool = False,
     progress: Progress = silent,
-) -> dict[str, Any]:
+) -> ReportRecord:
     """Measures every cell; finished cells are kept in `out/cells` and not measured again.
 
     Args:
@@ -94,7 +95,7 @@ def run_benchmark(
         for level in options.levels
     ]
     measured: dict[Key, Measured] = {}
-    grouped: list[dict[str, Any]] = []
+    grouped: list[ResultRecord] = []
     for done, cell in enumerate(wanted):
         measured[cell.system.name, cell.captions, cell.level] = cells.measure(cell)
         if options.group_by:
@@ -103,7 +104,7 @@ def run_benchmark(
     fte = list(_enrolment(options, finder, out / "cells", workers, progress)) if options.enrolment else []
     figures = {key: one.measures for key, one in measured.items()}
     about, captions = _subject_of_the_report(options, systems)
-    report: dict[str, Any] = {
+    report: ReportRecord = {
         "schema": SCHEMA,
         "protocol": PROTOCOL_VERSION,
         "notice": LEAD_NOTICE,
@@ -113,11 +114,14 @@ def run_benchmark(
         "machine": machine(),
         "seconds": round(time.time() - started),
         "interval": {"level": LEVEL, "resamples": options.resamples, "over": "subjects"},
-        "data": {
-            **data.counts,
-            "data_sha256": data.probes.chips.data_sha256,
-            "warnings": [*tuned_on(systems, data, options), *data.warnings],
-        },
+        "data": cast(
+            DataRecord,
+            {
+                **data.counts,
+                "data_sha256": data.probes.chips.data_sha256,
+                "warnings": [*tuned_on(systems, data, options), *data.warnings],
+            },
+        ),
         "ladder": {level: asdict(LADDER[level]) for level in options.levels},
         "absent_captions": {regime: cells.captions(regime)[0].absent for _, regime, _ in measured},
         "shared_lines": {
@@ -131,7 +135,7 @@ def run_benchmark(
         "quality": _quality(measured),
         "results": [*_figures(options, measured, data), *fte, *grouped],
         "curves": [
-            {"system": name, "captions": captions, "level": level, **m.curves}
+            cast(CurveRecord, {"system": name, "captions": captions, "level": level, **m.curves})
             for (name, captions, level), m in figures.items()
         ],
         "examples": choose(cells, figures, about, captions),
@@ -150,16 +154,16 @@ def _subject_of_the_report(options: BenchOptions, systems: Sequence[System]) -> 
     return chosen.name, "own" if "own" in regimes else regimes[0]
 
 
-def _quality(measured: Mapping[Key, Measured]) -> dict[str, dict[str, float]]:
+def _quality(measured: Mapping[Key, Measured]) -> dict[str, SpreadRecord]:
     """Predicted quality of the probes at each level, by the first system that predicts one."""
-    out: dict[str, dict[str, float]] = {}
+    out: dict[str, SpreadRecord] = {}
     for (_, _, level), one in measured.items():
         if one.quality is not None:
             out.setdefault(level, {"mean": one.quality[0], "sd": one.quality[1]})
     return out
 
 
-def _figures(options: BenchOptions, measured: Mapping[Key, Measured], data: BenchData) -> Iterator[dict[str, Any]]:
+def _figures(options: BenchOptions, measured: Mapping[Key, Measured], data: BenchData) -> Iterator[ResultRecord]:
     """Figures, then paired differences from the baselines at the same level; last the means of the degraded levels."""
     enrolled = len(np.unique(data.roles.template_subjects[data.roles.open_gallery]))
     figures = {key: one.measures.figures for key, one in measured.items()}
@@ -185,7 +189,7 @@ def _figures(options: BenchOptions, measured: Mapping[Key, Measured], data: Benc
 
 def _enrolment(
     options: BenchOptions, finder: FaceFinder, folder: Path, workers: int | None, progress: Progress
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[ResultRecord]:
     """Failure to enrol at each level, on degraded whole photos."""
     for level in options.levels:
         if finder.options.aligned:

@@ -7,7 +7,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,7 @@ from tgfr_search.evaluation.groups import group_figures, group_members
 from tgfr_search.evaluation.intervals import Interval
 from tgfr_search.evaluation.measures import Measures, Searches, measure
 from tgfr_search.evaluation.protocol import PROTOCOL_VERSION
+from tgfr_search.evaluation.results import ResultRecord
 from tgfr_search.files import cache_key, replace_text, replacing
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.model.line_cache import LineCache
@@ -104,22 +104,22 @@ class Cells:
         _save(path, measured)
         return measured
 
-    def groups(self, cell: Cell, column: str) -> list[dict[str, Any]]:
+    def groups(self, cell: Cell, column: str) -> list[ResultRecord]:
         """A cell's figures within each value of a metadata column, as entries of `results`."""
         path = self.folder / f"{self._key(cell)}-{hashlib.sha256(column.encode()).hexdigest()[:8]}.json"
         if not path.is_file():
             probes, templates = self.vectors(cell)
             queries = probes.dense()
+            own = cell.system.name, self.options.condition, cell.level, cell.captions
             out = [
-                entry(cell.system.name, self.options.condition, cell.level, cell.captions, metric, at, interval, counts)
-                | {"group": f"{column}={value}"}
+                entry(*own, metric, at, interval, counts, group=f"{column}={value}")
                 for value, members in group_members(self.data.probes.metadata, column)
                 for (metric, at), interval, counts in group_figures(
                     queries, templates, self.data.roles, members, self.weights, self._skip(cell.captions)
                 )
             ]
             replace_text(path, json.dumps(out))
-        entries: list[dict[str, Any]] = json.loads(path.read_text())
+        entries: list[ResultRecord] = json.loads(path.read_text())
         return entries
 
     def _skip(self, regime: str) -> npt.NDArray[np.int64] | None:
@@ -159,8 +159,8 @@ class Cells:
 
 def entry(
     system: str, condition: str, level: str, captions: str, metric: str, at: float | None, interval: Interval,
-    counts: dict[str, int], *, minus: str | None = None,
-) -> dict[str, Any]:  # fmt: skip
+    counts: dict[str, int], *, minus: str | None = None, group: str | None = None,
+) -> ResultRecord:  # fmt: skip
     """One entry of `results`: a figure with its interval, or the reason why there is none."""
     return {
         "system": system,
@@ -174,8 +174,11 @@ def entry(
         "high": interval.high,
         "reason": interval.reason or None,
         "minus": minus,
-        "group": None,
-        **{name: counts.get(name) for name in ("n_genuine", "n_impostor", "n_probes", "n_gallery")},
+        "group": group,
+        "n_genuine": counts.get("n_genuine"),
+        "n_impostor": counts.get("n_impostor"),
+        "n_probes": counts.get("n_probes"),
+        "n_gallery": counts.get("n_gallery"),
     }
 
 

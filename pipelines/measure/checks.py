@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch.nn.functional as F
@@ -14,6 +13,7 @@ from pipelines.measure.systems import System
 from tgfr_search.data.regimes import Captions
 from tgfr_search.evaluation.pairs import score_pairs
 from tgfr_search.evaluation.protocol import Roles
+from tgfr_search.evaluation.results import SuspectsRecord
 from tgfr_search.types import FloatArray
 
 SUSPECTS = 10
@@ -44,7 +44,7 @@ def shared_lines(said: Captions, enrolled: Sequence[tuple[str, ...]], roles: Rol
     return counts
 
 
-def suspects(data: BenchData) -> dict[str, Any]:
+def suspects(data: BenchData) -> SuspectsRecord:
     """Impostor pairs that the face encoder finds more alike than half of all genuine pairs, by pair of subjects.
 
     A few mislabelled people decide the figures at the lowest FAR and FPIR; whoever owns the data can look at them.

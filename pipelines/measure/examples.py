@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from pipelines.faces.features import view
 from pipelines.measure.cells import Cells
 from pipelines.measure.data import VIEW_OF_LEVEL, BenchData, BenchOptions, Side
 from tgfr_search.evaluation.measures import Measures
+from tgfr_search.evaluation.results import ExampleRecord
 
 EXAMPLES = 3
 """Of each kind at each level."""
@@ -22,7 +23,7 @@ EXAMPLES = 3
 
 def choose(
     cells: Cells, measured: Mapping[tuple[str, str, str], Measures], system: str, captions: str
-) -> list[dict[str, Any]]:
+) -> list[ExampleRecord]:
     """Seeded draws of two kinds: probes that `system` finds at rank 1 and `frozen` does not, and probes it misses.
 
     Args:
@@ -31,7 +32,7 @@ def choose(
         system: Whose searches.
         captions: In which caption regime.
     """
-    data, out = cells.data, []
+    data, out = cells.data, list[dict[str, Any]]()
     for level in cells.options.levels:
         found = measured[system, captions, level].searches
         frozen = measured.get(("frozen", "none", level))
@@ -67,7 +68,7 @@ def choose(
                         },
                     }
                 )
-    return out
+    return cast(list[ExampleRecord], out)
 
 
 def _side(data: BenchData, role: str) -> Side:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from jsonschema import Draft202012Validator
 from PIL import Image
 
 import pipelines.measure.cells
@@ -24,6 +25,7 @@ from pipelines.measure.systems import System, make_system
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.errors import InputError
 from tgfr_search.evaluation.report.draw import draw_report
+from tgfr_search.evaluation.results import ReportRecord, ResultRecord
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel
 
@@ -56,9 +58,9 @@ def options(demo: Path) -> BenchOptions:
     )
 
 
-def values(report: dict[str, Any], **wanted: Any) -> list[dict[str, Any]]:
+def values(report: ReportRecord, **wanted: Any) -> list[ResultRecord]:
     plain = {"minus": None, "group": None, **wanted}
-    return [r for r in report["results"] if all(r[name] == value for name, value in plain.items())]
+    return [r for r in report["results"] if all(dict(r)[name] == value for name, value in plain.items())]
 
 
 def test_a_report_is_complete_and_drawn_from_its_json_alone(
@@ -67,6 +69,11 @@ def test_a_report_is_complete_and_drawn_from_its_json_alone(
     options = dataclasses.replace(options, enrolment=True)
     report = run_benchmark(options, systems, tmp_path, cache, pictures=True, workers=0)
     assert json.loads(json.dumps(report)) == json.loads((tmp_path / "report.json").read_text())
+    schema = json.loads((Path(__file__).resolve().parents[3] / "docs/report.schema.json").read_text(encoding="utf-8"))
+    validator = Draft202012Validator(schema)
+    written = json.loads((tmp_path / "report.json").read_text())
+    assert list(validator.iter_errors(written)) == []
+    assert not validator.is_valid({**written, "results": [{**written["results"][0], "probability": 0.5}]})
     assert report["data"]["images"] == 24
     assert all(set(record) == FIELDS for record in report["results"])
     assert {r["metric"] for r in report["results"]} == {"eer", "tar_at_far", "rank", "fnir_at_fpir", "fte"}
