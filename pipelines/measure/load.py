@@ -67,7 +67,7 @@ def load_data(
     gallery: Chips | None = None
     if options.gallery is not None and (options.gallery / MANIFEST_NAME).is_file():
         gallery = index_chips(
-            options.gallery, systems, cache, finder.detector, progress
+            options.gallery, systems, cache, finder.detector, workers, progress
         )  # first: a refused index should be told at once
     elif options.gallery is not None:
         split = None if options.gallery.is_dir() else options.split
@@ -81,7 +81,9 @@ def load_data(
     return join(probes, side(gallery, options.levels if options.condition == "both" else ()), options.seed)
 
 
-def index_chips(path: Path, systems: Sequence[System], cache: Path, detector: str, progress: Progress) -> Chips:
+def index_chips(
+    path: Path, systems: Sequence[System], cache: Path, detector: str, workers: int | None, progress: Progress
+) -> Chips:
     """The faces that an index kept with its rows, as a gallery.
 
     They are encoded again by every system, so a system that did not make the index can be compared too.
@@ -110,7 +112,9 @@ def index_chips(path: Path, systems: Sequence[System], cache: Path, detector: st
     name = f"{store.index_id}-{store.generation}"
     alignment = systems[0].model.face_encoder.spec.alignment
     finder = FaceFinder(FaceOptions(aligned=True)).for_alignment(alignment)
-    chips = chips_of(records(), cache / f"chips-index-{name}", f"{path}", name, finder, Counter(), progress=progress)
+    chips = chips_of(
+        records(), cache / f"chips-index-{name}", f"{path}", name, finder, Counter(), workers=workers, progress=progress
+    )
     for start in range(0, len(ids), READ_ROWS):
         digests.update((row.image, row.image_sha256) for row in store.rows(ids[start : start + READ_ROWS], chips=False))
     # A crop's own digest says nothing about which photo it was cut from.
