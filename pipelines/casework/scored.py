@@ -28,6 +28,8 @@ class Scored:
 
     Attributes:
         mode: Of `MODES`.
+        regime: Of captions.
+        rows: Which of the data's probes they are, [P].
         level: Of the quality ladder.
         scores: float32 [P, G].
         quality: [P].
@@ -39,6 +41,8 @@ class Scored:
     """
 
     mode: str
+    regime: str
+    rows: Ints
     level: str
     scores: FloatArray
     quality: Floats
@@ -93,7 +97,7 @@ def load_scored(
     cache: Path,
     *,
     finder: FaceFinder,
-    modes: Sequence[str] = tuple(MODES),
+    wanted: Sequence[tuple[str, str]] = tuple(MODES.items()),
     workers: int | None = None,
     progress: Progress = silent,
 ) -> tuple[BenchData, Iterator[Scored]]:
@@ -104,7 +108,7 @@ def load_scored(
         system: Whose scores.
         cache: Folder of faces and features.
         finder: How photos become faces.
-        modes: Of `MODES`; those with words are left out where nobody is described.
+        wanted: (mode, caption regime), in this order; those with words are left out where nobody is described.
         workers: Processes that find faces.
         progress: Called as the work goes on.
 
@@ -114,18 +118,18 @@ def load_scored(
     data = load_data(options, [system], cache, finder, workers, progress)
     if not len(data.roles.searches):
         raise InputError(f"{options.probes}", found="nobody with two photos", expected="people with two or more")
-    return data, _scored(Cells(options, data, np.empty((0, 0), np.float32), cache / "cells"), system, modes)
+    return data, _scored(Cells(options, data, np.empty((0, 0), np.float32), cache / "cells"), system, wanted)
 
 
-def _scored(cells: Cells, system: System, modes: Sequence[str]) -> Iterator[Scored]:
+def _scored(cells: Cells, system: System, wanted: Sequence[tuple[str, str]]) -> Iterator[Scored]:
     roles, options = cells.data.roles, cells.options
-    for mode in modes:
-        said, _ = cells.captions(MODES[mode])
+    for mode, regime in wanted:
+        said, _ = cells.captions(regime)
         rows = np.array([mode == "image" or any(lines) for lines in said.probe])
         if not rows.any():
             continue
         for level in options.levels:
-            probes, templates = cells.vectors(Cell(system, level, MODES[mode]))
+            probes, templates = cells.vectors(Cell(system, level, regime))
             pairs = np.ones((len(probes), len(templates)), bool)
             if roles.one_set:
                 pairs = np.tril(pairs, -1)
@@ -133,6 +137,8 @@ def _scored(cells: Cells, system: System, modes: Sequence[str]) -> Iterator[Scor
                 pairs[borrowed, said.described[borrowed]] = False
             yield Scored(
                 mode,
+                regime,
+                np.flatnonzero(rows).astype(np.int64),
                 level,
                 probes.dense()[rows] @ templates.T,
                 probes.quality[rows].astype(np.float64),

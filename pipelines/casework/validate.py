@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import tgfr_search
-from pipelines.casework.scored import Scored, load_scored
+from pipelines.casework.scored import MODES, Scored, load_scored
 from pipelines.casework.validation_page import page
 from pipelines.faces.aligned import Progress, silent
 from pipelines.measure.checks import tuned_on
@@ -21,7 +21,9 @@ from tgfr_search.errors import InputError
 from tgfr_search.evaluation.intervals import subject_weights
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.files import replace_text
+from tgfr_search.forensic.bounds import Bounds
 from tgfr_search.forensic.calibration import Calibration
+from tgfr_search.forensic.metrics import cllr
 from tgfr_search.forensic.modes import ModeCalibration
 from tgfr_search.forensic.pairs import Floats
 from tgfr_search.forensic.statement import propositions
@@ -34,8 +36,10 @@ from tgfr_search.forensic.validation import (
     threshold_record,
 )
 from tgfr_search.forensic.verdict import Criteria, verdict
+from tgfr_search.forensic.words import RELIABILITY, mixture
 from tgfr_search.strict import to_dict
 from tgfr_search.terms import LEAD_NOTICE
+from tgfr_search.types import FloatArray
 
 RESULT, PAGE = "validation.json", "validation.html"
 SCHEMA = 1
@@ -84,7 +88,7 @@ def validate(
     """
     calibration.require(binding_of(system.model, finder.detector))
     data, scored = load_scored(
-        options, system, cache, finder=finder, modes=tuple(calibration.modes), workers=workers, progress=progress
+        options, system, cache, finder=finder, wanted=_wanted(calibration), workers=workers, progress=progress
     )
     same_data = calibration.origin.data_sha256 == data.probes.chips.data_sha256
     if same_data and options.split is not None and calibration.origin.split in ("", options.split):
@@ -97,10 +101,18 @@ def validate(
             f"{options.probes}", found="data of the calibration", expected="other people", do="give --split"
         )
     weights = subject_weights(data.roles.subject_count, options.seed, options.resamples).astype(np.float64)
-    records: dict[str, list[Any]] = {"cells": [], "search": [], "crowdedness": [], "thresholds": [], "curves": []}
-    steps = len(calibration.modes) * len(options.levels)
+    records: dict[str, list[Any]] = {"cells": [], "search": [], "crowdedness": [], "thresholds": [], "words": []}
+    records["curves"] = []
+    steps, pictures = len(_wanted(calibration)) * len(options.levels), dict[str, FloatArray]()
     for at, one in enumerate(scored):
-        _measure(one, calibration.modes[one.mode], options, weights, records)
+        ratios = _ratios(one, calibration.modes[one.mode])
+        if one.mode == "image":
+            pictures[one.level] = ratios
+        else:
+            alone = pictures[one.level][one.rows], calibration.modes["image"].calibrator.bounds
+            records["words"].append(_words(one, ratios, calibration.modes[one.mode], *alone))
+        if one.regime == MODES[one.mode]:
+            _measure(one, ratios, calibration.modes[one.mode], options, weights, records)
         progress("modes and levels", at + 1, steps)
     tree: dict[str, Any] = {
         "schema": SCHEMA,
@@ -127,17 +139,51 @@ def validate(
     return tree
 
 
-def _measure(
-    one: Scored, mode: ModeCalibration, options: BenchOptions, weights: Floats, records: dict[str, list[Any]]
-) -> None:
-    limits = mode.calibrator.bounds
-    ratios = np.empty(one.scores.shape)
+def _wanted(calibration: Calibration) -> list[tuple[str, str]]:
+    """The picture first; with words those of the person, then somebody else's."""
+    regimes = {"image": ("none",), "fused-1": ("cross", "wrong")}
+    return [(mode, regime) for mode, own in regimes.items() if mode in calibration.modes for regime in own]
+
+
+def _ratios(one: Scored, mode: ModeCalibration) -> FloatArray:
+    """Unbounded log10 LR of every probe against every template, float32 [P, G]."""
+    ratios = np.empty(one.scores.shape, np.float32)
     for start in range(0, len(ratios), SCORED_ROWS):
         part = one.scores[start : start + SCORED_ROWS].astype(np.float64)
         quality = np.repeat(one.quality[start : start + SCORED_ROWS], part.shape[1])
         ratios[start : start + SCORED_ROWS] = mode.calibrator.unbounded(part.ravel(), quality).reshape(part.shape)
+    return ratios
+
+
+def _words(
+    one: Scored, fused: FloatArray, mode: ModeCalibration, picture: FloatArray, limits: Bounds
+) -> dict[str, Any]:
+    """What words of the usual reliability make of the picture's ratios: right ones, and another person's."""
+    own = mode.calibrator.bounds
+    same = one.own[one.pairs]
+    alone = np.clip(picture[one.pairs].astype(np.float64), limits.low, limits.high)
+    said = mixture(np.clip(fused[one.pairs].astype(np.float64), own.low, own.high), alone)
+    return {
+        "level": one.level,
+        "mode": one.mode,
+        "words": one.regime,
+        "reliability": RELIABILITY,
+        "cllr": cllr(said[same], said[~same]),
+        "cllr_image": cllr(alone[same], alone[~same]),
+    }
+
+
+def _measure(
+    one: Scored,
+    ratios: FloatArray,
+    mode: ModeCalibration,
+    options: BenchOptions,
+    weights: Floats,
+    records: dict[str, list[Any]],
+) -> None:
+    limits = mode.calibrator.bounds
     probe, template = np.nonzero(one.pairs)
-    values = np.clip(ratios[probe, template], limits.low, limits.high)
+    values = np.clip(ratios[probe, template].astype(np.float64), limits.low, limits.high)
     first, second = one.probes[probe], one.templates[template]
     names = one.level, one.mode
     records["cells"].append(cell_record(*names, values, first, second, weights, (limits.low, limits.high)))

@@ -22,6 +22,8 @@ def tree(**change: Any) -> dict[str, Any]:
     search = {"mode": "image", "level": "normal", "people": 125, "ece": 0.02, "worst_overconfidence": 0.01}
     threshold = {"mode": "image", "level": "normal", "people": 300, "fpir_asked": 0.01, "fpir_seen": 0.02}
     out = {"cells": [cell, worse], "search": [search], "crowdedness": [], "thresholds": [threshold]}
+    wrong = {"mode": "fused-1", "level": "bad", "words": "wrong", "cllr": 0.2, "cllr_image": 0.18}
+    out["words"] = [wrong, wrong | {"words": "cross", "cllr": 0.9}]
     for name, values in change.items():
         out[name][0] |= values
     return out
@@ -52,6 +54,7 @@ def test_what_holds_is_met_and_what_was_not_measured_is_neither() -> None:
         {"search": {"ece": 0.05}},
         {"search": {"worst_overconfidence": 0.06}},
         {"thresholds": {"fpir_seen": 0.031}},
+        {"words": {"cllr": 0.22}},
         {"thresholds": {"fpir_seen": 0.002}},
     ],
 )

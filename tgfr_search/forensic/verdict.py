@@ -18,6 +18,7 @@ class Criteria:
         search_ece: Highest expected calibration error of simulated searches.
         overconfidence: By how much no bin of 100 searches or more may be overconfident.
         crowdedness: Highest FMR of the most crowded tenth over the median's.
+        wrong_words: By how much another person's words may raise the picture's Cllr.
         fpir_low: A threshold's false alarms, in what was asked for, at least.
         fpir_high: And at most.
     """
@@ -28,6 +29,7 @@ class Criteria:
     search_ece: float = 0.04
     overconfidence: float = 0.05
     crowdedness: float = 2.0
+    wrong_words: float = 0.03
     fpir_low: float = 0.3
     fpir_high: float = 3.0
 
@@ -74,6 +76,8 @@ def verdict(tree: Mapping[str, Any], criteria: Criteria) -> list[Criterion]:
     out.append(_highest(what, criteria.overconfidence, searches, "worst_overconfidence"))
     what = "false matches of the most crowded tenth of records, in those of the median tenth"
     out.append(_highest(what, criteria.crowdedness, tree["crowdedness"], "ratio"))
+    harm = [{**row, "harm": row["cllr"] - row["cllr_image"]} for row in tree["words"] if row["words"] == "wrong"]
+    out.append(_highest("Cllr that another person's words add to the picture's", criteria.wrong_words, harm, "harm"))
     rows = [
         {**row, "share": row["fpir_seen"] / row["fpir_asked"]}
         for row in tree["thresholds"]
