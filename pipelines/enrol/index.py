@@ -139,7 +139,7 @@ def index_gallery(
     contract = contract_of(model, finder.detector)
     if there is not None:
         there.contract.require(contract, str(out))
-    store = there or Store.create(out, contract)
+    store = Store.create(out, contract) if there is None else there
     need_space(out, max(0, records.estimate - len(store)) * bytes_a_row(store.contract, crops))
     first_new = store.manifest.next_row_id
     summary = IndexSummary(str(out), model_id=model.model_id, ignored=records.ignored)

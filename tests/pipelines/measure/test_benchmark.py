@@ -5,13 +5,12 @@ import dataclasses
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from command_helpers import run_here
 from jsonschema import Draft202012Validator
 from PIL import Image
 
@@ -239,16 +238,19 @@ def test_an_unknown_column_is_refused_with_those_there_are(
         run_benchmark(dataclasses.replace(options, group_by="shoe_size"), systems, tmp_path, cache, workers=0)
 
 
-def test_the_command(demo: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tgfr_search", "benchmark", str(demo / "gallery"), "--systems", "frozen,default"]
-    more = ["--levels", "normal", "--captions", "none", "--resamples", "20", "--out", "out", "--json"]
-    done = subprocess.run([*command, *more], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+def test_the_command(
+    demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = ["benchmark", demo / "gallery", "--systems", "frozen,default"]
+    more = ["--levels", "normal", "--captions", "none", "--resamples", 20, "--out", "out", "--json"]
+    done = run_here(capsys, *command, *more)
+    assert done.code == 0, done.stderr
     answer = json.loads(done.stdout)
     assert (tmp_path / answer["report"]).is_file()
     assert {record["system"] for record in answer["results"]} == {"frozen", "default"}
-    wrong = subprocess.run([*command[:-1], "nobody", *more], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert wrong.returncode == 2
+    wrong = run_here(capsys, *command[:-1], "nobody", *more)
+    assert wrong.code == 2
     assert "no weights of that name" in wrong.stderr
 
 

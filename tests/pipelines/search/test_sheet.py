@@ -2,22 +2,22 @@
 
 import dataclasses
 import json
-import os
 import shutil
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from command_helpers import run_here
 from PIL import Image, features
 
 from pipelines.enrol.index import IndexSummary
 from pipelines.search.gallery import Gallery
+from pipelines.search.sheet import sheet
 from pipelines.search.sheet.sheet import write_sheet
 from pipelines.search.sheet.text import drawable, fit, wrap
 from tgfr_search.errors import InputError
 from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.outputs import WriteError
 from tgfr_search.visible import visible
 
 HOSTILE = [
@@ -116,23 +116,17 @@ def test_a_sheet_never_overwrites_the_probe_or_a_strangers_file(gallery: Gallery
     write_sheet(probe, gallery, result, None, (), force=True)
 
 
-def test_the_answer_is_printed_before_a_sheet_that_fails(index: Path, tmp_path: Path) -> None:
+def test_the_answer_is_printed_before_a_sheet_that_fails(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A sheet that cannot be written is told before the work; one that fails afterwards costs no answer."""
-    code = (
-        "from pipelines.search.sheet import sheet\nfrom tgfr_search.outputs import WriteError\n"
-        "def full(*a, **k): raise WriteError('sheet.html', found='No space left on device')\n"
-        "sheet.write_whole = full\nfrom tgfr_search.app.cli.main import main\nmain()\n"
-    )
-    arguments = ["query", "--caption", "a man", "--index", str(index), "--json", "--sheet"]
-    root = str(Path(__file__).resolve().parents[3])
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments, "sheet.html"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": root},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2
+
+    def full(*arguments: object, **options: object) -> None:
+        raise WriteError("sheet.html", found="No space left on device")
+
+    monkeypatch.setattr(sheet, "write_whole", full)
+    monkeypatch.chdir(tmp_path)
+    done = run_here(capsys, "query", "--caption", "a man", "--index", index, "--json", "--sheet", "sheet.html")
+    assert done.code == 2
     assert "No space left" in done.stderr
     assert json.loads(done.stdout)["candidates"]  # one object, also where an error follows
