@@ -128,7 +128,11 @@ def validate(
             "origin": to_dict(calibration.origin),
         },
         "intervals": INTERVALS,
-        "warnings": [*tuned_on([system], data, options), *calibration.origin.warnings, *data.warnings],
+        "warnings": [
+            *tuned_on([system], data, options),
+            *(f"of the calibration: {text}" for text in calibration.origin.warnings),
+            *data.warnings,
+        ],
         **records,
     }
     asked = criteria or Criteria()

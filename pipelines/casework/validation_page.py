@@ -19,13 +19,9 @@ def page(tree: Mapping[str, Any]) -> str:
     Args:
         tree: Content of `validation.json`.
     """
-    failed = [
-        f"{each['what']} ({each['asked']}, found {each['found']:.3f})"
-        for each in tree["verdict"]
-        if each["met"] is False
-    ]
-    met = sum(each["met"] is True for each in tree["verdict"])
-    return render("validation.html", tree=tree, met=met, failed=failed, plots=_plots(tree["curves"]))
+    met, failed, unknown = (sum(each["met"] is value for each in tree["verdict"]) for value in (True, False, None))
+    plots = _plots(tree["curves"])
+    return render("validation.html", tree=tree, met=met, failed=failed, unknown=unknown, plots=plots)
 
 
 def _plots(curves: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
