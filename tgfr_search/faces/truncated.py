@@ -2,11 +2,13 @@
 
 Pillow can be told to take cut-off files, but only for the whole process, and then says nothing of what is missing. Here
 the file is made whole again, and how many of its rows are its own is counted: of a PNG exactly, of a JPEG by decoding
-it with two different ends. Interlaced PNGs and progressive JPEGs come coarse first and are refused as before.
+it with two different ends. A progressive JPEG comes coarse first: once its coarsest scans are there, all rows are, only
+blurred, which the quality of the face tells. Interlaced PNGs are refused as before.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from io import BytesIO
@@ -19,11 +21,15 @@ _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """A PNG's colour type → samples a pixel."""
 _SOS, _EOI = b"\xff\xda", b"\xff\xd9"
 """Where a JPEG's coded data begin (an embedded thumbnail's come before), and its end."""
+_AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+"""A marker that ends a scan: neither a stuffed zero nor a restart."""
 _MCU = 16
 """Rows of a JPEG's largest block: a row counts only once all of its block is there."""
 _NOISE = bytes(np.random.default_rng(0).integers(0, 255, 1 << 14, np.uint8))
 """Another end for a JPEG's coded data, without 0xFF, which would be a marker."""
 LEAST_ROWS = 16
+LEAST_SCANS = 2
+"""Of a progressive JPEG: the mean of each block, and the coarsest of what varies in it."""
 
 
 def completed(data: bytes) -> tuple[bytes, int] | None:
@@ -87,11 +93,28 @@ def _jpeg(data: bytes) -> tuple[bytes, int] | None:
         return None  # it has its end: damaged, not cut off
     whole = data + _EOI
     with Image.open(BytesIO(whole), formats=("JPEG",)) as image:
-        if not isinstance(image, JpegImagePlugin.JpegImageFile) or image.info.get("progressive"):
+        if not isinstance(image, JpegImagePlugin.JpegImageFile):
             return None
         first = np.asarray(image)
+        if image.info.get("progressive"):
+            return (whole, len(first)) if _scans(data) > LEAST_SCANS else None
     with Image.open(BytesIO(data + _NOISE + _EOI), formats=("JPEG",)) as image:
         other = np.asarray(image)
     differ = np.flatnonzero((first != other).reshape(len(first), -1).any(axis=1))
     there = int(differ[0]) if len(differ) else len(first)
     return whole, there - there % _MCU if there < len(first) else there
+
+
+def _scans(data: bytes) -> int:
+    """Scans of a JPEG that have begun; all but the last are whole. Segments are passed over by their own lengths."""
+    at, found = 2, 0
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        kind, length = data[at + 1], struct.unpack(">H", data[at + 2 : at + 4])[0]
+        at += 2 + length
+        if kind == _SOS[1]:
+            found += 1
+            marker = _AFTER_SCAN.search(data, at)
+            if marker is None:
+                return found
+            at = marker.start()
+    return found
