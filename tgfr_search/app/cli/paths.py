@@ -46,7 +46,7 @@ def read_paths(app: typer.Typer) -> None:
             for info in (each for each in get_args(hint) if isinstance(each, ParameterInfo)):
                 if Path in _within(hint) and info.parser is None:
                     is_option = isinstance(info, OptionInfo)
-                    shown = f"--{name.replace('_', '-')}" if is_option else info.metavar or name.upper()
+                    shown = f"--{name.replace('_', '-')}" if is_option else (info.metavar or name.upper()).strip("[].")
                     info.parser = _parser(shown)
                     info.metavar = info.metavar or ("PATH" if is_option else None)
         # Annotations are kept as text and would be made anew, without the parsers, each time that they are asked for.
