@@ -23,7 +23,8 @@ from tgfr_search.audit.verify import Key, read_checkpoint
 from tgfr_search.pages.catalogue import Words, preferred, texts
 
 PAGES = Path(str(tgfr_search.pages.__file__)).parent
-SOURCES = [*PAGES.glob("templates/service/*"), *Path(str(tgfr_search.app.service.__file__)).parent.rglob("*.py")]
+TEMPLATES = [*PAGES.glob("templates/service/*"), PAGES / "templates/case_report.html"]
+SOURCES = [*TEMPLATES, *Path(str(tgfr_search.app.service.__file__)).parent.rglob("*.py")]
 
 
 class Checker(HTMLParser):
