@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,9 @@ from pipelines.casework.case import Case
 from pipelines.search.gallery import Gallery
 from tgfr_search.audit.entries import Act, Entry
 from tgfr_search.errors import InputError
+from tgfr_search.forensic.evidence import Declared
+from tgfr_search.forensic.refusals import ProbeKind
+from tgfr_search.forensic.words import Origin
 from tgfr_search.types import QueryResult
 
 TOLERANCE = 1e-6
@@ -76,7 +79,7 @@ def search(
     }
 
     def run(data: bytes | None) -> QueryResult:
-        return _run(gallery, data, asked)
+        return _run(_told_of(gallery, case, evidence, origin), data, asked)
 
     return case.search(run, actor=actor, evidence=evidence, asked=asked, lines=lines, origin=origin, rows=len(gallery))
 
@@ -97,10 +100,19 @@ def replay(case: Case, gallery: Gallery, name: str, *, actor: str) -> Replay:
     kept = case.read_search(name)
     before = kept["result"]
     data = None if kept["evidence"] is None else case.evidence(kept["evidence"])
-    after = _run(gallery, data, kept["asked"]).as_dict()
+    after = _run(_told_of(gallery, case, kept["evidence"], kept["origin"]), data, kept["asked"]).as_dict()
     differs = _differences(before, after)
     case.journal(actor).record(Entry(Act.REPLAY, details={"search": name, "same": not differs}))
     return Replay(name, not differs, tuple(differs))
+
+
+def _told_of(gallery: Gallery, case: Case, evidence: str | None, origin: str) -> Gallery:
+    """The gallery, told what the probe is and where the words come from: a sketch has no likelihood ratio."""
+    kinds = {kind.replace(" ", "-"): kind for kind in ProbeKind}
+    told = {Path(e["details"]["file"]).name: e["details"]["kind"] for e in case.entries() if e["act"] == Act.EVIDENCE}
+    kind = ProbeKind.STILL if evidence is None else kinds[told[evidence]]
+    judge = replace(gallery.judge, declared=Declared(kind=kind, origin=Origin(origin or Origin.UNKNOWN)))
+    return Gallery(gallery.store, gallery.model, gallery.finder, gallery.journal, judge)
 
 
 def _run(gallery: Gallery, data: bytes | None, asked: dict[str, Any]) -> QueryResult:

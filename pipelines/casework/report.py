@@ -105,6 +105,7 @@ def _search(case: Case, told: dict[str, Any]) -> dict[str, Any]:
         "released_by": next((event["actor"] for event in events if event["act"] == "release"), ""),
         "conclusion": str(review.conclusion) if review is not None and review.conclusion else "",
         **{name: result[name] for name in ("index_id", "model_id", "mode", "notes")},
+        "propositions": (result.get("calibration") or {}).get("propositions", []),
         "quality": (result["probe"].get("quality") or {}).get("predicted"),
         "sha256": result["probe"].get("sha256"),
     }

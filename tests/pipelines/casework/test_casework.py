@@ -270,3 +270,24 @@ def test_the_index_is_the_default_one_and_an_audit_log_is_told_of_searches(
     assert [entry["act"] for _, entry in read_entries(Path(log))] == ["log opened", "search", "search"]
     with pytest.raises(InputError, match="--kind; found: no probe"):
         run.invoke(app, ["case", "search", "case", "--caption", WORDS, "--kind", "still"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "origin", "reason"),
+    [
+        ("sketch", "witness", "not_a_photograph_of_the_person"),
+        ("look-alike", "unknown", "not_a_photograph_of_the_person"),
+        ("still", "made from the probe picture", "description_of_the_probe_picture"),
+        ("video frame", "witness", None),
+    ],
+)
+def test_what_a_probe_is_decides_whether_it_has_a_likelihood_ratio(
+    kind: str, origin: str, reason: str | None, gallery: Gallery, probe: Path, tmp_path: Path
+) -> None:
+    case = Case.new(tmp_path / "case", purpose=PURPOSE, basis=BASIS, actor="examiner-1")
+    name = case.add(probe, actor="examiner-1", kind=kind)
+    _, result = search(case, gallery, actor="examiner-1", evidence=name, lines=[WORDS], origin=origin, top_k=2)
+    told = result.as_dict()["candidates"][0]["lr"]
+    assert told["refused"] == reason
+    assert (told["log10"] is None) == (reason is not None)
+    assert replay(case, gallery, "S0001", actor="examiner-1").same
