@@ -137,8 +137,9 @@ class Writer:
                 raise _unknown(f"{column} {value!r}", self._directory)
         pairs = self._photos(wanted) if for_good else set()
         self._deleted |= wanted
+        shared = self._still_there({photo for photo, _ in pairs})
         for photo, subject in pairs:
-            self._note_removed(removed_key(photo, subject) if self._rows_where("image_sha256", photo) else photo, True)
+            self._note_removed(removed_key(photo, subject) if photo in shared else photo, True)
         for row_id in wanted & self._updates.keys():
             del self._updates[row_id]
         return len(wanted)
@@ -260,6 +261,15 @@ class Writer:
         rows = self._generation.rows(sorted(ids - photos.keys()), chips=False)
         committed = {(row.image_sha256, subjects.get(row.row_id, row.subject_id)) for row in rows}
         return committed | {(photos[row_id], subjects[row_id]) for row_id in ids & photos.keys()}
+
+    def _still_there(self, photos: set[str]) -> set[str]:
+        """Which of these photos have a row, committed or gathered, that is not deleted here: one look at the column."""
+        column = self._generation.column("image_sha256").combine_chunks()
+        at = pc.indices_nonzero(pc.is_in(column, pa.array(sorted(photos), column.type)))
+        ids = self._generation.ids[np.from_dlpack(at)].tolist()
+        committed = zip(ids, column.take(at).to_pylist(), strict=True)
+        rows = (*committed, *self._gathered["image_sha256"].items())
+        return {photo for row_id, photo in rows if row_id not in self._deleted} & photos
 
     def _committed_rows(self, photo: str) -> bool:
         """Whether the committed state has a row of a photo; those deleted here count."""

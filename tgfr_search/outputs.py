@@ -92,6 +92,11 @@ def is_ours(path: Path) -> bool:
         return False
 
 
+def marked_jpeg(data: bytes) -> bytes:
+    """A JPEG with the mark as its comment; its pixels stay as they are coded."""
+    return data[:2] + _MARKS[2] + data[2:]
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Writes a file under another name, then renames it; folders above are made.
 

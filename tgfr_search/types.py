@@ -221,7 +221,8 @@ class QueryResult:
         candidates: Best first.
         probe: `sha256` and `quality` of the probe image; `faces` that it shows, each with `number`, `box` (x, y, width,
             height), `points`, `score` and whether it was `chosen`; `box` (left, top, right, bottom) of the one that was
-            searched with; `captions_truncated`, lines longer than are read.
+            searched with; `captions_truncated`, lines longer than are read. Of several images also `pictures`, what
+            each is and finds alone, and `alike`, the cosines of their faces; `sha256` is that of their digests, joined.
         mode: What was searched with: fused, image or caption.
         weights: Weights used for this probe, by term.
         offset: One number for this probe, part of every score: it makes scores of probes of any quality comparable.

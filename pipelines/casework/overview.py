@@ -7,7 +7,7 @@ from typing import Any
 from pipelines.casework.case import Case
 from pipelines.casework.review import Step
 from pipelines.casework.reviews import review_of
-from tgfr_search.audit.entries import Act
+from tgfr_search.audit.entries import Act, Entry
 
 
 def overview(case: Case) -> dict[str, Any]:
@@ -30,6 +30,15 @@ def overview(case: Case) -> dict[str, Any]:
         "searches": [search_told(case, name) for name in names],
         "notes": [{"name": name, "text": case.files.kept(f"notes/{name}.txt").decode()} for name in notes],
     }
+
+
+def look(case: Case, what: str, *, actor: str, role: str = "") -> None:
+    """Tells the case's log that somebody looks at something, before it is shown.
+
+    Raises:
+        AuditError: It could not be logged.
+    """
+    case.journal(actor).record(Entry(Act.VIEW, role=role, details={"what": what}))
 
 
 def search_told(case: Case, name: str) -> dict[str, Any]:

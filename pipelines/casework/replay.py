@@ -125,6 +125,9 @@ def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
         for name in ("model_id", "index_id", "mode")
         if before[name] != after[name]
     ]
+    # Answers of before there were likelihood ratios have no calibration to compare.
+    if "calibration" in before and before["calibration"] != after["calibration"]:
+        told.append(f"calibration: {_digest(before)} then, {_digest(after)} now")
     then, now = before["candidates"], after["candidates"]
     if len(then) != len(now):
         told.append(f"candidates: {len(then)} then, {len(now)} now")
@@ -133,6 +136,8 @@ def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
             told.append(f"rank {old['rank']}: row {old['row_id']} then, row {new['row_id']} now")
         elif abs(old["score"] - new["score"]) > TOLERANCE:
             told.append(f"rank {old['rank']}: score {old['score']:.7f} then, {new['score']:.7f} now")
+        elif ratio := _ratio_differs(old.get("lr"), new.get("lr")):
+            told.append(f"rank {old['rank']}: {ratio}")
     return told
 
 
@@ -146,3 +151,18 @@ def index_of_search(case: Case, name: str) -> Path:
     if not path:
         raise InputError("--index", found="a search in a Milvus collection", expected="the index it was published from")
     return Path(path)
+
+
+def _digest(result: dict[str, Any]) -> str:
+    return "none" if result["calibration"] is None else str(result["calibration"]["sha256"])
+
+
+def _ratio_differs(old: dict[str, Any] | None, new: dict[str, Any] | None) -> str:
+    """How a likelihood ratio differs from that of an earlier answer, where that had one; empty where it does not."""
+    if old is None:
+        return ""
+    if new is None or old["refused"] != new["refused"]:
+        return f"likelihood ratio: {old['refused'] or 'a number'} then, {(new or {}).get('refused') or 'a number'} now"
+    if old["log10"] is not None and abs(old["log10"] - new["log10"]) > TOLERANCE:
+        return f"log10 LR {old['log10']:.7f} then, {new['log10']:.7f} now"
+    return ""

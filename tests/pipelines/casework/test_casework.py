@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -291,3 +292,12 @@ def test_what_a_probe_is_decides_whether_it_has_a_likelihood_ratio(
     assert told["refused"] == reason
     assert (told["log10"] is None) == (reason is not None)
     assert replay(case, gallery, "S0001", actor="examiner-1").same
+
+
+def test_a_replay_tells_another_calibration(case: Case, gallery: Gallery) -> None:
+    without = Gallery(gallery.store, gallery.model, gallery.finder, None, replace(gallery.judge, calibration=None))
+    again = replay(case, without, "S0001", actor="examiner-2")
+    assert again.differs[0].startswith("calibration: ")
+    assert again.differs[0].endswith(" then, none now")
+    assert any("likelihood ratio: a number then, no_calibration now" in told for told in again.differs)
+    assert replay(case, gallery, "S0001", actor="examiner-2").same

@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from test_reviews import answer
 from typer.testing import CliRunner
 
 from pipelines.casework.case import Case
+from pipelines.casework.replay import search
 from pipelines.casework.review import ReviewError
+from pipelines.search.gallery import Gallery
 from tgfr_search.app.cli.main import app
 from tgfr_search.audit.verify import Key, check_log, read_checkpoint
 from tgfr_search.errors import InputError
+from tgfr_search.model.checkpoint import FaceTextModel
 
 
 @pytest.fixture
@@ -140,3 +144,35 @@ def test_the_report(folder: Path, tmp_path: Path) -> None:
     inside = run.invoke(app, ["case", "report", str(folder), str(folder / "r.html")])
     assert isinstance(inside.exception, InputError)
     assert isinstance(report("x.pdf").exception, InputError)
+
+
+def test_the_picture_of_who_is_compared_now(index: Path, model: FaceTextModel, demo: Path, tmp_path: Path) -> None:
+    case = Case.new(tmp_path / "case", purpose="p", basis="b", actor="examiner-1")
+    name = case.add(next((demo / "gallery/person0000").glob("*.png")), actor="examiner-1")
+    search(case, Gallery.open(index, model=model), actor="examiner-1", evidence=name, top_k=2)
+    picture = tmp_path / "next.jpg"
+    Image.new("RGB", (9, 9)).save(picture)
+    decide(case.folder, "begin", actor="examiner-1")
+    asked = ("analyse", "--text", "sharp", "--picture", str(picture))
+    with pytest.raises(InputError, match="did not write"):
+        decide(case.folder, *asked, actor="examiner-1")
+    assert decide(case.folder, actor="examiner-1")["step"] == "probe to be analysed"  # refused before the act
+    picture.unlink()
+    shown = []
+    decide(case.folder, *asked, actor="examiner-1")
+    with Image.open(picture) as face:
+        shown.append(face.tobytes())
+    given = ("decide", "--label", "C01", "--decision", "inconclusive", "--picture", str(picture))
+    decide(case.folder, *given, actor="examiner-1")  # over the one before
+    with Image.open(picture) as face:
+        shown.append(face.tobytes())
+    assert shown[0] != shown[1]
+    data = picture.read_bytes()
+    assert not [told for told in (b"person00", b"score", b"view0") if told in data]
+
+
+def test_a_look_is_logged(folder: Path) -> None:
+    opened(folder)
+    decide(folder, actor="examiner-2")
+    looks = [entry["details"]["what"] for entry in Case.open(folder).entries() if entry["act"] == "view"]
+    assert looks == ["case", "search S0001"]

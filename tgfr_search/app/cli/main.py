@@ -14,13 +14,14 @@ import typer
 
 import tgfr_search
 from tgfr_search.app.cli import console, console_streams
-from tgfr_search.app.cli.audit import Audit, audit_app, make_journal
+from tgfr_search.app.cli.audit import audit_app
 from tgfr_search.app.cli.benchmark import benchmark, benchmark_pairs, degrade
 from tgfr_search.app.cli.case import case_app
 from tgfr_search.app.cli.compare import compare
 from tgfr_search.app.cli.console_streams import INTERRUPTED, OutputError, PipeClosedError
 from tgfr_search.app.cli.data import data_app
 from tgfr_search.app.cli.effects import check_all
+from tgfr_search.app.cli.enrol import index
 from tgfr_search.app.cli.evidence import calibrate, validate
 from tgfr_search.app.cli.index import (
     compact,
@@ -34,26 +35,12 @@ from tgfr_search.app.cli.index import (
     update,
     verify,
 )
-from tgfr_search.app.cli.info import info, show_summary
+from tgfr_search.app.cli.info import info
 from tgfr_search.app.cli.model import model_app
-from tgfr_search.app.cli.options import (
-    DEFAULT_INDEX,
-    MIN_EYES,
-    PARTIAL,
-    Aligned,
-    DetectorName,
-    Device,
-    Json,
-    MinEyes,
-    Model,
-    Multiple,
-    Out,
-    SubjectLevel,
-    make_finder,
-)
+from tgfr_search.app.cli.options import Json
 from tgfr_search.app.cli.paths import DashGroup, read_paths
 from tgfr_search.app.cli.query import query
-from tgfr_search.app.cli.review import decide as decide
+from tgfr_search.app.cli.review import decide, open_, report
 from tgfr_search.app.cli.serve import serve, token, user_app
 from tgfr_search.app.cli.threshold import threshold
 from tgfr_search.errors import InputError, TgfrError
@@ -72,6 +59,9 @@ app = typer.Typer(
 app.add_typer(model_app, name="model")
 app.add_typer(data_app, name="data")
 app.add_typer(audit_app, name="audit")
+case_app.command("open")(open_)
+case_app.command()(decide)
+case_app.command()(report)
 app.add_typer(case_app, name="case")
 app.add_typer(user_app, name="user")
 
@@ -80,97 +70,7 @@ USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
 """What Typer raises for every wrong use of a command; it has its own copy of click or not, by its version."""
 
 
-@app.command()
-def index(
-    gallery: Annotated[Path, typer.Argument(help="Folder of photos, image Parquet, or table of images.")],
-    out: Out = DEFAULT_INDEX,
-    captions: Annotated[Path | None, typer.Option(help="captions.csv, .tsv, .jsonl or .parquet of a folder.")] = None,
-    split: Annotated[
-        str | None, typer.Option(help="Part of a published data set, or of a table with a column `split`.")
-    ] = None,
-    subject_level: SubjectLevel = None,
-    on_multiple: Multiple = "largest",
-    detector: DetectorName = None,
-    aligned: Aligned = False,
-    min_eyes: MinEyes = MIN_EYES,
-    workers: Annotated[
-        int | None, typer.Option(help="Processes that find faces, default one a core; of Ray: encoders.")
-    ] = None,
-    crops: Annotated[bool, typer.Option(help="Keep the aligned face with its row.")] = True,
-    auto_captions: Annotated[
-        bool, typer.Option("--auto-captions", help="Describe photos without a caption from the picture, marked so.")
-    ] = False,
-    attributes: Annotated[
-        Path | None, typer.Option(help="Attribute model of --auto-captions; default shipped.")
-    ] = None,
-    engine: Annotated[str, typer.Option(help="`local`, or `ray`: a Ray cluster, see docs/scale.md.")] = "local",
-    ray_address: Annotated[
-        str | None, typer.Option(help="Cluster of --engine ray, as HOST:PORT; default Ray on this machine alone.")
-    ] = None,
-    shards: Annotated[
-        Path | None, typer.Option(help="Folder of --engine ray that every node sees; default OUT.shards.")
-    ] = None,
-    prune: Annotated[
-        bool, typer.Option("--prune", help="Delete rows whose photo is not in the gallery any more.")
-    ] = False,
-    prune_most: Annotated[
-        bool, typer.Option("--prune-most", help="--prune, also where more than half of the rows go.")
-    ] = False,
-    again: Annotated[
-        bool, typer.Option("--again", help="Enrol also photos that `delete` removed from the index earlier.")
-    ] = False,
-    model: Model = None,
-    device: Device = "auto",
-    audit: Audit = None,
-    as_json: Json = False,
-) -> None:
-    """Enrol a gallery. A second run takes over what has changed; an interrupted one goes on where it was."""
-    from pipelines.enrol.auto_captions import Describer
-    from pipelines.enrol.engines import make_engine
-    from pipelines.enrol.index import index_gallery
-    from tgfr_search.model.attributes import load_attributes
-    from tgfr_search.model.checkpoint import load_model
-
-    if attributes is not None and not auto_captions:
-        raise InputError("--attributes", found="no --auto-captions", expected="both", do="add --auto-captions")
-    loaded = load_model(model, device=device)
-    describer = Describer.of(load_attributes(attributes, loaded.tgfr.device), loaded) if auto_captions else None
-    chosen = make_engine(
-        engine,
-        out,
-        workers=workers,
-        model=model,
-        device=device,
-        address=ray_address,
-        shards=shards,
-        describer=describer,
-        attributes=attributes,
-    )
-    with console.progress("enrolling", quiet=as_json) as progress:
-        summary = index_gallery(
-            gallery,
-            out,
-            loaded,
-            captions=captions,
-            split=split,
-            subject_level=subject_level,
-            finder=make_finder(on_multiple, aligned, detector, min_eyes),
-            crops=crops,
-            engine=chosen,
-            describer=describer,
-            prune=prune,
-            prune_most=prune_most,
-            again=again,
-            progress=progress,
-            journal=make_journal(audit),
-        )
-    console.emit(summary.as_dict(), as_json, lambda: show_summary(summary))
-    if not summary.rows:
-        raise typer.Exit(1)
-    if summary.quarantined:
-        raise typer.Exit(PARTIAL)
-
-
+app.command()(index)
 app.command()(query)
 
 

@@ -9,21 +9,23 @@ import typer
 
 from tgfr_search.app.cli import console
 from tgfr_search.app.cli.audit import Actor
-from tgfr_search.app.cli.case import Folder, case_app
+from tgfr_search.app.cli.case import Folder
 from tgfr_search.app.cli.options import Json
 from tgfr_search.audit.journal import account
 from tgfr_search.errors import InputError
+from tgfr_search.outputs import check_file, marked_jpeg, write_whole
 
 STEPS = "begin, analyse, decide, unmask, revise, conclude, release"
 
 
-@case_app.command("open")
-def open_(directory: Folder, as_json: Json = False) -> None:
-    """Show what a case holds and where its reviews stand; a case that another process writes to is refused."""
+def open_(directory: Folder, actor: Actor = None, as_json: Json = False) -> None:
+    """Show what a case holds and where its reviews stand; that it was looked at is logged."""
     from pipelines.casework.case import Case
-    from pipelines.casework.overview import overview
+    from pipelines.casework.overview import look, overview
 
-    values = overview(Case.open(directory))
+    case = Case.open(directory)
+    look(case, "case", actor=actor or account())
+    values = overview(case)
 
     def show() -> None:
         told = {name: values[name] for name in ("id", "purpose", "basis", "opened", "closed")}
@@ -37,7 +39,6 @@ def open_(directory: Folder, as_json: Json = False) -> None:
     console.emit(values, as_json, show)
 
 
-@case_app.command()
 def decide(
     directory: Folder,
     search: Annotated[str, typer.Argument(metavar="SEARCH", help="Name of the search, for instance S0001.")],
@@ -65,6 +66,7 @@ def decide(
 ) -> None:
     """Review a search blind: no score, rank or name until all candidates are decided on, then by a second person."""
     from pipelines.casework.case import Case
+    from pipelines.casework.overview import look
     from pipelines.casework.review import Step
     from pipelines.casework.reviews import act, review_of
 
@@ -82,8 +84,10 @@ def decide(
     if lacks := sorted(takes.get(step or "", set()) - given.keys() - {"suitable"}):
         missing = " and no ".join(f"--{name}" for name in lacks)
         raise InputError(f"case decide {step}", found=f"no {missing}", expected="what that step takes")
-    if picture is not None and picture.suffix.lower() not in (".jpg", ".jpeg"):
-        raise InputError(str(picture), found=f"ending {picture.suffix!r}", expected=".jpg")
+    if picture is not None:  # before the act, which stays done
+        check_file(picture, endings=(".jpg", ".jpeg"), outside=[case.folder])
+    if step is None:
+        look(case, f"search {search}", actor=who)
     review = review_of(case, search) if step is None else act(case, search, step, actor=who, **given)
     view: dict[str, Any] = {"step": str(Step.OPENED)} if review is None else review.view(who)
     waiting = [each["label"] for each in view.get("candidates", ()) if "decision" not in each]
@@ -107,7 +111,6 @@ def decide(
     console.emit(values, as_json, show)
 
 
-@case_app.command()
 def report(
     directory: Folder,
     target: Annotated[Path, typer.Argument(metavar="OUT.html", help="File to write, outside the case.")],
@@ -132,10 +135,8 @@ def _write_picture(path: Path, case: Any, search: str, row: int) -> None:
     """The kept face of a row; nothing in it says whose it is."""
     from indexer import Store
     from pipelines.casework.replay import index_of_search
-    from tgfr_search.outputs import check_file, write_whole
 
-    check_file(path, endings=(".jpg", ".jpeg"), outside=[case.folder])
     (found,) = Store.open(index_of_search(case, search)).rows([row])
     if found.chip is None:
         raise InputError("--picture", found="no picture kept", expected="an index that keeps its crops")
-    write_whole(path, found.chip)
+    write_whole(path, marked_jpeg(found.chip))

@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
 
+from pipelines.casework import overview
 from pipelines.casework.case import CASE, Case
 from pipelines.casework.files import ending_of
 from tgfr_search.app.service.accounts import Account
 from tgfr_search.app.service.problems import Problem
-from tgfr_search.audit.entries import Act, Entry
+from tgfr_search.audit.entries import Act
 
 CASES, INCOMING = "cases", "incoming"
 NAME = re.compile(r"\d{4}-\d{4,6}")
@@ -107,12 +108,8 @@ def state_of(case: Case) -> str:
 
 
 def look(case: Case, account: Account, what: str) -> None:
-    """Tells the case's log that an account looked at something, before it is shown.
-
-    Raises:
-        AuditError: It could not be logged.
-    """
-    case.journal(account.name).record(Entry(Act.VIEW, role=account.role.value, details={"what": what}))
+    """Tells the case's log that an account looks at something, before it is shown; see `overview.look`."""
+    overview.look(case, what, actor=account.name, role=account.role.value)
 
 
 def need_part(name: str) -> str:
