@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import read_result
-from pipelines.measure.benchmark import DEGRADED
+from pipelines.measure.entries import DEGRADED
 from tgfr_search.evaluation.report.reading import EER, FTE, RANKS, TARS, Metric, Report, Series, percent, points
 from tgfr_search.model.checkpoint import DEFAULT_MODEL, WEIGHTS
 

@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 
 from benchmarks.accuracy.carried import carried
 from benchmarks.results import RESULTS, read_result, write_result
-from pipelines.measure.benchmark import DEGRADED, run_benchmark
+from pipelines.measure.benchmark import run_benchmark
 from pipelines.measure.data import BenchOptions
+from pipelines.measure.entries import DEGRADED
 from pipelines.measure.systems import load_systems, shipped_systems
 from tgfr_search.app.cli.console import stages
 from tgfr_search.data.regimes import REGIMES

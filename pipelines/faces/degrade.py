@@ -15,6 +15,7 @@ from tgfr_search.data.degrade import LADDER, degrade, degrade_photo
 from tgfr_search.data.records import IMAGE_SUFFIXES, read_records
 from tgfr_search.errors import FaceError, InputError
 from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.faces.schemes import corner_eyes_px
 from tgfr_search.outputs import MARK, SOFTWARE, check_file, write_whole
 from tgfr_search.types import ByteArray
 
@@ -106,7 +107,8 @@ def _worse(finder: FaceFinder, path: str, level: str, seed: int) -> ByteArray:
     face = finder.cut(photo)
     if finder.options.aligned:
         return degrade(face.pixels, level, key=photo.sha256, seed=seed)
-    return degrade_photo(photo.pixels, face.quality.inter_eye_px, level, key=photo.sha256, seed=seed)
+    eyes = corner_eyes_px(face.quality.inter_eye_px, face.scheme)
+    return degrade_photo(photo.pixels, eyes, level, key=photo.sha256, seed=seed)
 
 
 def _target(target: Path) -> Path:

@@ -4,41 +4,35 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-
 import tgfr_search
 from pipelines.enrol.index import detector_of, opened
 from pipelines.faces.aligned import Progress, silent
-from pipelines.measure.cells import Cell, Cells, Measured, entry
+from pipelines.measure.cells import Cells, Measured, cells_of
 from pipelines.measure.checks import shared_lines, suspects, tuned_on
-from pipelines.measure.data import LEVELS, BenchData, BenchOptions
+from pipelines.measure.data import BenchData, BenchOptions
+from pipelines.measure.entries import Key, failure_to_enrol, figures
 from pipelines.measure.examples import choose, clear_pictures, write_pictures
-from pipelines.measure.failure_to_enrol import failures_to_enrol
+from pipelines.measure.failure_to_enrol import Outcome, failures_to_enrol
 from pipelines.measure.load import load_data
 from pipelines.measure.systems import BASELINES, System
+from pipelines.measure.whole import WholeCells, load_whole, measured_whole
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.errors import InputError
 from tgfr_search.evaluation.groups import group_members
-from tgfr_search.evaluation.intervals import LEVEL, Interval, rate_interval, subject_weights
+from tgfr_search.evaluation.intervals import LEVEL, subject_weights
 from tgfr_search.evaluation.protocol import PROTOCOL_VERSION
-from tgfr_search.evaluation.report.reading import PICTURES, SCHEMA
+from tgfr_search.evaluation.report.reading import END_TO_END, PICTURES, SCHEMA
 from tgfr_search.evaluation.results import CurveRecord, DataRecord, ReportRecord, ResultRecord, SpreadRecord
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.files import replace_text
 from tgfr_search.model.checkpoint import machine
 from tgfr_search.types import LEAD_NOTICE
-
-DEGRADED = "degraded"
-"""In place of a level: the mean of a figure over all levels but `normal`."""
-
-Key = tuple[str, str, str]
-"""(system, captions, level)."""
 
 
 def run_benchmark(
@@ -88,12 +82,7 @@ def run_benchmark(
         group_members(data.probes.metadata, options.group_by)  # an unknown column should be told before the work
     weights = subject_weights(data.roles.subject_count, options.seed, options.resamples)
     cells = Cells(options, data, weights, out / "cells")
-    wanted = [
-        Cell(system, level, regime)
-        for system in systems
-        for regime in system.regimes(options.regimes)
-        for level in options.levels
-    ]
+    wanted = cells_of(options, systems)
     measured: dict[Key, Measured] = {}
     grouped: list[ResultRecord] = []
     for done, cell in enumerate(wanted):
@@ -101,8 +90,16 @@ def run_benchmark(
         if options.group_by:
             grouped += cells.groups(cell, options.group_by)
         progress("cells measured", done + 1, len(wanted))
-    fte = list(_enrolment(options, finder, out / "cells", workers, progress)) if options.enrolment else []
-    figures = {key: one.measures for key, one in measured.items()}
+    failed: dict[str, Outcome | None] = {}
+    whole: list[ResultRecord] = []
+    if options.end_to_end:
+        failed, whole = _end_to_end(options, systems, data, cache, out / "cells", finder, workers, progress)
+    fte = []
+    for level in options.levels if options.enrolment else ():
+        if level not in failed:
+            failed[level] = failures_to_enrol(options, level, finder, out / "cells", workers, progress)
+        fte.append(failure_to_enrol(options, options.condition, level, failed[level]))
+    measures = {key: one.measures for key, one in measured.items()}
     about, captions = _subject_of_the_report(options, systems)
     report: ReportRecord = {
         "schema": SCHEMA,
@@ -133,12 +130,12 @@ def run_benchmark(
         "systems": {s.name: {"model_id": s.model_id, "provenance": s.model.config["provenance"]} for s in systems},
         "about": {"system": about, "captions": captions, "baselines": BASELINES},
         "quality": _quality(measured),
-        "results": [*_figures(options, measured, data), *fte, *grouped],
+        "results": [*figures(options, options.condition, measured, data.roles), *fte, *whole, *grouped],
         "curves": [
             cast(CurveRecord, {"system": name, "captions": captions, "level": level, **m.curves})
-            for (name, captions, level), m in figures.items()
+            for (name, captions, level), m in measures.items()
         ],
-        "examples": choose(cells, figures, about, captions),
+        "examples": choose(cells, measures, about, captions),
     }
     clear_pictures(out / PICTURES)
     if pictures:
@@ -163,44 +160,23 @@ def _quality(measured: Mapping[Key, Measured]) -> dict[str, SpreadRecord]:
     return out
 
 
-def _figures(options: BenchOptions, measured: Mapping[Key, Measured], data: BenchData) -> Iterator[ResultRecord]:
-    """Figures, then paired differences from the baselines at the same level; last the means of the degraded levels."""
-    enrolled = len(np.unique(data.roles.template_subjects[data.roles.open_gallery]))
-    figures = {key: one.measures.figures for key, one in measured.items()}
-    for name, captions in dict.fromkeys(key[:2] for key in measured):
-        degraded = [figures[name, captions, level] for level in options.levels if level != LEVELS[0]]
-        if len(degraded) > 1:
-            figures[name, captions, DEGRADED] = {at: Interval.mean([one[at] for one in degraded]) for at in degraded[0]}
-    some = {key[:2]: one.measures.counts for key, one in measured.items()}
-    for (name, captions, level), own in figures.items():
-        for (metric, at), interval in own.items():
-            counts = dict(some[name, captions])
-            if metric == "fnir_at_fpir":
-                counts |= {"n_probes": counts["n_mated"] + counts["n_nonmated"], "n_gallery": enrolled}
-            yield entry(name, options.condition, level, captions, metric, at, interval, counts)
-            for baseline, regime in BASELINES.items():
-                other = figures.get((baseline, regime, level))
-                if other is not None and name != baseline:
-                    difference = interval.minus(other[metric, at])
-                    yield entry(
-                        name, options.condition, level, captions, metric, at, difference, counts, minus=baseline
-                    )
-
-
-def _enrolment(
-    options: BenchOptions, finder: FaceFinder, folder: Path, workers: int | None, progress: Progress
-) -> Iterator[ResultRecord]:
-    """Failure to enrol at each level, on degraded whole photos."""
-    for level in options.levels:
-        if finder.options.aligned:
-            none = Interval(None, None, None, "aligned chips: no detector ran", np.empty(0))
-            yield entry("frozen", options.condition, level, "none", "fte", None, none, {})
-            continue
-        failed = failures_to_enrol(
-            options.probes, options.captions_file, options.split, level, options.seed, finder, folder, workers, progress
-        )
-        # Subjects whose every photo failed have no place in the benchmark's own resamples: these are drawn apart.
-        subjects, owners = np.unique([subject for subject, _ in failed], return_inverse=True)
-        weights = subject_weights(len(subjects), options.seed, options.resamples)
-        interval = rate_interval(np.array([float(f) for _, f in failed]), owners.astype(np.int64), weights)
-        yield entry("frozen", options.condition, level, "none", "fte", None, interval, {"n_probes": len(failed)})
+def _end_to_end(
+    options: BenchOptions,
+    systems: Sequence[System],
+    data: BenchData,
+    cache: Path,
+    folder: Path,
+    finder: FaceFinder,
+    workers: int | None,
+    progress: Progress,
+) -> tuple[dict[str, Outcome | None], list[ResultRecord]]:
+    """What became of every photo at every level, and the entries of `results`."""
+    if finder.options.aligned:
+        return {}, [failure_to_enrol(options, END_TO_END, level, None) for level in options.levels]
+    templates = None if data.roles.one_set else data.templates
+    whole = load_whole(options, systems, templates, cache, finder, workers, progress)
+    weights = subject_weights(whole.data.roles.subject_count, options.seed, options.resamples)
+    cells = WholeCells(options, whole.data, weights, folder)
+    measured = measured_whole(cells, cells_of(options, systems), progress)
+    fte = [failure_to_enrol(options, END_TO_END, level, whole.outcome[level]) for level in options.levels]
+    return dict(whole.outcome), [*figures(options, END_TO_END, measured, whole.data.roles), *fte]

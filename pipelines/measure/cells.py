@@ -56,6 +56,16 @@ class Measured:
     quality: tuple[float, float] | None
 
 
+def cells_of(options: BenchOptions, systems: Sequence[System]) -> list[Cell]:
+    """All cells of a benchmark: every system in its regimes at every level."""
+    return [
+        Cell(system, level, regime)
+        for system in systems
+        for regime in system.regimes(options.regimes)
+        for level in options.levels
+    ]
+
+
 class Cells:
     """Measures cells, keeping what several of them share.
 
@@ -67,10 +77,16 @@ class Cells:
         data: Both sides.
         weights: Subject resamples [R, S].
         folder: Where finished cells are kept.
+
+    Attributes:
+        condition: Whose probes and templates are degraded.
     """
+
+    condition: str
 
     def __init__(self, options: BenchOptions, data: BenchData, weights: FloatArray, folder: Path) -> None:
         self.options, self.data, self.weights, self.folder = options, data, weights, folder
+        self.condition = options.condition
         self._captions: dict[str, tuple[Captions, Sequence[tuple[str, ...]]]] = {}
         self._templates: tuple[str, FloatArray] = ("", np.empty((0, 0), np.float32))
         sides = (*data.probes.captions, *data.templates.captions)
@@ -98,11 +114,15 @@ class Cells:
         if path.is_file():
             return _load(path)
         probes, templates = self.vectors(cell)
-        measures = measure(probes.dense(), templates, self.data.roles, self.weights, self._skip(cell.captions))
+        measures = self._measures(cell, probes.dense(), templates)
         spread = (float(probes.quality.mean()), float(probes.quality.std())) if cell.system.trained else None
         measured = Measured(measures, spread)
         _save(path, measured)
         return measured
+
+    def _measures(self, cell: Cell, queries: FloatArray, templates: FloatArray) -> Measures:
+        """All figures of a cell's vectors."""
+        return measure(queries, templates, self.data.roles, self.weights, self._skip(cell.captions))
 
     def groups(self, cell: Cell, column: str) -> list[ResultRecord]:
         """A cell's figures within each value of a metadata column, as entries of `results`."""
@@ -110,7 +130,7 @@ class Cells:
         if not path.is_file():
             probes, templates = self.vectors(cell)
             queries = probes.dense()
-            own = cell.system.name, self.options.condition, cell.level, cell.captions
+            own = cell.system.name, self.condition, cell.level, cell.captions
             out = [
                 entry(*own, metric, at, interval, counts, group=f"{column}={value}")
                 for value, members in group_members(self.data.probes.metadata, column)
@@ -130,7 +150,7 @@ class Cells:
         """Probes and gallery vectors of a cell."""
         read = self._reader(cell.system)
         said, enrolled = self.captions(cell.captions)
-        level = cell.level if self.options.condition == "both" else "normal"
+        level = cell.level if self.condition == "both" else "normal"
         key = repr((cell.system.name, level, hash(tuple(enrolled))))
         probes, templates = self.data.probes, self.data.templates
         if self._templates[0] != key:
@@ -151,7 +171,7 @@ class Cells:
         o, d, config = self.options, self.data, cell.system.model.config
         return cache_key(
             format=FORMAT, protocol=PROTOCOL_VERSION, system=cell.system.name, model_id=cell.system.model_id,
-            model=config["model"], scoring=config["scoring"], captions=cell.captions, condition=o.condition,
+            model=config["model"], scoring=config["scoring"], captions=cell.captions, condition=self.condition,
             level=LADDER[cell.level], seed=o.seed, resamples=o.resamples,
             probes=d.probes.chips.folder.name, templates=d.templates.chips.folder.name,
         )  # fmt: skip

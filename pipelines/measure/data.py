@@ -6,15 +6,16 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from pipelines.faces.aligned import Chips
-from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.data.regimes import REGIMES
+from tgfr_search.data.sampling import IntArray
+from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.errors import InputError, Reason
 from tgfr_search.evaluation.intervals import RESAMPLES
 from tgfr_search.evaluation.protocol import Roles, one_set, two_sets
@@ -48,6 +49,7 @@ class BenchOptions:
         seed: Of degradations, caption draws, open-set split and resamples.
         resamples: Of the bootstrap.
         enrolment: Also measure failure to enrol on degraded whole photos.
+        end_to_end: Also measure the systems on those.
 
     Raises:
         InputError: A level, condition or regime that there is not, or that is given twice; a number out of range.
@@ -64,6 +66,7 @@ class BenchOptions:
     seed: int = 0
     resamples: int = RESAMPLES
     enrolment: bool = True
+    end_to_end: bool = False
 
     def __post_init__(self) -> None:
         _choice("level", self.levels, LEVELS)
@@ -82,6 +85,17 @@ def _choice(what: str, asked: tuple[str, ...], known: tuple[str, ...]) -> None:
         raise InputError(what, found=", ".join(asked) or "none", expected="one or more, none twice")
 
 
+class Features(Protocol):
+    """Features of N faces in several views, as `FeatureSet` has them."""
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Their names."""
+
+    def batch(self, rows: IntArray, view: int | IntArray, side: IntArray | None = None) -> FaceFeatures:
+        """Features of some faces."""
+
+
 @dataclass(frozen=True)
 class Side:
     """The images of one role, ordered by name.
@@ -98,7 +112,7 @@ class Side:
 
     chips: Chips
     order: npt.NDArray[np.int64]
-    features: Mapping[str, FeatureSet]
+    features: Mapping[str, Features]
     names: list[str]
     subjects: list[str]
     captions: list[tuple[str, ...]]
@@ -108,12 +122,12 @@ class Side:
         return len(self.names)
 
     @staticmethod
-    def of(chips: Chips, features: Mapping[str, FeatureSet]) -> Side:
+    def of(chips: Chips, features: Mapping[str, Features]) -> Side:
         """All images of a data set."""
         return Side._ordered(chips, features, sorted(range(len(chips)), key=chips.names.__getitem__))
 
     @staticmethod
-    def _ordered(chips: Chips, features: Mapping[str, FeatureSet], rows: list[int]) -> Side:
+    def _ordered(chips: Chips, features: Mapping[str, Features], rows: list[int]) -> Side:
         return Side(
             chips,
             np.array(rows, dtype=np.int64),

@@ -47,17 +47,7 @@ def load_data(
         NothingUsableError: A side has not one face.
         ContractMismatchError: The gallery is an index of another model.
     """
-    # Both orientations are cached apart, so that models with and without flip averaging share one cache; in float32, so
-    # that it is the same on every machine.
-    encoders: dict[str, FaceEncoder] = {}
-    for system in systems:
-        model, options_of = system.model, system.model.config["model"]
-        key = model.face_encoder.spec.weights_key
-        if key not in encoders:
-            source = face_source(model.folder, model.config)
-            encoders[key] = make_face_encoder(
-                source, model.tgfr.device, torch.float32, flip=False, regions=options_of["regions"]
-            )
+    encoders = encoders_of(systems)
 
     def side(chips: Chips, levels: tuple[str, ...]) -> Side:
         views = [VIEW_OF_LEVEL.get(level, level) for level in dict.fromkeys(("normal", *levels))]
@@ -79,6 +69,24 @@ def load_data(
     if gallery is None:
         return join(probes, None, options.seed)
     return join(probes, side(gallery, options.levels if options.condition == "both" else ()), options.seed)
+
+
+def encoders_of(systems: Sequence[System]) -> dict[str, FaceEncoder]:
+    """The face encoders of all systems by their `weights_key`.
+
+    Both orientations are cached apart, so that models with and without flip averaging share one cache; in float32, so
+    that it is the same on every machine.
+    """
+    encoders: dict[str, FaceEncoder] = {}
+    for system in systems:
+        model, options_of = system.model, system.model.config["model"]
+        key = model.face_encoder.spec.weights_key
+        if key not in encoders:
+            source = face_source(model.folder, model.config)
+            encoders[key] = make_face_encoder(
+                source, model.tgfr.device, torch.float32, flip=False, regions=options_of["regions"]
+            )
+    return encoders
 
 
 def index_chips(

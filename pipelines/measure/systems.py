@@ -39,6 +39,7 @@ class System(Protocol):
             None where it is no such baseline.
         prominence: Of several, the report is about the one with most.
         trained: Whether anything of the model but its frozen face encoder counts.
+        looks: Whether the probe's photo counts.
     """
 
     name: str
@@ -46,6 +47,7 @@ class System(Protocol):
     baseline: ClassVar[str | None]
     prominence: ClassVar[int]
     trained: ClassVar[bool]
+    looks: ClassVar[bool]
 
     @property
     def model_id(self) -> str:
@@ -73,6 +75,7 @@ class Frozen:
     baseline: ClassVar[str | None] = "none"
     prominence: ClassVar[int] = 0
     trained: ClassVar[bool] = False
+    looks: ClassVar[bool] = True
 
     @property
     def model_id(self) -> str:
@@ -115,6 +118,7 @@ class Trained:
     baseline: ClassVar[str | None] = None
     prominence: ClassVar[int] = 1
     trained: ClassVar[bool] = True
+    looks: ClassVar[bool] = True
     asked: ClassVar[str] = "auto"
     """The mode of its searches."""
 
@@ -173,6 +177,7 @@ class CaptionAlone(Trained):
     """Searches by words: the photo is there and not looked at."""
 
     prominence: ClassVar[int] = 0
+    looks: ClassVar[bool] = False
     asked: ClassVar[str] = "caption"
 
     def regimes(self, asked: Sequence[str]) -> tuple[str, ...]:

@@ -16,7 +16,15 @@ def figure(system: str, captions: str, level: str, metric: str, value: float | N
     width = 0.0 if value is None else 0.1
     ends = (None, None) if value is None else (value - width, value + width)
     at = 1 if metric == "rank" else None
-    base = {"system": system, "captions": captions, "level": level, "metric": metric, "at": at, "value": value}
+    base = {
+        "condition": "clean-gallery",
+        "system": system,
+        "captions": captions,
+        "level": level,
+        "metric": metric,
+        "at": at,
+        "value": value,
+    }
     told = {"low": ends[0], "high": ends[1], "reason": None if value is not None else "too few"}
     return {**base, **told, "minus": None, "group": None, **COUNTS, **more}
 
@@ -33,6 +41,15 @@ def report() -> Report:
     about = {"system": "default", "captions": "own", "baselines": {"frozen": "none", "control": "constant"}}
     tree = {"schema": SCHEMA, "results": results, "curves": curves, "about": about, "options": {"levels": levels}}
     return Report(tree)
+
+
+def test_figures_of_whole_photos_stand_beside_those_of_aligned_faces(report: Report) -> None:
+    whole = figure("default", "own", "poor", "rank", 0.25, condition="end-to-end")
+    both = Report({**report.tree, "results": [*report.tree["results"], whole]})
+    found = [both.get(("default", "own"), "poor", RANKS[0], whole=of) for of in (False, True)]
+    assert [record["value"] for record in found if record is not None] == [0.5, 0.25]
+    assert both.get(("default", "own"), "normal", RANKS[0], whole=True) is None
+    assert both.answers() == report.answers()
 
 
 def test_rates_in_words() -> None:

@@ -98,7 +98,8 @@ def degrade_photo(
 
     Args:
         photo: uint8 [H, W, 3], RGB.
-        inter_eye_px: Distance between the eye centres in the photo (`FaceQuality.inter_eye_px`), in pixels.
+        inter_eye_px: Distance between the eye centres in the photo in pixels, by dlib's points
+            (`faces.schemes.corner_eyes_px`).
         level: As for `degrade`.
         key: As for `degrade`.
         seed: As for `degrade`.

@@ -108,8 +108,16 @@ class FaceFinder:
             FaceError: The photo gives no usable face; `reason` is the stable code.
             MissingPartError: The detector or its model is not installed.
         """
-        choice = FaceChoice.of_row(source.metadata) if isinstance(source, Record) and not self.options.aligned else None
+        choice = self.meant(source)
         return self.cut(self.load(source), choice)
+
+    def meant(self, source: Record | str | Path | bytes) -> FaceChoice | None:
+        """The face that a gallery's table means; None where it says nothing, and of a ready chip.
+
+        Raises:
+            FaceError: BAD_POINTS: what it says cannot be meant.
+        """
+        return FaceChoice.of_row(source.metadata) if isinstance(source, Record) and not self.options.aligned else None
 
     def load(self, source: Record | str | Path | bytes) -> Photo:
         """Read and decode one photo: the first half of `find`, apart so that its time can be told."""

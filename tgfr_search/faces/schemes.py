@@ -60,3 +60,18 @@ def eye_centres(points: npt.NDArray[np.floating], scheme: str) -> npt.NDArray[np
     if scheme == EYES_NOSE_MOUTH:
         return points[:2]
     return np.stack([points[2:4].mean(axis=0), points[:2].mean(axis=0)])
+
+
+EYES_OVER_CORNERS = 1.03
+"""Distance between RetinaFace's eye centres over that between dlib's (the middles of the corners), which the quality
+ladder's sides are calibrated with: median of 244 valid photographs of MM-CelebA-HQ (5–95 %: .96–1.11)."""
+
+
+def corner_eyes_px(inter_eye_px: float, scheme: str) -> float:
+    """The distance between the eye centres as dlib's points would have it.
+
+    Args:
+        inter_eye_px: Of the scheme's own eye centres.
+        scheme: What they are.
+    """
+    return inter_eye_px / EYES_OVER_CORNERS if scheme == EYES_NOSE_MOUTH else inter_eye_px

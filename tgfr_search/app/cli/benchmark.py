@@ -56,6 +56,9 @@ def benchmark(
     enrolment: Annotated[
         bool, typer.Option("--enrolment/--no-enrolment", help="Measure failure to enrol on degraded whole photos.")
     ] = True,
+    end_to_end: Annotated[
+        bool, typer.Option("--end-to-end/--no-end-to-end", help="Measure the systems on degraded whole photos too.")
+    ] = True,
     pictures: Annotated[
         bool, typer.Option("--pictures/--no-pictures", help="Keep faces of the examples in the report.")
     ] = True,
@@ -98,6 +101,7 @@ def benchmark(
         seed=seed,
         resamples=resamples,
         enrolment=enrolment,
+        end_to_end=end_to_end,
     )
     chosen = load_systems(shipped_systems() if systems is None else _split(systems), device)
     with console.stages(quiet=as_json) as progress:

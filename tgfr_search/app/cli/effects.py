@@ -48,6 +48,7 @@ IDLE = (
             "seed",
             "resamples",
             "enrolment",
+            "end_to_end",
             "pictures",
             "cache",
         ),

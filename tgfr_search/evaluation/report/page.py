@@ -112,6 +112,7 @@ def _sections(report: Report) -> list[Section]:
         Section("differences", "Paired differences", tables=_differences(report)),
         Section("scores", "Score distributions", told=TOLD["scores"] if scores else "", plots=scores),
         _enrolment(report, drawn),
+        _end_to_end(report),
         _groups(report),
     ]  # fmt: skip
 
@@ -163,6 +164,17 @@ def _enrolment(report: Report, drawn: Mapping[str, Plot]) -> Section:
     return Section(
         "enrolment", "Failure to enrol", told=TOLD["enrolment"], tables=[table], plots=_some(drawn, enrolment="")
     )
+
+
+def _end_to_end(report: Report) -> Section:
+    """Figures on degraded whole photos of the systems that look at photos."""
+    first = report.levels[0]
+    series = [one for one in report.headline if report.get(one, first, RANKS[0], whole=True) is not None]
+    if not series:
+        return Section("end-to-end", "End to end", told=TOLD["no-end-to-end"])
+    metrics, counts = (FNIRS[-1], *TARS, *RANKS), ("n_probes", "n_gallery")
+    table = figures(report, series, metrics, "", counts=counts, whole=True)
+    return Section("end-to-end", "End to end", told=TOLD["end-to-end"], tables=[table])
 
 
 def _groups(report: Report) -> Section:

@@ -15,6 +15,8 @@ from typing import Any
 from tgfr_search.errors import InputError
 
 SCHEMA = 1
+END_TO_END = "end-to-end"
+"""The condition of figures on degraded whole photos."""
 PICTURES = "pictures"
 """Folder of the examples' faces, beside the report."""
 
@@ -123,13 +125,23 @@ class Report:
     @cached_property
     def _by_key(self) -> dict[tuple[Any, ...], Record]:
         fields = ("system", "captions", "level", "metric", "at", "minus", "group")
-        return {tuple(record[name] for name in fields): record for record in self.tree["results"]}
+        return {
+            (record["condition"] == END_TO_END, *(record[name] for name in fields)): record
+            for record in self.tree["results"]
+        }
 
     def get(
-        self, series: Series, level: str, metric: Metric, *, minus: str | None = None, group: str | None = None
+        self,
+        series: Series,
+        level: str,
+        metric: Metric,
+        *,
+        minus: str | None = None,
+        group: str | None = None,
+        whole: bool = False,
     ) -> Record | None:
-        """One figure, or None where it was not asked for."""
-        return self._by_key.get((*series, level, metric.name, metric.at, minus, group))
+        """One figure, or None where it was not asked for; of aligned faces, or of degraded whole photos."""
+        return self._by_key.get((whole, *series, level, metric.name, metric.at, minus, group))
 
     @property
     def levels(self) -> list[str]:

@@ -92,7 +92,13 @@ def interval(value: float, low: float | None, high: float | None, verdict: str =
 
 
 def figures(
-    report: Report, series: Sequence[Series], metrics: Sequence[Metric], caption: str, *, counts: Sequence[str] = ()
+    report: Report,
+    series: Sequence[Series],
+    metrics: Sequence[Metric],
+    caption: str,
+    *,
+    counts: Sequence[str] = (),
+    whole: bool = False,
 ) -> Table:
     """Rates of several systems at every level; a mark where one is better or worse than `frozen`.
 
@@ -102,12 +108,13 @@ def figures(
         metrics: Columns.
         caption: Of the table.
         counts: Further columns, fields of a record: (`n_probes`, …).
+        whole: Of degraded whole photos.
     """
     notes = Notes()
 
     def cells(one: Series, level: str) -> Iterator[Cell]:
-        yield from (_cell(report, one, level, metric, notes) for metric in metrics)
-        record = report.get(one, level, metrics[-1]) or {}
+        yield from (_cell(report, one, level, metric, notes, whole) for metric in metrics)
+        record = report.get(one, level, metrics[-1], whole=whole) or {}
         yield from (_count(record.get(name)) for name in counts)
 
     heads = [*(f"{metric.label}, %" for metric in metrics), *(name[2:] for name in counts)]
@@ -133,13 +140,13 @@ def _by_level(
     return Table(caption, ["level", "system", "captions", *heads], rows, notes.reasons)
 
 
-def _cell(report: Report, series: Series, level: str, metric: Metric, notes: Notes) -> Cell:
-    record = report.get(series, level, metric)
+def _cell(report: Report, series: Series, level: str, metric: Metric, notes: Notes, whole: bool = False) -> Cell:
+    record = report.get(series, level, metric, whole=whole)
     if record is None:
         return Cell()
     if record["value"] is None:
         return notes.mark(record["reason"])
-    verdict = metric.verdict(report.get(series, level, metric, minus="frozen"))
+    verdict = metric.verdict(report.get(series, level, metric, minus="frozen", whole=whole))
     shown = verdict if verdict in (BETTER, WORSE) else ""
     return interval(record["value"], record["low"], record["high"], shown)
 

@@ -29,7 +29,7 @@ PROTOCOL = (
 CAVEATS = (
     "A score orders candidates. It is not a probability, and no figure here makes a candidate an identification.",
     "The ladder degrades aligned faces: pose, motion, a real camera's compression and misplaced landmarks come on top. "
-    "Failure to enrol is measured apart, on whole photos.",
+    "Whole photos, with misplaced landmarks and missed faces, are measured end to end and as failure to enrol.",
     "Figures hold for people and pictures like these; captions of a data set are tidier than a witness.",
     "Photos that differ in a byte count as distinct: a re-encoded or mirrored copy of one is not noticed.",
     "Wrong labels in the data count as errors of the system; the lowest FAR and FPIR rest on few pairs.",
@@ -45,6 +45,9 @@ TOLD = {
     "enrolment": "The whole photo is degraded until its face has the level's size; then the detector looks again. A "
     "photo without a face as it is leaves every other figure; those are of aligned faces, degraded after detection.",
     "no-enrolment": "Not measured (--no-enrolment).",
+    "end-to-end": "What a user meets: the whole photo is degraded, then found, aligned and encoded; the gallery is at "
+    "full quality. A photo in which no face is found is a miss at every rank and a false non-match.",
+    "no-end-to-end": "Not measured (--no-end-to-end).",
     "groups": "Error rates. Impostors are of the same group; the gallery of a search is everybody. The ratio has no "
     "interval: between small groups it is large by chance, so read the intervals first.",
     "few": "In these groups a figure is not shown because too few people or pairs stand behind it: {}.",
