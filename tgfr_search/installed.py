@@ -31,6 +31,7 @@ EXTRAS = {
     "python_multipart": "serve",
     "argon2": "serve",
     "prometheus_client": "serve",
+    "typst": "report",
 }
 """Module → the extra that brings it; every other library is a requirement of the package itself."""
 DISTRIBUTIONS = {

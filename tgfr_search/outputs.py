@@ -10,7 +10,8 @@ from tgfr_search.errors import InputError, TgfrError
 from tgfr_search.files import replacing
 
 MARK = "tgfr-search"
-"""In what we write, so that it is known again: HTML has it as generator, PNG and JPEG as a comment near the start."""
+"""In what we write, so that it is known again: HTML has it as generator, PNG and JPEG as a comment near the start, PDF
+as author."""
 GENERATOR = f'<meta name="generator" content="{MARK}">'
 SOFTWARE = "Software"
 """The key of a PNG's text that holds the mark."""
@@ -21,6 +22,8 @@ _MARKS = (
 )
 """The mark as each kind of file holds it: a page that only speaks of the program is somebody else's."""
 LOOKED_AT = 4096
+PDF, AUTHOR = b"%PDF-", f"/Author({MARK})".encode()
+"""Who made a PDF is told anywhere in it."""
 
 
 class WriteError(TgfrError):
@@ -87,6 +90,8 @@ def is_ours(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             head = file.read(LOOKED_AT)
+            if head.startswith(PDF):
+                return AUTHOR in head + file.read()
             return any(mark in head for mark in _MARKS)
     except OSError:
         return False

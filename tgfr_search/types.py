@@ -234,6 +234,7 @@ class QueryResult:
         notes: What else a reader must know: what was asked for and done otherwise, and what was left out.
         calibration: `sha256` of the calibration in force, its `population`, the `propositions` that `lr` weighs; None
             where there is none.
+        searched: Rows that were ranked, after the filter; None where nobody counted.
         face: What was searched with, for whoever draws or explains the answer; not part of `as_dict`.
     """
 
@@ -249,6 +250,7 @@ class QueryResult:
     notice: str = LEAD_NOTICE
     notes: tuple[str, ...] = ()
     calibration: Mapping[str, Any] | None = None
+    searched: int | None = None
     face: AlignedFace | None = field(default=None, repr=False, compare=False)
 
     def __iter__(self) -> Iterator[SearchHit]:

@@ -68,6 +68,12 @@ def act(case: Case, search: str, name: str, *, actor: str, **given: Any) -> Revi
     return review
 
 
+def times_of(case: Case, search: str) -> list[str]:
+    """When each act of a search's review ended, UTC, in order."""
+    entries = case.entries()
+    return [e["ended"] for e in entries if e.get("details", {}).get("search") == search and "step" in e["details"]]
+
+
 def _rows(case: Case, search: str) -> list[int]:
     """Row ids of the candidates, best first."""
     rows = [each["row_id"] for each in case.read_search(search)["result"]["candidates"]]

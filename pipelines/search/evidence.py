@@ -139,7 +139,7 @@ class Judge:
             replace(hit, lr=lr, expected_strangers=expected)
             for hit, lr, expected in zip(result.candidates, found, strangers, strict=True)
         )
-        return replace(result, candidates=hits, calibration=self.told())
+        return replace(result, candidates=hits, calibration=self.told(), searched=searched)
 
 
 @lru_cache(maxsize=4)

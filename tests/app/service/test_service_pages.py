@@ -23,7 +23,7 @@ from tgfr_search.audit.verify import Key, read_checkpoint
 from tgfr_search.pages.catalogue import Words, preferred, texts
 
 PAGES = Path(str(tgfr_search.pages.__file__)).parent
-TEMPLATES = [*PAGES.glob("templates/service/*"), PAGES / "templates/case_report.html"]
+TEMPLATES = [*PAGES.glob("templates/service/*"), *PAGES.glob("templates/case_report.*")]
 SOURCES = [*TEMPLATES, *Path(str(tgfr_search.app.service.__file__)).parent.rglob("*.py")]
 
 

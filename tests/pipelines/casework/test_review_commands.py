@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from html import unescape
 from pathlib import Path
@@ -13,7 +14,9 @@ from test_reviews import answer
 from typer.testing import CliRunner
 
 from pipelines.casework.case import Case
+from pipelines.casework.facts import facts_of
 from pipelines.casework.replay import search
+from pipelines.casework.report import write_report
 from pipelines.casework.review import ReviewError
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.cli.main import app
@@ -143,7 +146,31 @@ def test_the_report(folder: Path, tmp_path: Path) -> None:
     assert size == len(Case.open(folder).entries()) - 3
     inside = run.invoke(app, ["case", "report", str(folder), str(folder / "r.html")])
     assert isinstance(inside.exception, InputError)
-    assert isinstance(report("x.pdf").exception, InputError)
+    assert isinstance(report("x.docx").exception, InputError)
+
+
+def test_the_report_on_paper(folder: Path, tmp_path: Path) -> None:
+    for actor in ("examiner-1", "examiner-2"):
+        person(folder, actor)
+    decide(folder, "release", actor="reviewer-1")
+    case = Case.open(folder)
+    (searched,) = facts_of(case).searches
+    assert (searched["rows"], searched["asked_for"], searched["actor"]) == (10, 2, "examiner-1")
+    acts = [(told["actor"], told["act"]) for told in searched["history"]]
+    assert acts[0] == ("examiner-1", "begin")
+    assert acts[-1] == ("reviewer-1", "release")
+    ranks = {told["rank"] for told in searched["history"] if told["act"] in ("decide", "revise")}
+    assert ranks == {1, 2}
+    entries = {entry["ended"] for entry in case.entries()}
+    assert {told["when"] for told in searched["history"]} <= entries
+    one, two = tmp_path / "one.pdf", tmp_path / "two.PDF"
+    made = [write_report(case, path, actor="examiner-1", language="de") for path in (one, two)]
+    assert one.read_bytes() == two.read_bytes()
+    assert made == [hashlib.sha256(one.read_bytes()).hexdigest()] * 2
+    write_report(case, one, actor="examiner-1")  # over an earlier report
+    one.write_bytes(b"%PDF-1.7 of somebody else")
+    with pytest.raises(InputError, match="did not write"):
+        write_report(case, one, actor="examiner-1")
 
 
 def test_the_picture_of_who_is_compared_now(index: Path, model: FaceTextModel, demo: Path, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def decide(
 
 def report(
     directory: Folder,
-    target: Annotated[Path, typer.Argument(metavar="OUT.html", help="File to write, outside the case.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT.pdf", help="File to write, .pdf or .html, outside the case.")],
     language: Annotated[str, typer.Option(help="en or de.")] = "en",
     force: Annotated[bool, typer.Option("--force", help="Also over a file that is no earlier report.")] = False,
     actor: Actor = None,
