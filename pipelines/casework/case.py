@@ -7,31 +7,34 @@ answer. A kill in between leaves the file without its name; the next one who ope
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pipelines.casework import refusals
-from pipelines.casework.files import PENDING, CaseFiles, ending_of
-from tgfr_search.audit.entries import Act, Entry, canonical, commitment, now
+from pipelines.casework.evidence import EVIDENCE, KINDS, place, receive
+from pipelines.casework.files import PENDING, CaseFiles
+from pipelines.casework.lab import Lab
+from tgfr_search.audit.entries import Act, Entry, canonical, now
 from tgfr_search.audit.journal import LogJournal, search_entry
 from tgfr_search.audit.keys import CaseKeys
 from tgfr_search.audit.locking import locked
 from tgfr_search.audit.log import AuditLog
 from tgfr_search.audit.retention import read_entries
 from tgfr_search.errors import InputError
+from tgfr_search.strict import from_dict, to_dict
 from tgfr_search.types import QueryResult
 
 FORMAT = 1
 CASE, AUDIT = "case.json", "audit"
-EVIDENCE, SEARCHES, NOTES = "evidence", "searches", "notes"
+SEARCHES, NOTES = "searches", "notes"
 ORIGINS = ("witness", "made from the probe picture", "made from other pictures", "unknown")
-KINDS = ("still", "video frame", "document", "sketch", "composite", "look-alike")
+
+__all__ = ["KINDS", "ORIGINS", "Case"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Case:
         purpose: Why it is searched.
         basis: On which legal basis.
         files: What is kept, with the log and the key of the commitments in it.
+        fields: What else the laboratory wants to know of a case.
+        lab: Its rules when the case was opened; they hold for the case.
     """
 
     folder: Path
@@ -51,18 +56,31 @@ class Case:
     purpose: str
     basis: str
     files: CaseFiles
+    fields: Mapping[str, str] = field(default_factory=dict)
+    lab: Lab = field(default_factory=Lab)
 
     @classmethod
-    def new(cls, folder: Path, *, purpose: str, basis: str, actor: str) -> Case:
+    def new(
+        cls,
+        folder: Path,
+        *,
+        purpose: str,
+        basis: str,
+        actor: str,
+        fields: Mapping[str, str] | None = None,
+        lab: Lab | None = None,
+    ) -> Case:
         """Starts a case.
 
         Raises:
-            InputError: The folder is not empty, or purpose, basis or actor is.
+            InputError: The folder is not empty, or purpose, basis or actor is; or a rule of the laboratory is not met.
             AuditError: The log cannot be written.
         """
         for name, value in (("--purpose", purpose), ("--basis", basis), ("--actor", actor)):
             if not value.strip():
                 raise InputError(name, found="nothing", expected="a text: no search without it")
+        rules, told_of = lab or Lab(), dict(fields or {})
+        rules.check(basis, told_of)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise refusals.not_empty(folder)
         log = AuditLog.create(folder / AUDIT)
@@ -72,9 +90,10 @@ class Case:
             identity = secrets.token_hex(8)
             key = CaseKeys(log.folder).make(identity)
             told = {"format": FORMAT, "id": identity, "purpose": purpose, "basis": basis, "opened": now()}
+            told |= {"fields": told_of, "lab": to_dict(rules)}
             for name in (EVIDENCE, SEARCHES, NOTES):
                 (folder / name).mkdir(exist_ok=True)
-            case = cls(folder, identity, purpose, basis, CaseFiles(folder, log, key))
+            case = cls(folder, identity, purpose, basis, CaseFiles(folder, log, key), told_of, rules)
             case.files.commit(CASE, canonical(told), Entry(Act.CASE_OPENED), case.journal(actor))
         return case
 
@@ -102,10 +121,12 @@ class Case:
         try:
             told = json.loads(path.read_bytes())
             identity, purpose, basis = told["id"], told["purpose"], told["basis"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            lab = from_dict(told.get("lab", {}), Lab, f"{path}")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{folder}", found=f"no case: {error}", expected=f"a folder with {CASE}") from error
         log = AuditLog(folder / AUDIT)
-        return cls(folder, identity, purpose, basis, CaseFiles(folder, log, CaseKeys(log.folder).get(identity)))
+        files = CaseFiles(folder, log, CaseKeys(log.folder).get(identity))
+        return cls(folder, identity, purpose, basis, files, told.get("fields", {}), lab)
 
     def journal(self, actor: str) -> LogJournal:
         """Where acts of an account in this case are told."""
@@ -131,33 +152,11 @@ class Case:
         Raises:
             InputError: It cannot be read, its kind is none of `KINDS` or another than before, or the case is closed.
         """
-        if kind is not None and kind not in KINDS:
-            raise InputError("--kind", found=kind, expected=f"one of: {', '.join(KINDS)}")
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise InputError(f"{path}", found=error.strerror or "unreadable", expected="a file of evidence") from error
-        code = (kind or KINDS[0]).replace(" ", "-")
-        digest = commitment(self.files.key, hashlib.sha256(data).hexdigest())
-        with self.writing():
-            for told in self.entries():
-                if told["act"] == Act.EVIDENCE and told["probe_hmac"] == digest:
-                    name, known = Path(told["details"]["file"]).name, told["details"]["kind"]
-                    if kind is not None and code != known:
-                        raise refusals.another_kind(name, kind, known)
-                    return name
-            name = f"{self.files.next_name(EVIDENCE, 'E')}{ending_of(path)}"
-            entry = Entry(Act.EVIDENCE, probe_hmac=digest, details={"kind": code})
-            self.files.commit(f"{EVIDENCE}/{name}", data, entry, self.journal(actor))
-        return name
+        return receive(self, path, actor=actor, kind=kind)
 
     def evidence(self, name: str) -> bytes:
-        """The bytes of a file of evidence, which are those that were received.
-
-        Raises:
-            InputError: There is none of that name, or it changed after its receipt.
-        """
-        return self.files.kept(f"{EVIDENCE}/{name}")
+        """The bytes of evidence, or of a derivative, as they were received; InputError where they are not."""
+        return self.files.kept(place(name))
 
     def search(
         self,
@@ -169,6 +168,7 @@ class Case:
         lines: Sequence[str],
         origin: str,
         rows: int,
+        steps: Sequence[str] = (),
     ) -> tuple[str, QueryResult]:
         """Runs a search, keeps its whole answer, and logs it; only then returns it.
 
@@ -180,6 +180,7 @@ class Case:
             lines: Of the description.
             origin: Of the description, one of `ORIGINS`.
             rows: Of the index.
+            steps: What was done to the evidence before: see `evidence.steps_to`.
 
         Returns:
             (name of the search, answer).
@@ -190,6 +191,7 @@ class Case:
         """
         if origin not in ORIGINS:
             raise InputError("--origin", found=origin, expected=f"one of: {', '.join(ORIGINS)}")
+        self.lab.check_origin(origin if lines else None)
         self._need_open()
         started = now()
         result = run(None if evidence is None else self.evidence(evidence))
@@ -199,17 +201,13 @@ class Case:
             entry = search_entry(
                 self.journal(actor), result, lines=tuple(lines), started=started, list_length=asked["top_k"], rows=rows
             )
-            entry = replace(entry, words_origin=origin if lines else "")
+            entry = replace(entry, words_origin=origin if lines else "", processing=tuple(steps))
             data = canonical({**kept, "result": result.as_dict()})
             self.files.commit(f"{SEARCHES}/{name}.json", data, entry, self.journal(actor))
         return name, result
 
     def read_search(self, name: str) -> dict[str, Any]:
-        """What was asked and answered.
-
-        Raises:
-            InputError: There is no such search, or its file is not as it was logged.
-        """
+        """What was asked and answered; InputError where there is no such search, or not as it was logged."""
         told: dict[str, Any] = json.loads(self.files.kept(f"{SEARCHES}/{name}.json"))
         return told
 

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.casework.case import AUDIT, Case
+from pipelines.casework.evidence import place
 from pipelines.casework.overview import overview
 from pipelines.casework.review import Review, ReviewError, Step
 from pipelines.casework.reviews import review_of, times_of
 from tgfr_search.audit import verify
 from tgfr_search.audit.entries import Act
 from tgfr_search.audit.verify import LOG, Record, checkpoint_text, read_records
+from tgfr_search.forensic.statement import log10_text
 
 PASSED_OVER = frozenset({Act.EXPORT, Act.REPORT, Act.VIEW})
 """Acts after which nothing else is reported than before."""
@@ -30,6 +32,7 @@ class Facts:
     Attributes:
         case: As `overview.overview`.
         evidence: Name, kind and SHA-256 of each file.
+        derived: Name, parent, operation, parameters and SHA-256 of each derivative.
         searches: Of each, what was asked, the whole list, who decided what and when.
         checkpoint: The signed head of the log, line by line.
         entries: That it signs.
@@ -39,6 +42,7 @@ class Facts:
 
     case: dict[str, Any]
     evidence: list[dict[str, Any]]
+    derived: list[dict[str, Any]]
     searches: list[dict[str, Any]]
     checkpoint: list[str]
     entries: int
@@ -60,15 +64,15 @@ def facts_of(case: Case) -> Facts:
     told = overview(case)
     logged = case.files.logged()
     asked = {e["details"]["file"]: e for e in case.entries() if e["act"] == Act.SEARCH}
-    evidence = [
-        {**each, "sha256": hashlib.sha256(case.files.kept(f"evidence/{each['name']}", logged)).hexdigest()}
-        for each in told["evidence"]
-    ]
+    evidence, derived = (
+        [{**each, "sha256": hashlib.sha256(case.files.kept(place(each["name"]), logged)).hexdigest()} for each in files]
+        for files in (told["evidence"], told["derived"])
+    )
     searches = [_search(case, each, asked[f"searches/{each['name']}.json"]) for each in told["searches"]]
     records = _records(case)
     last = json.loads(records[-1].body or b"{}")
     return Facts(
-        told, evidence, searches, _checkpoint(case, records), len(records), last.get("ended", ""),
+        told, evidence, derived, searches, _checkpoint(case, records), len(records), last.get("ended", ""),
         last.get("software", ""),
     )  # fmt: skip
 
@@ -96,6 +100,8 @@ def _search(case: Case, told: dict[str, Any], entry: dict[str, Any]) -> dict[str
         "rows": entry["index"]["rows"],
         "searched": result.get("searched"),
         "asked_for": asked["top_k"],
+        "face": _face_told(asked.get("face")),
+        "steps": entry.get("processing", []),
         "faces": len(result["probe"].get("faces") or []),
         "hits": [{**hit, "ratio": ratio_told(hit), "expected": _few(hit.get("expected_strangers"))}
                  for hit in result["candidates"]],
@@ -146,8 +152,12 @@ def ratio_told(hit: dict[str, Any]) -> str:
         return "–"
     if lr["log10"] is None:
         return str(lr["refused"]).replace("_", " ")
-    value, low, high = (f"{lr[name]:.1f}".replace("-", "−") for name in ("log10", "low", "high"))
-    return f"{value} ({low}{' … ' if low[0] == '−' else '–'}{high}){' *' if lr['bounded'] else ''}"
+    return log10_text(lr["log10"], lr["low"], lr["high"]) + (" *" if lr["bounded"] else "")
+
+
+def _face_told(face: dict[str, Any] | None) -> str:
+    """Which face of several was chosen, as it was said; empty where the largest was taken."""
+    return "" if face is None else " ".join(f"{name} {value}" for name, value in sorted(face.items()))
 
 
 def _few(strangers: float | None) -> str:

@@ -21,7 +21,8 @@ from tgfr_search.names import IMAGE_SUFFIXES
 PENDING = ".pending"
 """Ending of a file that is not logged yet."""
 _OWN_PENDING = re.compile(
-    r"(case\.json|evidence/E[0-9]+(\.\w+)?|searches/S[0-9]+\.json|notes/N[0-9]+\.txt|reviews/R[0-9]+\.json)\.pending"
+    r"(case\.json|(evidence/E|derived/D)[0-9]+(\.\w+)?|calibrations/[0-9a-f]+\.json|searches/S[0-9]+\.json"
+    r"|notes/N[0-9]+\.txt|reviews/R[0-9]+\.json)\.pending"
 )
 """Whatever else ends so is somebody else's."""
 _VIDEO = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".3gp", ".mts", ".m2ts"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipelines.casework.case import Case
+from pipelines.casework.evidence import about
 from pipelines.casework.review import Step
 from pipelines.casework.reviews import review_of
 from tgfr_search.audit.entries import Act, Entry
@@ -17,7 +18,7 @@ def overview(case: Case) -> dict[str, Any]:
         InputError: A file is not as it was logged.
     """
     entries = case.entries()
-    kinds = {e["details"]["file"].split("/")[-1]: e["details"]["kind"] for e in entries if e["act"] == Act.EVIDENCE}
+    received = about(case)
     names = [e["details"]["file"].removeprefix("searches/")[:-5] for e in entries if e["act"] == Act.SEARCH]
     notes = [e["details"]["file"].split("/")[-1][:-4] for e in entries if e["act"] == Act.NOTE]
     return {
@@ -26,7 +27,13 @@ def overview(case: Case) -> dict[str, Any]:
         "basis": case.basis,
         "opened": next((e["ended"] for e in entries if e["act"] == Act.CASE_OPENED), ""),
         "closed": any(e["act"] == Act.CASE_CLOSED for e in entries),
-        "evidence": [{"name": name, "kind": kind} for name, kind in kinds.items()],
+        "fields": dict(case.fields),
+        "evidence": [{"name": n, "kind": d["kind"]} for n, d in received.items() if "parent" not in d],
+        "derived": [
+            {"name": n, **{key: d[key] for key in ("kind", "parent", "operation", "parameters")}}
+            for n, d in received.items()
+            if "parent" in d
+        ],
         "searches": [search_told(case, name) for name in names],
         "notes": [{"name": name, "text": case.files.kept(f"notes/{name}.txt").decode()} for name in notes],
     }

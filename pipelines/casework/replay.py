@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from indexer import Store
 from pipelines.casework.case import Case
+from pipelines.casework.search import run_again
 from pipelines.search.gallery import Gallery
 from tgfr_search.audit.entries import Act, Entry
 from tgfr_search.errors import InputError
-from tgfr_search.forensic.evidence import Declared
-from tgfr_search.forensic.refusals import ProbeKind
-from tgfr_search.forensic.words import Origin
-from tgfr_search.types import QueryResult
 
 TOLERANCE = 1e-6
 """Of a score, when a search is run again."""
@@ -36,54 +31,6 @@ class Replay:
     differs: tuple[str, ...]
 
 
-def search(
-    case: Case,
-    gallery: Gallery,
-    *,
-    actor: str,
-    evidence: str | None = None,
-    lines: Sequence[str] = (),
-    origin: str = "unknown",
-    top_k: int = 10,
-    mode: str = "auto",
-    where: str | None = None,
-) -> tuple[str, QueryResult]:
-    """Searches a gallery in a case; the whole answer is kept and logged before it is returned.
-
-    Args:
-        case: The case.
-        gallery: What is searched; its own journal, if it has one, is told too.
-        actor: Account.
-        evidence: Name of the probe in the case.
-        lines: Of the description.
-        origin: Of the description, one of `case.ORIGINS`.
-        top_k: Candidates.
-        mode: As `Gallery.query`.
-        where: As `Gallery.query`.
-
-    Returns:
-        (name of the search in the case, answer).
-
-    Raises:
-        InputError, FaceError, FilterError: As `Gallery.query`, `Case.search`.
-        AuditError: It could not be logged.
-    """
-    asked = {
-        "lines": list(lines),
-        "top_k": top_k,
-        "mode": mode,
-        "where": where,
-        "on_multiple": gallery.finder.options.on_multiple,
-        "aligned": gallery.finder.options.aligned,
-        "index": str(gallery.store.path.resolve()) if isinstance(gallery.store, Store) else "",
-    }
-
-    def run(data: bytes | None) -> QueryResult:
-        return _run(_told_of(gallery, case, evidence, origin), data, asked)
-
-    return case.search(run, actor=actor, evidence=evidence, asked=asked, lines=lines, origin=origin, rows=len(gallery))
-
-
 def replay(case: Case, gallery: Gallery, name: str, *, actor: str) -> Replay:
     """Runs a search of a case again and compares candidates and scores. That it was done is logged.
 
@@ -100,23 +47,10 @@ def replay(case: Case, gallery: Gallery, name: str, *, actor: str) -> Replay:
     kept = case.read_search(name)
     before = kept["result"]
     data = None if kept["evidence"] is None else case.evidence(kept["evidence"])
-    after = _run(_told_of(gallery, case, kept["evidence"], kept["origin"]), data, kept["asked"]).as_dict()
+    after = run_again(case, gallery, data, kept["evidence"], kept["origin"], kept["asked"]).as_dict()
     differs = _differences(before, after)
     case.journal(actor).record(Entry(Act.REPLAY, details={"search": name, "same": not differs}))
     return Replay(name, not differs, tuple(differs))
-
-
-def _told_of(gallery: Gallery, case: Case, evidence: str | None, origin: str) -> Gallery:
-    """The gallery, told what the probe is and where the words come from: a sketch has no likelihood ratio."""
-    kinds = {kind.replace(" ", "-"): kind for kind in ProbeKind}
-    told = {Path(e["details"]["file"]).name: e["details"]["kind"] for e in case.entries() if e["act"] == Act.EVIDENCE}
-    kind = ProbeKind.STILL if evidence is None else kinds[told[evidence]]
-    judge = replace(gallery.judge, declared=Declared(kind=kind, origin=Origin(origin or Origin.UNKNOWN)))
-    return Gallery(gallery.store, gallery.model, gallery.finder, gallery.journal, judge)
-
-
-def _run(gallery: Gallery, data: bytes | None, asked: dict[str, Any]) -> QueryResult:
-    return gallery.query(data, caption=asked["lines"], top_k=asked["top_k"], mode=asked["mode"], where=asked["where"])
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

@@ -72,3 +72,23 @@ def test_a_log_that_refuses_stops_the_change(tmp_path: Path) -> None:
     journal.log.on_step = full
     with pytest.raises(AuditError, match="No space left"), change(journal, Act.DELETE, {}):
         pytest.fail("the change was made")
+
+
+def test_the_log_has_ratios_and_reasons_and_the_calibration(tmp_path: Path) -> None:
+    ratio = {"log10": 2.25, "low": 1.8, "high": 2.7, "bounded": True, "refused": None, "image_log10": None}
+    none = {**dict.fromkeys(ratio), "bounded": False, "refused": "quality_out_of_range"}
+    hits = tuple(
+        SearchHit(at, SECRETS[0], at, 1.0, {}, "x", "", None, lr) for at, lr in ((1, ratio), (2, none), (3, None))
+    )
+    told = {"sha256": "c" * 64, "population": SECRETS[0], "propositions": [SECRETS[1]]}
+    result = QueryResult(
+        hits, {"sha256": None}, "image", {}, 0.0, "model-1", "index-1@3", {}, calibration=told, searched=41
+    )
+    journal = LogJournal(small_log(tmp_path, 0), b"k" * 32, "examiner-1")
+    journal.record(search_entry(journal, result, lines=(), started="2026-01-01", list_length=10, rows=100))
+    entry = dict(read_entries(tmp_path))[1]
+    assert entry["candidates"] == [
+        {"row": 1, "lr": 2.25, "bounded": True}, {"row": 2, "refused": "quality_out_of_range"}, {"row": 3}
+    ]  # fmt: skip
+    assert (entry["calibration"], entry["details"]) == ("c" * 64, {"mode": "image", "searched": 41})
+    assert not [secret for secret in SECRETS if secret in (tmp_path / LOG).read_text()]

@@ -37,6 +37,8 @@ class Act(StrEnum):
     REPORT = "report"
     CASE_OPENED = "case opened"
     EVIDENCE = "evidence received"
+    DERIVED = "derivative received"
+    CALIBRATION = "calibration received"
     NOTE = "note"
     DECISION = "decision"
     REPLAY = "replay"
@@ -65,8 +67,8 @@ def now() -> str:
 class Entry:
     """One act (fields as EU AI Act, articles 12(3) and 26(10), and LED, article 25, ask for).
 
-    A field that ends in `_hmac` holds commitments (`commitment`). Absent fields are not written. Nothing fills
-    `processing`, `calibration` and `cohort` yet; the commands fill no `role`.
+    A field that ends in `_hmac` holds commitments (`commitment`). Absent fields are not written. Nothing fills `cohort`
+    yet; the commands fill no `role`.
 
     Attributes:
         act: What was done.
@@ -86,7 +88,8 @@ class Entry:
         calibration: Digest of the calibration that made the likelihood ratios.
         cohort: Digest of the cohort.
         list_length: Candidates asked for.
-        candidates: Of each: `row`.
+        candidates: Of each: `row`; where somebody asked what its score is worth, `lr` (log10) and whether it is
+            `bounded`, or the reason code `refused`.
         result_hmac: Of the answer's RFC 8785 bytes.
         details: Numbers and codes of this act alone; nothing personal.
         removed: (first, last) of each run of entries whose bodies this act removed.

@@ -114,10 +114,20 @@ def search_entry(
         words_hmac=tuple(journal.commitment(line) for line in lines),
         contract={"model_id": result.model_id},
         list_length=list_length,
-        candidates=tuple({"row": hit.row_id} for hit in result.candidates),
+        candidates=tuple({"row": hit.row_id, **_worth(hit.lr)} for hit in result.candidates),
+        calibration=str((result.calibration or {}).get("sha256", "")),
         result_hmac=journal.commitment(result_bytes(result)),
-        details={"mode": result.mode},
+        details={"mode": result.mode} | ({} if result.searched is None else {"searched": result.searched}),
     )
+
+
+def _worth(lr: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A candidate's likelihood ratio in the log: a number and whether it is a bound, or why there is none."""
+    if lr is None:
+        return {}
+    if lr["log10"] is None:
+        return {"refused": str(lr["refused"])}
+    return {"lr": lr["log10"], **({"bounded": True} if lr["bounded"] else {})}
 
 
 class Indexed(Protocol):

@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 
 from pipelines.casework.case import Case
 from pipelines.casework.export import export
-from pipelines.casework.replay import replay, search
+from pipelines.casework.replay import replay
+from pipelines.casework.search import search
 from pipelines.enrol.index import IndexSummary
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.cli.main import app

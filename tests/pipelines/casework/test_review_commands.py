@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 from pipelines.casework.case import Case
 from pipelines.casework.facts import facts_of
-from pipelines.casework.replay import search
 from pipelines.casework.report import write_report
 from pipelines.casework.review import ReviewError
+from pipelines.casework.search import search
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.cli.main import app
 from tgfr_search.audit.verify import Key, check_log, read_checkpoint

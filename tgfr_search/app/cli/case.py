@@ -1,4 +1,4 @@
-"""The commands of a case. Exit codes as in `cli.py`; `replay` ends with 1 where something differs."""
+"""The commands of a case and of what it holds; searches are in `case_search.py`, reviews in `review.py`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from tgfr_search.app.cli import console
-from tgfr_search.app.cli.audit import Actor, Audit, make_journal
-from tgfr_search.app.cli.options import DEFAULT_INDEX, Aligned, Device, Index, Json, Model, Multiple, make_finder
+from tgfr_search.app.cli.audit import Actor
+from tgfr_search.app.cli.options import Json
 from tgfr_search.audit.journal import account
 from tgfr_search.errors import InputError
-from tgfr_search.terms import LEAD_NOTICE, QUERY_MODES
+from tgfr_search.terms import LEAD_NOTICE
 
 case_app = typer.Typer(
     no_args_is_help=True, help=f"A case: evidence, searches, and the log of every act. {LEAD_NOTICE}"
@@ -29,13 +29,24 @@ def new(
     directory: Folder,
     purpose: Annotated[str, typer.Option(help="Why faces are searched; the log keeps a commitment to it.")],
     basis: Annotated[str, typer.Option(help="On which legal basis; likewise.")],
+    fields: Annotated[
+        list[str] | None,
+        typer.Option("--field", metavar="NAME=TEXT", help="What else the laboratory wants to know; may be repeated."),
+    ] = None,
+    lab: Annotated[
+        Path | None, typer.Option(help="Rules of the laboratory (TOML).", envvar="TGFR_LAB", show_envvar=True)
+    ] = None,
     actor: Actor = None,
     as_json: Json = False,
 ) -> None:
     """Start a case in a new folder, with a log of its own."""
     from pipelines.casework.case import Case
+    from pipelines.casework.lab import Lab
+    from tgfr_search.strict import load_toml
 
-    case = Case.new(directory, purpose=purpose, basis=basis, actor=actor or account())
+    told = dict(each.partition("=")[::2] for each in fields or ())
+    rules = None if lab is None else load_toml(lab, Lab)
+    case = Case.new(directory, purpose=purpose, basis=basis, actor=actor or account(), fields=told, lab=rules)
     values = {"case": str(directory), "id": case.id}
     console.emit(values, as_json, lambda: console.pairs(values))
 
@@ -56,62 +67,36 @@ def add(
 
 
 @case_app.command()
-def search(
+def derive(
     directory: Folder,
-    probe: Annotated[
-        Path | None, typer.Argument(help="Probe photo, received as evidence; leave out to search by description alone.")
-    ] = None,
-    *,
-    index: Index = DEFAULT_INDEX,
-    actor: Actor = None,
-    kind: Kind = None,
-    caption: Annotated[list[str] | None, typer.Option(help="What a witness said; may be given several times.")] = None,
-    origin: Annotated[
+    parent: Annotated[str, typer.Argument(help="What it was made from, for instance E0001.jpg or D0001.png.")],
+    file: Annotated[Path, typer.Argument(help="What was made; its bytes are kept as they are.")],
+    operation: Annotated[
         str,
         typer.Option(
-            help="Of the description: witness, made from the probe picture, made from other pictures, unknown."
+            help="frame (out of a video), crop, rotate, resize, brightness, contrast, sharpen, denoise, deblur, "
+            "super-resolution, other; several steps are several derivatives."
         ),
-    ] = "unknown",
-    top_k: Annotated[int, typer.Option(help="Candidates.")] = 20,
-    mode: Annotated[str, typer.Option(help=f"One of: {', '.join(QUERY_MODES)}.")] = "auto",
-    where: Annotated[str | None, typer.Option(help="Rank only rows for which this is true.")] = None,
-    on_multiple: Multiple = "largest",
-    aligned: Aligned = False,
-    model: Model = None,
-    device: Device = "auto",
-    audit: Audit = None,
+    ],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=NUMBER", help="With which parameters; may be repeated.")
+    ] = None,
+    actor: Actor = None,
     as_json: Json = False,
 ) -> None:
-    """Search in a case: the answer is kept in it, and logged, before it is shown."""
+    """Receive a derivative of evidence: what was done to what, and with which parameters."""
     from pipelines.casework.case import Case
-    from pipelines.casework.replay import search as run
-    from pipelines.search.gallery import Gallery
+    from pipelines.casework.evidence import derive as receive
 
-    if kind is not None and probe is None:
-        raise InputError("--kind", found="no probe", expected="a photo whose kind it is")
-    case = Case.open(directory)
-    finder = make_finder(on_multiple, aligned)
-    gallery = Gallery.open(index, model=model, device=device, finder=finder, journal=make_journal(audit))
-    evidence = None if probe is None else case.add(probe, actor=actor or account(), kind=kind)
-    name, result = run(
-        case,
-        gallery,
-        actor=actor or account(),
-        evidence=evidence,
-        lines=tuple(caption or ()),
-        origin=origin,
-        top_k=top_k,
-        mode=mode,
-        where=where,
-    )
-    values = {"search": name, "evidence": evidence, **result.as_dict()}
-
-    def show() -> None:
-        rows = [[str(hit.rank), hit.subject_id, str(hit.row_id), f"{hit.score:.3f}", hit.image] for hit in result]
-        console.table(f"search {name}", ("rank", "subject", "row", "score", "image"), rows)
-        console.say(result.notice, err=True)
-
-    console.emit(values, as_json, show)
+    given = {}
+    for each in settings or ():
+        name, _, value = each.partition("=")
+        try:
+            given[name] = float(value)
+        except ValueError as error:
+            raise InputError("--set", found=each, expected="NAME=NUMBER, for instance left=10") from error
+    name = receive(Case.open(directory), parent, file, actor=actor or account(), operation=operation, parameters=given)
+    console.emit({"derived": name}, as_json, lambda: console.pairs({"derived": name}))
 
 
 @case_app.command()
@@ -148,36 +133,6 @@ def export(
             console.say(f"note: {name} is in no entry of the log, and left out", err=True)
 
     console.emit(values, as_json, show)
-
-
-@case_app.command()
-def replay(
-    directory: Folder,
-    name: Annotated[str, typer.Argument(metavar="SEARCH", help="Name of the search, for instance S0001.")],
-    actor: Actor = None,
-    index: Annotated[Path | None, typer.Option(help="Where the index is now; default where it was.")] = None,
-    model: Model = None,
-    device: Device = "auto",
-    audit: Audit = None,
-    as_json: Json = False,
-) -> None:
-    """Run a search again; exit code 1 where a candidate, a score, the model or the index's state differs."""
-    from dataclasses import asdict
-
-    from pipelines.casework.case import Case
-    from pipelines.casework.replay import index_of_search
-    from pipelines.casework.replay import replay as run
-    from pipelines.search.gallery import Gallery
-
-    case = Case.open(directory)
-    asked = case.read_search(name)["asked"]
-    finder = make_finder(asked["on_multiple"], asked["aligned"])
-    path = index or index_of_search(case, name)
-    gallery = Gallery.open(path, model=model, device=device, finder=finder, journal=make_journal(audit))
-    found = run(case, gallery, name, actor=actor or account())
-    console.emit(asdict(found), as_json, lambda: console.pairs(asdict(found)))
-    if not found.same:
-        raise typer.Exit(1)
 
 
 @case_app.command()

@@ -17,6 +17,8 @@ from tgfr_search.app.cli import console, console_streams
 from tgfr_search.app.cli.audit import audit_app
 from tgfr_search.app.cli.benchmark import benchmark, benchmark_pairs, degrade
 from tgfr_search.app.cli.case import case_app
+from tgfr_search.app.cli.case_search import replay as case_replay
+from tgfr_search.app.cli.case_search import search as case_search
 from tgfr_search.app.cli.compare import compare
 from tgfr_search.app.cli.console_streams import INTERRUPTED, OutputError, PipeClosedError
 from tgfr_search.app.cli.data import data_app
@@ -59,6 +61,8 @@ app = typer.Typer(
 app.add_typer(model_app, name="model")
 app.add_typer(data_app, name="data")
 app.add_typer(audit_app, name="audit")
+case_app.command("search")(case_search)
+case_app.command("replay")(case_replay)
 case_app.command("open")(open_)
 case_app.command()(decide)
 case_app.command()(report)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines.casework import replay
 from pipelines.casework.case import Case
 from pipelines.casework.overview import overview as case_overview
 from pipelines.casework.review import Review, ReviewError, Step
 from pipelines.casework.reviews import act, review_of
+from pipelines.casework.search import search as search_in
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.service.accounts import Account
 from tgfr_search.app.service.api.search import slow_down
@@ -70,13 +70,13 @@ def search(
 
     Raises:
         Problem: Too many searches, or no such gallery.
-        InputError, FaceError, FilterError, AuditError: As `pipelines.casework.replay.search`.
+        InputError, FaceError, FilterError, AuditError: As `pipelines.casework.search.search`.
     """
     slow_down(hub, account)
     _, gallery = hub.gallery(index)
     told = Gallery(gallery.store, gallery.model, gallery.finder, hub.journal_of(account))
     with hub.encoding:
-        name, _ = replay.search(
+        name, _ = search_in(
             case, told, actor=account.name, evidence=evidence, lines=lines, origin=origin, top_k=top_k, where=where
         )
     hub.metrics.searches.inc()
