@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from indexer import Store
 from indexer.milvus import MilvusStore
 from pipelines.enrol.index import IndexSummary, contract_of, index_gallery
 from pipelines.search.answer import Asked, Clock, answers
+from pipelines.search.clip import search_clip
 from pipelines.search.evidence import Judge
 from pipelines.search.open_store import open_searched
 from pipelines.search.probe import Caption, Image, load_probe, require_english, said_lines, search_mode
@@ -21,6 +22,7 @@ from tgfr_search.audit.entries import now
 from tgfr_search.audit.journal import Journal, search_entry
 from tgfr_search.errors import InputError
 from tgfr_search.faces.choice import FaceChoice
+from tgfr_search.faces.clip import is_video
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel, load_model
 from tgfr_search.model.probe import make_probes_of_faces
@@ -143,7 +145,8 @@ class Gallery:
         """Ranks the gallery's subjects for one probe.
 
         Args:
-            image: The probe photo, in any form of `pipelines.search.probe.Image`; None searches by description alone.
+            image: The probe photo, in any form of `pipelines.search.probe.Image`, or the path of a video file (see
+                `pipelines.search.clip`); None searches by description alone.
             caption: What a witness said: one text or several lines.
             top_k: Candidates returned; fewer where the gallery has fewer subjects.
             mode: `auto` and `fused` use all there is; `image` and `caption` use that alone.
@@ -151,7 +154,7 @@ class Gallery:
             where: Rank only rows for which this is true, for instance `site = 'A' and enrolled_at >= 2024-01-01`, as if
                 the gallery held no others.
             face: Of a photo with several faces: the number of the one that is meant, as `probe["faces"]` has them, 1
-                the largest.
+                the largest. Of a video: of the people in it, as `probe["video"]["tracks"]` has them.
             box: Or (x, y, width, height) that holds it, in pixels of the upright photo.
             eyes: Or the centres of its eyes, the one on the image's left first, or five points: eyes, tip of the nose,
                 corners of the mouth; then no detector is asked.
@@ -167,7 +170,11 @@ class Gallery:
         if images is not None:
             if image is not None or choice is not None:
                 raise InputError("query", found="images, and one image or its face", expected="one of both")
-            return self._query_images(images, caption, mode, top_k, aggregate, where)
+            return self._query_pooled(images, None, caption, mode, top_k, aggregate, where)
+        if is_video(image):
+            if box is not None or eyes is not None:
+                raise InputError("a video", found="a box or eyes", expected="--face N", do="or give a still picture")
+            return self._query_pooled(image, face, caption, mode, top_k, aggregate, where)
         if choice is not None and image is None:
             raise InputError("query", found="which face is meant, and no image", expected="both")
         (result,) = self.query_many(
@@ -233,20 +240,25 @@ class Gallery:
         self._tell(results, lines, asked, started, len(store))
         return results
 
-    def _query_images(
+    def _query_pooled(
         self,
-        images: Sequence[Image],
+        probe: Sequence[Image] | str | os.PathLike[str],
+        number: int | None,
         caption: Caption,
         mode: str,
         top_k: int,
         aggregate: Literal["max", "mean"],
         where: str | None,
     ) -> QueryResult:
+        """The answer to several images, or to one person in a video."""
         self._check(mode, top_k, where)
         started, lines = now(), said_lines(caption)
         given = (caption,) if isinstance(caption, str) else tuple(caption or ())
-        asked = Asked(mode, int(top_k), aggregate, where)
-        found, rows = search_several(self.store, self.model, self.finder, images, lines, given, asked)
+        asked, parts = Asked(mode, int(top_k), aggregate, where), (self.store, self.model, self.finder)
+        if is_video(probe):
+            found, rows = search_clip(*parts, probe, number, lines, given, asked)
+        else:
+            found, rows = search_several(*parts, cast("Sequence[Image]", probe), lines, given, asked)
         (result,) = self.judge.results(self.store, [found], [lines], "several")
         self._tell([result], [lines], asked, started, rows)
         return result

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from indexer import Store
 from indexer.milvus import MilvusStore
@@ -29,6 +30,8 @@ LEAST_WEIGHT = 0.05
 """Of a picture, so that pictures of no quality at all still count alike."""
 STRANGERS, SHARE = 300, 0.95
 """Rows of the gallery among which strangers are compared, and the share of them that two pictures must exceed."""
+LEAST_PAIRS = 100
+"""Pairs of strangers from which on a share of them is told."""
 
 
 def pooled(templates: Templates, quality: FloatArray) -> Templates:
@@ -147,10 +150,15 @@ def _left_out(images: Sequence[Image], found: Sequence[AlignedFace | FaceError])
     ]
 
 
-def _strangers(store: Store | MilvusStore, block: str, alike: Any) -> list[str]:
-    """A warning where two pictures are no more alike than strangers of the gallery often are."""
-    if len(alike) < 2 or not isinstance(store, Store):
-        return []
+def strangers(store: Store | MilvusStore, block: str) -> npt.NDArray[np.float64] | None:
+    """Cosines of pairs of strangers of a gallery, of a few hundred rows; None of a gallery with fewer than 100 pairs.
+
+    Args:
+        store: The index, pinned.
+        block: Of the rows that is compared.
+    """
+    if not isinstance(store, Store):
+        return None
     rows = store.photos_by_image()
     ids = [row for row, _ in store.rows_by_image().values()]
     step = max(1, len(ids) // STRANGERS)
@@ -158,7 +166,12 @@ def _strangers(store: Store | MilvusStore, block: str, alike: Any) -> list[str]:
     subjects = np.array([list(rows.values())[at][1] for at in chosen])
     vectors = store.split(store.vectors([ids[at] for at in chosen]))[block].astype(np.float64)
     apart = (vectors @ vectors.T)[subjects[:, None] != subjects[None, :]]
-    if len(apart) < 100:
+    return apart if len(apart) >= LEAST_PAIRS else None
+
+
+def _strangers(store: Store | MilvusStore, block: str, alike: Any) -> list[str]:
+    """A warning where two pictures are no more alike than strangers of the gallery often are."""
+    if len(alike) < 2 or (apart := strangers(store, block)) is None:
         return []
     limit = float(np.quantile(apart, SHARE))
     least = float(alike[np.triu_indices(len(alike), 1)].min())

@@ -139,7 +139,23 @@ class FaceFinder:
         if self.options.aligned:
             return self._ready_chip(photo, choice)
         faces, at = self._faces(photo, choice)
-        face, hand = faces[at], choice is not None and choice.points is not None
+        return self._aligned(photo, faces, at, choice is not None and choice.points is not None)
+
+    def cut_all(self, photo: Photo) -> list[AlignedFace]:
+        """All faces of a decoded photo that are not too small, the largest first.
+
+        Raises:
+            FaceError: There is none.
+        """
+        if self.options.aligned:
+            return [self._ready_chip(photo, None)]
+        faces, least = faces_of(photo, make_detector(self.detector)), self.options.min_inter_eye_px
+        large = [at for at, face in enumerate(faces) if inter_eye_px(face.points, face.scheme) >= least]
+        return [self._aligned(photo, faces, at, hand=False) for at in large or [0]]
+
+    def _aligned(self, photo: Photo, faces: list[Detection], at: int, hand: bool) -> AlignedFace:
+        """One of the faces of a photo; `hand` is whether its points were set by somebody."""
+        face = faces[at]
         distance, least = inter_eye_px(face.points, face.scheme), self.options.min_inter_eye_px
         if distance < least:
             raise FaceError(

@@ -39,6 +39,8 @@ CAPTION_SHOWN = 60
 """Characters of an enrolled caption on a terminal; a pipe and `--json` get all of it."""
 STRONGEST = 2
 """Blocks named as the reason of a score."""
+SHOWN_PEOPLE = 10
+"""People of a video on a terminal; `--json` has all."""
 SHOWN = 3
 """Candidates of each of several pictures on a terminal; `--json` has all."""
 LEAST = 0.005
@@ -50,7 +52,7 @@ def query(
         list[Path] | None,
         typer.Argument(
             metavar="[PROBE]...",
-            help="Probe photo, or several of one person; leave out to search by description alone.",
+            help="Probe photo, several of one person, or a video file; none: search by description alone.",
         ),
     ] = None,
     index: Index = DEFAULT_INDEX,
@@ -62,7 +64,8 @@ def query(
         str | None, typer.Option(help="Rank only rows for which this is true: \"site = 'A' and year >= 2024\".")
     ] = None,
     face: Annotated[
-        int | None, typer.Option(help="Of several faces in the photo: which is meant, 1 the largest; see --faces.")
+        int | None,
+        typer.Option(help="Of several faces: which is meant, 1 the largest, in a video the one in most frames."),
     ] = None,
     box: Annotated[str | None, typer.Option(help="Or X,Y,WIDTH,HEIGHT that holds it, in pixels of the photo.")] = None,
     eyes: Annotated[
@@ -70,7 +73,7 @@ def query(
         typer.Option(help="Or the centres of its eyes, X1,Y1,X2,Y2, left in the picture first; or five points so."),
     ] = None,
     faces: Annotated[
-        Path | None, typer.Option(help="Also write the photo with its faces outlined and numbered (.png).")
+        Path | None, typer.Option(help="Also write the photo with its faces, or a video's people, numbered (.png).")
     ] = None,
     on_multiple: Multiple = "largest",
     detector: DetectorName = None,
@@ -99,12 +102,15 @@ def query(
 ) -> None:
     """Rank the gallery's subjects for a probe image, a description, or both."""
     from pipelines.search.gallery import Gallery
+    from tgfr_search.faces.clip import is_video
 
     several, probe = probes if probes and len(probes) > 1 else None, probes[0] if probes else None
     alone = {"--face": face, "--box": box, "--eyes": eyes, "--faces": faces, "--explain": explain}
     if several and (told := [name for name, value in alone.items() if value]):
         do = "give one photo, or crop the others to the face that is meant"
         raise InputError(told[0], found=f"{len(several)} photos", expected="one, of which it is said", do=do)
+    if explain and is_video(probe):
+        raise InputError("--explain", found="a video", expected="one photo", do="explain a still picture of it")
     if faces is not None:
         from tgfr_search.outputs import check_file
 
@@ -153,6 +159,10 @@ def query(
             console.say(f"{picture['picture']} alone: {firsts or picture['error']['detail']}")
         if explained is not None:
             show_explained(explained)
+        for track in result.probe.get("video", {}).get("tracks", ())[:SHOWN_PEOPLE]:
+            span = f"{track['first_seconds']:.1f}–{track['last_seconds']:.1f} s"
+            used = ", searched with" if track["chosen"] else ""
+            console.say(f"face {track['number']}: in {track['frames']} of the frames looked at, {span}{used}", err=True)
         for note in result.notes:
             console.say(f"note: {note}", err=True)
         if result.calibration is not None:
@@ -171,9 +181,12 @@ def query(
 
         write_sheet(path, gallery, result, probe, said_lines(caption), explained, force=force)
     if faces is not None and result.face is not None:
-        from pipelines.search.faces_picture import write_faces
+        from pipelines.search.faces_picture import write_faces, write_people
 
-        write_faces(faces, gallery.finder.load(str(probe)), result.face.seen)
+        if "video" in result.probe:
+            write_people(faces, str(probe), result.probe["video"], gallery.finder.options.max_pixels)
+        else:
+            write_faces(faces, gallery.finder.load(str(probe)), result.face.seen)
 
 
 def _show(result: QueryResult, blocks: bool) -> None:
