@@ -33,6 +33,7 @@ class ModelOptions:
     Attributes:
         face_encoder: Registry name of the frozen face encoder.
         regions: Which regional map it gives.
+        reads: Blocks of its vector that the trained part reads, where it gives more of them; empty is all.
         flip: Average its output over the mirrored face.
         text_encoder: Registry name or folder of the text encoder.
         text_refinement: A trainable transformer layer on the frozen text encoder's output (CGFR).
@@ -47,6 +48,7 @@ class ModelOptions:
 
     face_encoder: str = "dlib-resnet"
     regions: str = "256x4x4"
+    reads: tuple[str, ...] = ()
     flip: bool = True
     text_encoder: str = "all-MiniLM-L6-v2"
     text_refinement: bool = False

@@ -55,7 +55,11 @@ def main() -> None:
         quality, vector = [], []
         for start in range(0, len(side), BATCH):
             faces = features.batch(side.order[start : start + BATCH], view)
-            quality.append(model.tgfr.quality(FaceFeatures(*(x.to(model.tgfr.device) for x in faces))).cpu().numpy())
+            quality.append(
+                model.tgfr.quality(model.tgfr.read(FaceFeatures(*(x.to(model.tgfr.device) for x in faces))))
+                .cpu()
+                .numpy()
+            )
             vector.append(faces.global_[:, :dim])
         predicted.append(np.concatenate(quality))
         vectors.append(np.concatenate([v.numpy() for v in vector]))

@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tgfr_search.encoders.base import FaceEncoder, FaceFeatures
+from tgfr_search.faces.align import WIDE_CHIP
+from tgfr_search.faces.wide import CUTS, cut
 from tgfr_search.model.attributes import AttributeModel
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.types import AlignedFace, Record
@@ -67,7 +69,8 @@ class Describer:
         spec = model.face_encoder.spec
         if attributes.differs(spec):
             own = attributes.make_encoder(model.tgfr.device)
-            attributes.require(replace(own.spec, alignment=spec.alignment))
+            if spec.alignment != WIDE_CHIP.name or own.spec.alignment not in CUTS:
+                attributes.require(replace(own.spec, alignment=spec.alignment))
             return Describer(attributes, own)
         return Describer(attributes, None)
 
@@ -91,7 +94,10 @@ class Describer:
         if self.encoder is None:
             part = FaceFeatures(features.global_[silent], features.regions[silent])
         else:
-            part = self.encoder.encode(np.stack([faces[i].pixels for i in silent]))
+            chips, own = np.stack([faces[i].pixels for i in silent]), self.encoder.spec
+            if chips.shape[1] == WIDE_CHIP.size != own.input_size:
+                chips = cut(chips, own.alignment)
+            part = self.encoder.encode(chips)
         said = self.attributes.describe(part, [faces[i].source_sha256 for i in silent])
         for i, lines in zip(silent, said, strict=True):
             if lines:

@@ -106,7 +106,8 @@ def _worse(finder: FaceFinder, path: str, level: str, seed: int) -> ByteArray:
     photo = finder.load(path)
     face = finder.cut(photo)
     if finder.options.aligned:
-        return degrade(face.pixels, level, key=photo.sha256, seed=seed)
+        side = finder.options.alignment.ladder_side
+        return degrade(face.pixels, level, key=photo.sha256, seed=seed, side=side)
     eyes = corner_eyes_px(face.quality.inter_eye_px, face.scheme)
     return degrade_photo(photo.pixels, eyes, level, key=photo.sha256, seed=seed)
 

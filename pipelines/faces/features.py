@@ -17,8 +17,9 @@ import torch
 from pipelines.faces.aligned import BLOCK, Chips, Progress, silent
 from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.data.degrade import LADDER, degrade, random_degradation
-from tgfr_search.encoders.base import FaceEncoder, FaceSpec
+from tgfr_search.encoders.base import FaceEncoder, FaceSpec, encode_both
 from tgfr_search.errors import InputError, TgfrError
+from tgfr_search.faces.align import ALIGNMENTS
 from tgfr_search.files import cache_key, replace_text
 from tgfr_search.types import ByteArray
 
@@ -28,7 +29,7 @@ RANDOM_VIEWS = 1
 """Version of `random_degradation`, part of the cache's key as the ladder's parameters are."""
 
 
-def view(chip: ByteArray, name: str, key: str, seed: int) -> ByteArray:
+def view(chip: ByteArray, name: str, key: str, seed: int, side: float | None = None) -> ByteArray:
     """One view of a chip: `original`, a level of the quality ladder, or `random0`, `random1` and so on.
 
     Args:
@@ -36,14 +37,15 @@ def view(chip: ByteArray, name: str, key: str, seed: int) -> ByteArray:
         name: Which view.
         key: What the draw depends on besides the seed: the photo's SHA-256.
         seed: Of the run.
+        side: As `degrade` has it.
     """
     if name == "original":
         return chip
     if name in LADDER:
-        return degrade(chip, name, key=key, seed=seed)
+        return degrade(chip, name, key=key, seed=seed, side=side)
     if name.startswith("random"):
         drawn = f"{key}/{name}"
-        return degrade(chip, random_degradation(drawn, seed), key=drawn, seed=seed)
+        return degrade(chip, random_degradation(drawn, seed), key=drawn, seed=seed, side=side)
     raise InputError(f"view {name!r}", expected=f"original, randomN, or one of {', '.join(LADDER)}")
 
 
@@ -90,8 +92,10 @@ def load_features(
     spec = encoder.spec
     count, width = len(chips), len(views)
     how = {name: LADDER.get(name, RANDOM_VIEWS) for name in views if name != "original"}
-    chip_key = chips.folder.name
-    key = cache_key(chips=chip_key, views=views, how=how, encoder=spec, seed=seed, precision=str(precision))
+    chip_key, alignment = chips.folder.name, ALIGNMENTS[spec.alignment]
+    side = alignment.ladder_side
+    scale = {} if side == alignment.size else {"side": side}
+    key = cache_key(chips=chip_key, views=views, how=how, encoder=spec, seed=seed, precision=str(precision), **scale)
     folder = cache / f"features-{key}"
     folder.mkdir(parents=True, exist_ok=True)
     shapes = feature_shapes(count, width, spec)
@@ -115,12 +119,11 @@ def load_features(
             for start in range(rows.start, rows.stop, ENCODE_BATCH):
                 part = slice(start, min(start + ENCODE_BATCH, rows.stop))
                 pixels = np.stack(
-                    [view(chips.pixels[i], name, chips.sha256[i], seed) for i in range(part.start, part.stop)]
+                    [view(chips.pixels[i], name, chips.sha256[i], seed, side) for i in range(part.start, part.stop)]
                 )
-                for side, oriented in enumerate((pixels, pixels[:, :, ::-1])):
-                    vectors, regions = encoder.encode(np.ascontiguousarray(oriented))
-                    arrays["vectors"][part, at, side] = vectors.cpu().numpy()
-                    arrays["regions"][part, at, side] = (regions.flip(3) if side else regions).cpu().numpy()
+                for turned, (vectors, regions) in enumerate(encode_both(encoder, pixels)):
+                    arrays["vectors"][part, at, turned] = vectors.cpu().numpy()
+                    arrays["regions"][part, at, turned] = (regions.flip(3) if turned else regions).cpu().numpy()
         for array in arrays.values():
             array.flush()
         done = rows.stop

@@ -33,6 +33,7 @@ from tgfr_search.encoders.adapted import BASE as ADAPTABLE
 from tgfr_search.encoders.adapted import is_adapted
 from tgfr_search.encoders.base import FaceEncoder
 from tgfr_search.encoders.dlib_resnet import ALIGNMENT
+from tgfr_search.encoders.joint import is_joint
 from tgfr_search.encoders.registry import fast_dtype, make_face_encoder, make_text_encoder
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder
@@ -200,7 +201,7 @@ def train(
     target = folder / "model"
     place = os.path.relpath(o.text_encoder, target) if untrained else "text"
     faces = None
-    if is_adapted(Path(face)):
+    if is_adapted(Path(face)) or is_joint(Path(face)):
         faces = os.path.relpath(face, target)
         if options.adapt.epochs:
             faces = "face"

@@ -35,6 +35,9 @@ QUALITY_DEGREE = 3
 FACE_TERMS = terms_of_step(0)
 """Those that the face encoder gives; no caption had a part in them."""
 
+FROZEN_TERMS = ("face", "face_dlib")
+"""Those of encoders that were never shown a poor picture on purpose."""
+
 ROUNDING = 1e-6
 """Spread of a term that is the same for all pairs."""
 
@@ -116,7 +119,7 @@ def fit_quality(model: TGFR, train: TrainSet, seed: int) -> float:
         faces = FaceFeatures(*(x.to(model.device) for x in train.features.batch(rows, view)))
         original = torch.from_numpy(train.features.vectors[rows, 0, :, :frozen].mean(axis=1)).to(model.device)
         target = F.cosine_similarity(faces.global_[:, :frozen] - mean, original - mean, dim=1).clamp(0, 1)
-        predicted = model.quality(faces)
+        predicted = model.quality(model.read(faces))
         loss = F.smooth_l1_loss(predicted, target, beta=0.05)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -212,7 +215,7 @@ def fit_mode(
     In Bernstein's form w(q) = Σ_k w_k·C(n,k)·q^k·(1 − q)^(n−k) with w_k ≥ 0 (n = `QUALITY_DEGREE`). Minimises −log
     softmax of the mate among the gallery (ranking) plus a balanced logistic loss (one threshold for all probes). Scores
     are brought to unit spread first: raw cosines of the face encoder and of the trained blocks differ twentyfold. With
-    `fade` every term but the frozen face's has w_n = 0: a perfect picture is left to the frozen encoder, and neither
+    `fade` every term but a frozen face's has w_n = 0: a perfect picture is left to the frozen encoders, and neither
     text nor training can hurt it.
 
     Returns:
@@ -232,7 +235,7 @@ def fit_mode(
     optimiser = torch.optim.LBFGS([raw, offset], max_iter=SCORE_STEPS, line_search_fn="strong_wolfe")
     same = F.one_hot(trial.mate, x.shape[1]).bool()
     free = torch.ones(degree + 1, len(terms))
-    free[-1] = torch.tensor([float(not fade or term == "face") for term in terms])
+    free[-1] = torch.tensor([float(not fade or term in FROZEN_TERMS) for term in terms])
 
     def loss() -> Tensor:
         optimiser.zero_grad()

@@ -230,7 +230,7 @@ def describe_step(
                 group["lr"] = peak * min(1.0, share / o.warmup) * (1 - share)
             subjects = torch.from_numpy(batch.subjects).to(model.device)
             said, record = _said(cache, batch.said), _said(cache, batch.record)
-            for name, value in update([(said, record, subjects, _faces(train, batch, model.device))]).items():
+            for name, value in update([(said, record, subjects, _faces(train, batch, model))]).items():
                 totals.setdefault(name, []).append(float(value.detach()))
         loss.eval()
         log("describe", epoch + 1, {name: sum(values) / len(values) for name, values in totals.items()})
@@ -245,10 +245,11 @@ def _centre(model: TGFR, loss: DescribeLoss) -> None:
     model.get_buffer("centre_looks").copy_(loss.looks_centre)
 
 
-def _faces(train: TrainSet, batch: _Batch, device: torch.device) -> FaceFeatures | None:
+def _faces(train: TrainSet, batch: _Batch, model: TGFR) -> FaceFeatures | None:
     if batch.rows is None or batch.views is None:
         return None
-    return FaceFeatures(*(part.to(device) for part in train.features.batch(batch.rows, batch.views)))
+    found = train.features.batch(batch.rows, batch.views)
+    return model.read(FaceFeatures(*(part.to(model.device) for part in found)))
 
 
 def _epoch(train: TrainSet, further: Descriptions, size: int, rng: np.random.Generator) -> list[_Batch]:

@@ -190,7 +190,7 @@ def fuse_step(
 def _shared(model: TGFR, cache: LineCache, batch: TrainBatch) -> tuple[SharedFeatures, Tensor]:
     """A batch in the shared space of the frozen step-1 model."""
     faces, subjects = _to(batch, model.device)
-    face, regions = model.fcam.face(faces)
+    face, regions = model.fcam.face(model.read(faces))
     caption, words, mask = (part.to(model.device) for part in cache.batch(batch.captions)[:3])
     return SharedFeatures(face, caption, regions, words, mask), subjects
 

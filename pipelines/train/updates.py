@@ -40,7 +40,7 @@ class AlignLoss(nn.Module):
 
     def forward(self, faces: FaceFeatures, lines: list[str], subjects: Tensor) -> dict[str, Tensor]:
         """Args: 2B faces and their lines, subjects int64 [2B]. Returns: as `FCAMLoss`."""
-        face, regions = self.model.fcam.face(faces)
+        face, regions = self.model.fcam.face(self.model.read(faces))
         caption, words, mask = self.encode(self.model, lines)
         parts: dict[str, Tensor] = self.loss(SharedFeatures(face, caption, regions, words, mask), subjects)
         return parts

@@ -10,6 +10,8 @@ from tgfr_search.model.scoring import ScoreModel
 from tgfr_search.types import FloatArray, Templates
 
 LAYOUT = (("face", 5), ("shared_face", 4), ("caption", 4), ("fused", 3), ("description", 6), ("looks", 6))
+ABSENT = {"adapted", "face_dlib", "adapted_dlib"}
+"""Terms of blocks that this layout lacks."""
 MODES = ("fused", "image", "caption", "fused", "image")
 
 
@@ -23,7 +25,7 @@ def templates(count: int, seed: int) -> Templates:
 def scoring() -> ScoreModel:
     """Weights of every term that the layout has, each a polynomial of its own."""
     rng = np.random.default_rng(3)
-    there = [name for name in TERMS if name != "adapted"]
+    there = [name for name in TERMS if name not in ABSENT]
     weights = {
         mode: {term: tuple(rng.uniform(0.1, 2, 3).tolist()) for term in terms if term in there}
         for mode, terms in MODE_TERMS.items()
@@ -54,7 +56,7 @@ def test_inner_products_dense_rows_and_weighted_terms_are_one_score(scoring: Sco
     expected = score(made, rows_of(gallery, LAYOUT))
     assert made.dense() @ dense_rows(gallery, LAYOUT).T == pytest.approx(expected, abs=1e-4)
     terms = term_scores(probes.blocks, gallery.blocks)
-    assert terms.keys() == TERMS.keys() - {"adapted"}
+    assert terms.keys() == TERMS.keys() - ABSENT
     for at, mode in enumerate(MODES):
         own = {name: values[at : at + 1] for name, values in terms.items()}
         summed = scoring.combine(mode, quality[at : at + 1], own) + made.offsets[at]
@@ -99,7 +101,7 @@ def test_a_mode_has_the_terms_of_which_the_probe_has_a_side() -> None:
         assert {TERMS[name].probe.source for name in MODE_TERMS[mode]} == {source}
     assert MODE_TERMS["fused"] == tuple(TERMS)
     assert TERMS["fused"].probe.source == "both"
-    assert terms_of_step(0) == ("face", "adapted")
+    assert terms_of_step(0) == ("face", "adapted", "face_dlib", "adapted_dlib")
     assert terms_of_step(1) == ("shared_face", "caption", "caption_to_face", "face_to_caption")
 
 

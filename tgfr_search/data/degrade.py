@@ -72,14 +72,18 @@ CHIP_PER_EYES = 2.855
 """Side of the 25 %-padded dlib chip over the distance between the eye centres in it."""
 
 
-def degrade(chip: ByteArray, level: str | Degradation, *, key: str, seed: int = 0) -> ByteArray:
+def degrade(
+    chip: ByteArray, level: str | Degradation, *, key: str, seed: int = 0, side: float | None = None
+) -> ByteArray:
     """One face at one level.
 
     Args:
-        chip: uint8 [S, S, 3], RGB, aligned, the dlib chip with 25 % padding (that is what the ladder's sides count).
+        chip: uint8 [S, S, 3], RGB, aligned.
         level: A name of `LADDER`, or parameters of one's own.
         key: What identifies the image, for instance its SHA-256.
         seed: Another seed gives another noise.
+        side: Pixels here of the side of dlib's chip with 25 % padding, which is what the ladder's sides count
+            (`Alignment.ladder_side`); None says that `chip` is that one.
 
     Returns:
         uint8 [S, S, 3].
@@ -88,7 +92,8 @@ def degrade(chip: ByteArray, level: str | Degradation, *, key: str, seed: int = 
         KeyError: No such level.
     """
     level = LADDER[level] if isinstance(level, str) else level
-    return _apply(chip, level, (level.side or chip.shape[0]) / chip.shape[0], generator(key, level.name, seed))
+    side = side or chip.shape[0]
+    return _apply(chip, level, (level.side or side) / side, generator(key, level.name, seed))
 
 
 def degrade_photo(

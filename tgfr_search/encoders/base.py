@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -155,6 +156,20 @@ class TextEncoder(Protocol):
     def state_dict(self) -> Mapping[str, Tensor]:
         """The weights, for a checkpoint."""
         ...
+
+
+def encode_both(encoder: FaceEncoder, chips: ByteArray) -> tuple[FaceFeatures, FaceFeatures]:
+    """Features of chips and of their mirror images; those of a part that is never averaged over both are alike.
+
+    Args:
+        encoder: Without flip averaging of its own.
+        chips: uint8 [B, S, S, 3].
+    """
+    own = getattr(encoder, "encode_both", None)
+    if own is not None:
+        both: tuple[FaceFeatures, FaceFeatures] = own(chips)
+        return both
+    return encoder.encode(chips), encoder.encode(np.ascontiguousarray(chips[:, :, ::-1]))
 
 
 def pick_device(name: str = "auto") -> torch.device:

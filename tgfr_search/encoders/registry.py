@@ -13,6 +13,7 @@ from tgfr_search.encoders.added import added, find_card, load_face_encoder, read
 from tgfr_search.encoders.base import FaceEncoder
 from tgfr_search.encoders.bilstm import BiLSTMTextEncoder, is_bilstm
 from tgfr_search.encoders.iresnet import REGIONS
+from tgfr_search.encoders.joint import JointFaceEncoder, is_joint, place_of, read_joint
 from tgfr_search.encoders.onnx_face import RECIPES
 from tgfr_search.encoders.text import TransformerTextEncoder, find_text_model
 from tgfr_search.errors import InputError
@@ -39,8 +40,8 @@ def make_face_encoder(name: str, device: torch.device, dtype: torch.dtype, *, fl
     """A frozen face encoder.
 
     Args:
-        name: `dlib-resnet`, `sface-2021`, `sface-2021+adapted`, the folder of an adapted encoder, the name of an added
-            one, or the path of its card or weights.
+        name: `dlib-resnet`, `sface-2021`, `sface-2021+adapted`, the folder of an adapted encoder or of a joint one, the
+            name of an added one, or the path of its card or weights.
         device: Where it runs.
         dtype: Of its arithmetic.
         flip: Average over the mirrored face.
@@ -52,6 +53,13 @@ def make_face_encoder(name: str, device: torch.device, dtype: torch.dtype, *, fl
         CheckpointError: Its weights are damaged.
     """
     folder = SHIPPED_ADAPTED.get(name, Path(name))
+    if is_joint(folder):
+
+        def member(encoder: str, read: bool, mirrored: bool) -> FaceEncoder:
+            own = regions if read else default_regions(encoder)
+            return make_face_encoder(encoder, device, dtype, flip=flip and mirrored, regions=own)
+
+        return JointFaceEncoder(folder, member)
     adapted = is_adapted(folder)
     base = base_of(folder) if adapted else name
     if base in BASES:
@@ -81,6 +89,9 @@ def make_face_encoder(name: str, device: torch.device, dtype: torch.dtype, *, fl
 def default_regions(name: str) -> str:
     """The regional map of a face encoder, the first where it has several."""
     folder = SHIPPED_ADAPTED.get(name, Path(name))
+    if is_joint(folder):
+        joint = read_joint(folder)
+        return default_regions(place_of(folder, joint.members[joint.regions_of].encoder))
     base = base_of(folder) if is_adapted(folder) else name
     if base in BASES:
         return next(iter(BASES[base][1]))

@@ -47,6 +47,16 @@ class Alignment:
         places = [f"{x:.3f},{y:.3f}" for x, y in self.template]
         return hashlib.sha256(";".join([str(self.size), *places, str(self.used)]).encode()).hexdigest()
 
+    @property
+    def ladder_side(self) -> float:
+        """Side of dlib's 25 %-padded chip of the same face in this chip: what the quality ladder's sides count."""
+        ours, mean = (
+            np.linalg.norm(points[:2].mean(axis=0) - points[2:4].mean(axis=0))
+            for points in (np.array(self.template), np.array(MEAN_SHAPE))
+        )
+        padded = 1.5  # of the mean face's side
+        return round(float(padded * ours / mean), 3)
+
 
 MEAN_SHAPE = (
     (0.8595674595992, 0.2134981538014),
@@ -71,6 +81,23 @@ def _dlib_chip(size: int, padding: float) -> Alignment:
 
 DLIB_CHIP = _dlib_chip(150, 0.25)
 """What dlib's face network was trained on: 150×150, a quarter of padding."""
+
+WIDE_MARGIN = 38
+"""Pixels of `WIDE_CHIP` above and to the left of dlib's chip; below and to the right there is one less."""
+
+
+def _wide_chip() -> Alignment:
+    """The chip of dlib at its own scale with half as much again around it: hair, ears and collar are in it.
+
+    Whole pixels of margin, so that dlib's chip is a slice of it; wide enough for ArcFace's, which reaches 35 pixels
+    higher; and 3/2 of its side, so that the quality ladder's sides (28, 20, 14 of dlib's chip) are whole here, too.
+    """
+    template = tuple((x + WIDE_MARGIN, y + WIDE_MARGIN) for x, y in DLIB_CHIP.template)
+    return Alignment("wide-225", DLIB_CHIP.size * 3 // 2, template)
+
+
+WIDE_CHIP = _wide_chip()
+"""225×225, of which several networks' chips are cut (`faces.wide`)."""
 
 
 def similarity(source: npt.NDArray[np.floating], target: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
@@ -119,7 +146,7 @@ def _arcface_chip() -> Alignment:
 ARCFACE_CHIP = _arcface_chip()
 """112×112 for ArcFace, AdaFace, MagFace and SFace, from dlib's landmarks."""
 
-ALIGNMENTS = {alignment.name: alignment for alignment in (DLIB_CHIP, ARCFACE_CHIP)}
+ALIGNMENTS = {alignment.name: alignment for alignment in (DLIB_CHIP, ARCFACE_CHIP, WIDE_CHIP)}
 """`FaceSpec.alignment` → the chip it means."""
 
 FIRST_DIGESTS = {

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tgfr_search.errors import InputError
-from tgfr_search.faces.align import ALIGNMENTS, DLIB_CHIP, Alignment
+from tgfr_search.faces.align import ALIGNMENTS, DLIB_CHIP, WIDE_CHIP, WIDE_MARGIN, Alignment
 from tgfr_search.faces.align import ARCFACE_CHIP as ARCFACE_BY_EYE_CORNERS
 
 EYE_CORNERS_NOSE = "eye-corners-nose"
@@ -26,10 +26,13 @@ ARCFACE_CHIP = Alignment("arcface-112", 112, ARCFACE_POINTS)
 DLIB_POINTS = ((46.8, 45.5), (101.8, 45.3), (73.4, 77.4), (50.4, 103.8), (96.4, 103.6))
 """Where RetinaFace's points lie in dlib's chip: medians over LFW. dlib's net is as good by them as by its own."""
 
+WIDE_POINTS = tuple((x + WIDE_MARGIN, y + WIDE_MARGIN) for x, y in DLIB_POINTS)
+
 BY_SCHEME = {
     **{(alignment.name, EYE_CORNERS_NOSE): alignment for alignment in ALIGNMENTS.values()},
     (ARCFACE_BY_EYE_CORNERS.name, EYES_NOSE_MOUTH): ARCFACE_CHIP,
     (DLIB_CHIP.name, EYES_NOSE_MOUTH): Alignment("dlib-150-eyes-nose-mouth", DLIB_CHIP.size, DLIB_POINTS),
+    (WIDE_CHIP.name, EYES_NOSE_MOUTH): Alignment("wide-225-eyes-nose-mouth", WIDE_CHIP.size, WIDE_POINTS),
 }
 """(`FaceSpec.alignment`, scheme of the points) → the same chip, cut by those points."""
 

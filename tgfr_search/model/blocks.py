@@ -53,6 +53,8 @@ BLOCKS: dict[str, Block] = {
     for block in (
         Block("face", "the face, frozen encoder", "#2563eb", "face", 0),
         Block("adapted", "the face, adapted encoder", "#0d9488", "face", 0),
+        Block("face_dlib", "the face, dlib's encoder", "#60a5fa", "face", 0),
+        Block("adapted_dlib", "the face, dlib's encoder adapted", "#5eead4", "face", 0),
         Block("shared_face", "the face in the space shared with words", "#0891b2", "face", 1),
         Block("caption", "the description in the space shared with faces", "#d97706", "words", 1),
         Block("description", "the whole description, as its own reader has it", "#dc2626", "words", 3),
@@ -72,6 +74,8 @@ TERMS: dict[str, Term] = {
     for term in (
         _term("face", "face (frozen encoder)"),
         _term("adapted", "face (adapted encoder)"),
+        _term("face_dlib", "face (dlib's encoder)"),
+        _term("adapted_dlib", "face (dlib's encoder, adapted)"),
         _term("shared_face", "face in the space shared with words"),
         _term("caption", "description against the enrolled caption"),
         _term("description", "description against all enrolled lines"),

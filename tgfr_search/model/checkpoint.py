@@ -6,7 +6,8 @@
       CARD.md              data, protocol, numbers, licence, limits
       text/, face/         the fine-tuned text encoder; the adapted half of the face encoder, where there is one
 
-Several models that share fine-tuned encoders name one folder (`text` and `face` in config.json, relative).
+Several models that share fine-tuned encoders name one folder (`text` and `face` in config.json, relative). A model that
+was put together from the trained modules of another (`pipelines.tools.join_faces`) names its folder as `heads`.
 """
 
 from __future__ import annotations
@@ -146,6 +147,11 @@ def _digest(heads: Mapping[str, Tensor], text: Mapping[str, Tensor]) -> str:
     return hashlib.sha256((tensors_sha256(heads) + tensors_sha256(text)).encode()).hexdigest()
 
 
+def joined_id(name: str, tensors_sha256: str, face_sha256: str) -> str:
+    """The id of a model that has the trained modules of another and a face encoder of its own."""
+    return f"{name}-{hashlib.sha256(f'{tensors_sha256} {face_sha256}'.encode()).hexdigest()[:8]}"
+
+
 def find_model(name: str | Path | None = None) -> Path:
     """The folder of a model: a path, or the name of one that is shipped; None is the default.
 
@@ -213,21 +219,20 @@ def load_model(
     face = make_face_encoder(face_source(folder, config), where, dtype, flip=options.flip, regions=options.regions)
     text = make_text_encoder(str(folder / config["text"]))
     model = TGFR(text, options, parts=face.spec.parts, region_channels=face.spec.regions[0])
-    heads = read_tensors(folder / "model.safetensors")
+    trained = folder / config.get("heads", ".") / "model.safetensors"
+    heads = read_tensors(trained)
     try:
         missing, unexpected = model.load_state_dict({k: _full(v) for k, v in heads.items()}, strict=False)
     except RuntimeError as error:
         raise CheckpointError(
-            f"{folder / 'model.safetensors'}",
+            f"{trained}",
             found=first_mismatch(error),
             expected="the tensors of config.json's model",
         ) from error
     missing = [key for key in missing if not key.startswith(_TEXT)]
     if missing or unexpected:
         found = f"missing {missing or 'nothing'}, unexpected {unexpected or 'nothing'}"
-        raise CheckpointError(
-            f"{folder / 'model.safetensors'}", found=found, expected="the tensors of config.json's model"
-        )
+        raise CheckpointError(f"{trained}", found=found, expected="the tensors of config.json's model")
     if verify and _digest(heads, load_file(folder / config["text"] / "model.safetensors")) != config["tensors_sha256"]:
         raise CheckpointError(f"{folder}", found="tensors of another digest", expected=config["tensors_sha256"])
     model.eval().requires_grad_(False).to(where)

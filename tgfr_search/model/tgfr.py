@@ -77,6 +77,28 @@ def make_fusion(options: ModelOptions) -> nn.Module:
     raise OptionsError(f"fusion {options.fusion!r}", expected="fcfm, flf or cgfr")
 
 
+def _read_parts(parts: Sequence[tuple[str, int]], reads: Sequence[str]) -> list[tuple[str, int]]:
+    """Those of the face encoder's blocks that the trained modules read, in the order in which they read them.
+
+    Raises:
+        OptionsError: The face encoder has no such block.
+    """
+    dims = dict(parts)
+    if unknown := [name for name in reads if name not in dims]:
+        raise OptionsError(f"reads {unknown[0]!r}", expected=f"of the face encoder's blocks: {', '.join(dims)}")
+    return [(name, dims[name]) for name in reads or dims]
+
+
+def _columns(parts: Sequence[tuple[str, int]], read: Sequence[str]) -> list[int] | None:
+    """Columns of the face encoder's vector that are read; None where they are all, in their order."""
+    if list(read) == [name for name, _ in parts]:
+        return None
+    at, where = 0, {}
+    for name, dim in parts:
+        where[name], at = range(at, at + dim), at + dim
+    return [column for name in read for column in where[name]]
+
+
 class TGFR(nn.Module):
     """The whole trained model, without the frozen face encoder.
 
@@ -92,7 +114,9 @@ class TGFR(nn.Module):
     ) -> None:
         super().__init__()
         self.parts = tuple(parts)
-        face_dim = sum(dim for _, dim in parts)
+        read = _read_parts(self.parts, options.reads)
+        self._columns = _columns(self.parts, [name for name, _ in read])
+        face_dim = sum(dim for _, dim in read)
         text_dim: Any = text.dim
         refined = TextRefinement(int(text_dim), options.heads, options.dropout) if options.text_refinement else None
         self.fcam = FCAM(
@@ -110,7 +134,7 @@ class TGFR(nn.Module):
         trained = [("shared_face", SHARED_DIM), ("caption", SHARED_DIM), ("fused", options.fused_dim)]
         if options.description_dim:
             self.description = DescriptionReader(SHARED_DIM, options.description_dim)
-            self.looks = LooksReader([dim for _, dim in parts], region_channels, options.description_dim)
+            self.looks = LooksReader([dim for _, dim in read], region_channels, options.description_dim)
             trained += [("description", options.description_dim), ("looks", options.description_dim)]
         self.trained = tuple(trained)
         # Mean unit vector of each trained block over the train split: subtracted, so that the mean impostor score is
@@ -127,6 +151,12 @@ class TGFR(nn.Module):
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
+
+    def read(self, faces: FaceFeatures) -> FaceFeatures:
+        """The part of the face encoder's output that the trained modules read."""
+        if self._columns is None:
+            return faces
+        return FaceFeatures(faces.global_[:, self._columns], faces.regions)
 
     def _centred(self, name: str, block: Tensor) -> Tensor:
         centre: Tensor = getattr(self, f"centre_{name}")
@@ -180,6 +210,7 @@ class TGFR(nn.Module):
         quality = torch.full((count,), torch.nan, device=device)
         regions = None
         if faces is not None:
+            faces = self.read(faces)
             blocks["shared_face"], regions = self.fcam.face(faces)
             quality = self.quality(faces)
             if self.looks is not None:

@@ -1,0 +1,150 @@
+"""Gives a trained model further face encoders: its trained modules stay, the score weights are fitted anew on valid.
+
+    python -m pipelines.tools.join_faces MODEL --config TOML --member ENCODER=BLOCK,BLOCK [--member …] --out FOLDER
+        [--once ENCODER …]
+
+The members stand in the template in the order given; `self` is MODEL's own face encoder, whose map and blocks the
+trained modules go on reading; an encoder that is named by --once is not averaged over the mirrored face. The
+configuration says which data, split and seed; FOLDER is a model like any other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import tgfr_search
+from pipelines.faces.aligned import load_chips, silent
+from pipelines.faces.features import load_features
+from pipelines.train.run import LEVELS
+from pipelines.train.score_weights import ValidSet, fit_scores, make_trial, rank1_by_level
+from tgfr_search.data.degrade import LADDER
+from tgfr_search.encoders.base import FaceEncoder
+from tgfr_search.encoders.joint import JointCard, Member, save_joint
+from tgfr_search.encoders.registry import fast_dtype, make_face_encoder
+from tgfr_search.errors import InputError
+from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.files import replace_text
+from tgfr_search.model.checkpoint import find_model, joined_id, load_model, machine, read_config
+from tgfr_search.options import TrainOptions
+from tgfr_search.strict import load_toml
+
+OWN = "self"
+
+
+def _members(
+    given: Sequence[str], once: Sequence[str], folder: Path, base: Path, config: dict[str, Any]
+) -> tuple[JointCard, list[str]]:
+    """The card, and the blocks that the trained modules read."""
+    members, reads, regions_of = [], [], None
+    for at, text in enumerate(given):
+        encoder, _, blocks = text.partition("=")
+        names, mirrored = tuple(name for name in blocks.split(",") if name), encoder not in once
+        if encoder == OWN:
+            regions_of, reads = at, list(names)
+            face = config.get("face")
+            encoder = os.path.relpath(base / face, folder) if face else str(config["model"]["face_encoder"])
+        members.append(Member(encoder, names, mirrored))
+    if regions_of is None:
+        raise InputError("--member", found="no `self`", expected="the model's own face encoder among them")
+    return JointCard(tuple(members), regions_of), reads
+
+
+def _valid(options: TrainOptions, encoder: FaceEncoder, precision: torch.dtype) -> tuple[ValidSet, dict[str, Any]]:
+    data, cache = options.data, Path(options.data.cache)
+    finder = FaceFinder().for_alignment(encoder.spec.alignment)
+    chips = load_chips(Path(data.path), data.valid, cache, finder)
+    features = load_features(chips, LEVELS, encoder, cache, options.seed, silent, precision=precision)
+    numbers = np.unique(chips.subjects, return_inverse=True)[1].astype(np.int64)
+    origin = {"data_sha256": chips.data_sha256, "valid_images": len(chips), "not_detected": {"valid": chips.failures}}
+    return ValidSet(features, chips.names, numbers, chips.captions), origin
+
+
+def join(
+    base: Path, options: TrainOptions, members: Sequence[str], out: Path, once: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Writes the model.
+
+    Args:
+        base: Folder of the trained model.
+        options: Data, split and seed of the fit, and the name of the new model.
+        members: `ENCODER=BLOCK,…`, one of them `self`.
+        out: Folder of the new model.
+        once: Encoders that are not averaged over the mirrored face.
+
+    Returns:
+        Its config.json.
+
+    Raises:
+        InputError: No member is `self`, or an encoder is unknown.
+        CheckpointError: A member's blocks do not fit it.
+    """
+    started, config = time.time(), read_config(base)
+    card, reads = _members(members, once, out / "face", base, config)
+    save_joint(out / "face", card)
+    config = {
+        **config,
+        "name": options.name,
+        "text": os.path.relpath(base / config["text"], out),
+        "face": "face",
+        "heads": os.path.relpath(base / config.get("heads", "."), out),
+        "model": {**config["model"], "reads": reads},
+    }
+    regions = config["model"]["regions"]
+    face = make_face_encoder(str(out / "face"), torch.device("cpu"), torch.float32, flip=False, regions=regions)
+    config["model_id"] = joined_id(options.name, config["tensors_sha256"], face.spec.sha256)
+    replace_text(out / "config.json", json.dumps(config, indent=1, sort_keys=True) + "\n")
+
+    model = load_model(out, device=options.device)
+    dtype = fast_dtype(model.tgfr.device)
+    face = make_face_encoder(str(out / "face"), model.tgfr.device, dtype, flip=False, regions=regions)
+    valid, origin = _valid(options, face, dtype)
+    constant = options.align.captions == "constant"
+    trial = make_trial(model.tgfr, valid, options.seed, regime="constant" if constant else "own")
+    more = [] if constant else [make_trial(model.tgfr, valid, options.seed, regime="own3")]
+    scoring = fit_scores(trial, *more)
+    config["scoring"] = scoring.as_dict()
+    config["provenance"] = {
+        **config["provenance"],
+        "joined": {
+            **origin,
+            "command": "pipelines.tools.join_faces",
+            "base": read_config(base)["model_id"],
+            "members": list(members),
+            "once": list(once),
+            "seed": options.seed,
+            "package": tgfr_search.__version__,
+            "machine": machine(),
+            "seconds": round(time.time() - started),
+        },
+        "valid_rank1": {
+            mode: dict(zip(LADDER, rank1_by_level(trial, scoring, mode), strict=True)) for mode in scoring.weights
+        },
+    }
+    replace_text(out / "config.json", json.dumps(config, indent=1, sort_keys=True) + "\n")
+    return config
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="name or folder")
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--member", action="append", required=True)
+    parser.add_argument("--once", action="append", default=[])
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args(arguments)
+    config = join(find_model(given.model), load_toml(given.config, TrainOptions), given.member, given.out, given.once)
+    print(json.dumps({"model_id": config["model_id"], **config["provenance"]["valid_rank1"]}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
