@@ -191,7 +191,8 @@ class SearchHit:
         subject_id: Whose template it is.
         row_id: The best row of that subject.
         score: Weighted sum of block scores and the probe's offset; it orders candidates and is not a probability.
-        blocks: Name → what that block adds to `score` (the rest is the result's `offset`).
+        blocks: Name → what that block adds to `score` (the rest is the result's `offset`); `statements` is the share of
+            what the description states, in a search that hears it.
         image: The row's name in the gallery.
         caption: The enrolled caption lines, joined by a space; empty where none was enrolled.
         auto_caption: Id of the attribute model that wrote `caption`; None where a person did, or where there is none.
@@ -232,6 +233,9 @@ class QueryResult:
         where: The filter that rows had to pass; None where all were ranked.
         notice: What the scores mean.
         notes: What else a reader must know: what was asked for and done otherwise, and what was left out.
+        description: What of the words was understood: `statements` (each with its `attribute`, whether it `holds`, how
+            `sure`, whether it is `denied`, its place and `words`, and what it `moves` the score by), `clashes`,
+            `unread` words, `names`; None where no word was searched with.
         calibration: `sha256` of the calibration in force, its `population`, the `propositions` that `lr` weighs; None
             where there is none.
         searched: Rows that were ranked, after the filter; None where nobody counted.
@@ -249,6 +253,7 @@ class QueryResult:
     where: str | None = None
     notice: str = LEAD_NOTICE
     notes: tuple[str, ...] = ()
+    description: Mapping[str, Any] | None = None
     calibration: Mapping[str, Any] | None = None
     searched: int | None = None
     face: AlignedFace | None = field(default=None, repr=False, compare=False)

@@ -171,10 +171,16 @@ class Cells:
         o, d, config = self.options, self.data, cell.system.model.config
         return cache_key(
             format=FORMAT, protocol=PROTOCOL_VERSION, system=cell.system.name, model_id=cell.system.model_id,
-            model=config["model"], scoring=config["scoring"], captions=cell.captions, condition=self.condition,
+            model=config["model"], scoring=config["scoring"], captions=cell.captions,
+            statements=_statements_of(cell.system), condition=self.condition,
             level=LADDER[cell.level], seed=o.seed, resamples=o.resamples,
             probes=d.probes.chips.folder.name, templates=d.templates.chips.folder.name,
         )  # fmt: skip
+
+
+def _statements_of(system: System) -> str:
+    """What its statements are, as a part of a key."""
+    return "" if system.model.directions is None else system.model.directions.digest
 
 
 def entry(

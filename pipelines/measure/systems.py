@@ -132,8 +132,9 @@ class Trained:
         return tuple(asked)
 
     def reads(self, lines: Iterable[str]) -> list[str]:
-        """All lines, and the neutral sentence."""
-        return sorted({CONSTANT, *lines})
+        """All lines, as the text encoder gets them too, and the neutral sentence."""
+        own, said = self.model.directions, {CONSTANT, *lines}
+        return sorted(said if own is None else {*said, *own.heard(sorted(said))})
 
     @property
     def needs_text(self) -> bool:

@@ -11,9 +11,11 @@ from indexer import Store, SubjectHit
 from indexer.milvus import MilvusStore
 from pipelines.enrol.auto_captions import describer_of
 from pipelines.search.notes import query_notes
+from pipelines.search.understood import understood
+from tgfr_search.model.blocks import STATEMENTS
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.model.probe import Probes
-from tgfr_search.types import AlignedFace, FloatArray, QueryResult, SearchHit
+from tgfr_search.types import AlignedFace, QueryResult, SearchHit
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def answers(
     """
     clock.lap("encode")
     hits = store.search_subjects(made.queries, asked.top_k, asked.aggregate, where=asked.where)
-    candidates = [_candidates(store, *each) for each in zip(hits, made.queries, made.offsets.tolist(), strict=True)]
+    candidates = [_candidates(store, model, made, at, own) for at, own in enumerate(hits)]
     clock.lap("search")
     cut = [model.tgfr.tokenize(own).truncated if own else 0 for own in lines]
     return [
@@ -76,12 +78,13 @@ def answers(
             probe={**seen_in(faces[i], float(made.quality[i])), "captions_truncated": cut[i]},
             mode=made.modes[i],
             weights=made.weights(i),
-            offset=float(made.offsets[i]),
+            offset=float(made.offsets[i] - made.stated.offsets[i]),
             model_id=model.model_id,
             index_id=f"{store.index_id}@{store.generation}",
             timing_ms=clock.share(len(made)),
             where=asked.where,
             notes=query_notes(asked.mode, made.modes[i], given[i], lines[i], cut[i], faces[i]),
+            description=understood(model, lines[i], made.modes[i]),
             face=faces[i],
         )
         for i in range(len(made))
@@ -89,17 +92,21 @@ def answers(
 
 
 def _candidates(
-    store: Store | MilvusStore, hits: Sequence[SubjectHit], query: FloatArray, offset: float
+    store: Store | MilvusStore, model: FaceTextModel, made: Probes, number: int, hits: Sequence[SubjectHit]
 ) -> tuple[SearchHit, ...]:
     rows = store.rows([hit.row_id for hit in hits], chips=False)
-    parts = store.split(store.vectors([hit.row_id for hit in hits]) * query)
+    vectors, stated = store.vectors([hit.row_id for hit in hits]), made.stated.queries[number]
+    parts = store.split(vectors * (made.queries[number] - stated))
+    offset, own = float(made.offsets[number]), float(made.stated.offsets[number])
+    shares = vectors @ stated + own if model.states(made.modes[number]) else None
     return tuple(
         SearchHit(
             rank=at + 1,
             subject_id=hit.subject_id,
             row_id=hit.row_id,
             score=hit.score + offset,
-            blocks={name: float(part[at].sum()) for name, part in parts.items()},
+            blocks={name: float(part[at].sum()) for name, part in parts.items()}
+            | ({} if shares is None else {STATEMENTS.name: float(shares[at])}),
             image=row.image,
             caption=" ".join(row.captions),
             auto_caption=describer_of(row.source_key) if row.captions else None,

@@ -20,8 +20,10 @@ from pipelines.search.gallery import Gallery
 from pipelines.search.probe import Image, probe_face, said_lines
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.errors import InputError
-from tgfr_search.model.probe import term_scores
+from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.probe import heard_lines, stated_lines, term_scores
 from tgfr_search.types import ByteArray, FloatArray, QueryResult, SearchHit, Templates
+from tgfr_search.words.read import Statement, read_lines
 
 Floats = npt.NDArray[np.float64]
 
@@ -73,6 +75,23 @@ class Said:
     effect: float
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one statement of the description adds to a score.
+
+    Attributes:
+        attribute: It is about.
+        claim: −1 (surely denied) to 1 (surely asserted).
+        words: Of the description that say so.
+        adds: Exactly.
+    """
+
+    attribute: str
+    claim: float
+    words: tuple[str, ...]
+    adds: float
+
+
 @dataclass(frozen=True)
 class Explanation:
     """Why one candidate has its score.
@@ -81,13 +100,14 @@ class Explanation:
         rank: Of the candidate.
         subject_id: Whose template it is.
         row_id: The row.
-        score: Σ `terms` + `offset`.
+        score: Σ `terms` + Σ what `statements` add + `offset`.
         terms: Term → what it adds: its weight for this probe times (block score − that term's mean impostor score).
         offset: The probe's own part, the same for every candidate.
         words: Every word of the description.
         phrases: Runs of two and more words that say one thing (`black hair`).
         regions: [GRID][GRID], rows from the top of the probe's chip: score less the score with that patch blurred; None
             where the search used no image.
+        statements: What the description states, where that moves the score by itself and not by the text encoder.
     """
 
     rank: int
@@ -99,6 +119,7 @@ class Explanation:
     words: tuple[Said, ...]
     phrases: tuple[Said, ...]
     regions: tuple[tuple[float, ...], ...] | None
+    statements: tuple[Share, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -158,21 +179,32 @@ def explain(
     face = result.face or (None if result.mode == "caption" else probe_face(gallery.finder, image))
     chip = None if face is None else face.pixels
     features = None if chip is None else gallery.model.face_encoder.encode(chip[None])
-    rows = gallery.store.split(gallery.store.vectors([hit.row_id for hit in hits]))
+    vectors = gallery.store.vectors([hit.row_id for hit in hits])
+    rows = gallery.store.split(vectors)
+    shares = _shares(gallery.model, lines, result.mode, rows)
     # Alone in its batch, as the query was: in reduced precision the last bits depend on what is encoded together.
-    terms = _terms(gallery.model.tgfr.embed(features, [lines]).templates, result.weights, rows)
+    heard = heard_lines(gallery.model, [lines], [result.mode])
+    terms = _terms(gallery.model.tgfr.embed(features, heard).templates, result.weights, rows)
     centres = {term: weight * gallery.model.scoring.centres.get(term, 0.0) for term, weight in result.weights.items()}
     offset = result.offset + sum(centres.values())
-    totals = [sum(float(part[0, k]) for part in terms.values()) + result.offset for k in range(len(hits))]
+    totals = [
+        sum(float(part[0, k]) for part in terms.values()) + sum(own.adds for own in shares[k]) + result.offset
+        for k in range(len(hits))
+    ]
     for hit, total in zip(hits, totals, strict=True):
         _check(hit, total, terms)
     spans = [(at, span) for find in (words_of, phrases_of) for at, line in enumerate(lines) for span in find(line)]
     captions = [lines, *(_without(lines, at, span) for at, span in spans)]
     repeated = None if features is None else FaceFeatures(*(x.expand(len(captions), *x.shape[1:]) for x in features))
-    effects = _effects(gallery.model.tgfr.embed(repeated, captions).templates, result.weights, rows)
+    modes = [result.mode] * len(captions)
+    told = gallery.model.tgfr.embed(repeated, heard_lines(gallery.model, captions, modes)).templates
+    effects = _effects(told, result.weights, rows)
+    stated = stated_lines(gallery.model, captions, modes)
+    moved = stated.queries.astype(np.float64) @ vectors.astype(np.float64).T + stated.offsets[:, None]
+    effects = effects + moved[:1] - moved[1:]
     regions = None
     if chip is not None:
-        hidden = gallery.model.embed(np.concatenate([chip[None], occluded(chip)]), [lines] * (1 + GRID**2))
+        hidden = gallery.model.embed(np.concatenate([chip[None], occluded(chip)]), heard * (1 + GRID**2))
         regions = _effects(hidden.templates, result.weights, rows).reshape(GRID, GRID, len(hits))
     word_count = sum(len(words_of(line)) for line in lines)
     out = []
@@ -184,8 +216,42 @@ def explain(
         own = {term: float(part[0, k]) - centres[term] for term, part in terms.items()}
         grid = None if regions is None else tuple(tuple(row) for row in regions[:, :, k].tolist())
         words, phrases = said[:word_count], said[word_count:]
-        out.append(Explanation(hit.rank, hit.subject_id, hit.row_id, totals[k], own, offset, words, phrases, grid))
+        out.append(
+            Explanation(hit.rank, hit.subject_id, hit.row_id, totals[k], own, offset, words, phrases, grid, shares[k])
+        )
     return Explained(tuple(out), lines, chip)
+
+
+def share_text(said: Share) -> str:
+    """A statement as a row of the table: "stated: not eyeglasses ("no eyeglasses")"."""
+    words = ", ".join(f'"{each}"' for each in said.words)
+    perhaps = "perhaps " if abs(said.claim) < 1 else ""
+    return f"stated: {perhaps}{'' if said.claim > 0 else 'not '}{said.attribute.replace('_', ' ')} ({words})"
+
+
+def _shares(
+    model: FaceTextModel, lines: Sequence[str], mode: str, rows: Mapping[str, FloatArray]
+) -> list[tuple[Share, ...]]:
+    """What each claim of a description adds to the score of each of K rows."""
+    count, own = len(next(iter(rows.values()))), model.directions
+    if own is None or not model.states(mode):
+        return [()] * count
+    claims, seen = own.claims(lines), own.seen(rows)
+    said: dict[str, list[Statement]] = {}
+    for statement in read_lines(lines).statements:
+        said.setdefault(statement.attribute, []).append(statement)
+    return [
+        tuple(
+            Share(
+                name,
+                value,
+                tuple(lines[s.line][min(s.start, (s.cue or (s.start,))[0]) : s.end] for s in said[name]),
+                own.strength[mode] * value * float(seen[k, own.attributes.index(name)]),
+            )
+            for name, value in claims.items()
+        )
+        for k in range(count)
+    ]
 
 
 def words_of(line: str) -> list[tuple[int, int]]:

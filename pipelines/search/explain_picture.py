@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pipelines.search.explain import Explained, Explanation
+from pipelines.search.explain import Explained, Explanation, share_text
 from pipelines.search.sheet.text import Font, drawable, fit
 from tgfr_search.model.blocks import TERMS
 from tgfr_search.types import ByteArray, FloatArray
@@ -54,9 +54,10 @@ def strongest(explained: Explained) -> tuple[float, float]:
 
 def named_terms(own: Explanation) -> list[tuple[str, float]]:
     """What each term is called and adds, the strongest first, and the probe's own part."""
-    ranked = sorted(own.terms.items(), key=lambda term: -abs(term[1]))
+    parts = [(TERMS[name].title, value) for name, value in own.terms.items()]
+    parts += [(share_text(said), said.adds) for said in own.statements]
     return [
-        *((TERMS[name].title, value) for name, value in ranked),
+        *sorted(parts, key=lambda part: -abs(part[1])),
         ("the probe's own part, the same for all", own.offset),
     ]
 
@@ -72,7 +73,7 @@ def explain_png(explained: Explained, crops: Sequence[bytes | None], width: int)
     font, side, margin = drawable(" ".join(explained.lines))[1], 150, 10
     region, word = strongest(explained)
     text_left = margin + 2 * (side + margin)
-    lines = 3 + max((len(own.terms) for own in explained.candidates), default=0)
+    lines = 3 + max((len(own.terms) + len(own.statements) for own in explained.candidates), default=0)
     said = max((_wrapped(explained, own, word, width - text_left, font)[1] for own in explained.candidates), default=0)
     height = max(side, 18 * lines + 20 * said) + 2 * margin
     page = Image.new("RGB", (width, 46 + height * len(explained.candidates)), "white")

@@ -64,6 +64,11 @@ BLOCKS: dict[str, Block] = {
 }
 """Name → block, in the order in which they are drawn; the order in an index is the model's (`TGFR.layout`)."""
 
+STATEMENTS = Block(
+    "statements", "what the description states, against what the enrolled face shows", "#475569", "words", 0
+)
+"""No block of a row, but drawn like one: the share of `model.statements` in a score."""
+
 
 def _term(name: str, title: str, probe: str = "", gallery: str = "") -> Term:
     return Term(name, title, BLOCKS[probe or name], BLOCKS[gallery or name])

@@ -5,6 +5,7 @@
       model.safetensors    everything trained but the text encoder
       CARD.md              data, protocol, numbers, licence, limits
       text/, face/         the fine-tuned text encoder; the adapted half of the face encoder, where there is one
+      statements/          what of its rows tells the attributes that a description states, where that was made
 
 Several models that share fine-tuned encoders name one folder (`text` and `face` in config.json, relative). A model that
 was put together from the trained modules of another (`pipelines.tools.join_faces`) names its folder as `heads`.
@@ -18,7 +19,7 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ from tgfr_search.encoders.tensors import first_mismatch, read_tensors
 from tgfr_search.errors import CheckpointError
 from tgfr_search.faces.align import ALIGNMENTS
 from tgfr_search.model.scoring import ScoreModel
+from tgfr_search.model.statements import FOLDER as STATEMENTS
+from tgfr_search.model.statements import Directions, read_directions
 from tgfr_search.model.tgfr import TGFR, Embedded
 from tgfr_search.options import ModelOptions
 from tgfr_search.strict import from_dict, to_dict
@@ -54,6 +57,7 @@ class FaceTextModel:
         tgfr: The trained part, in eval mode.
         scoring: Weights of the terms.
         folder: Where it was loaded from.
+        directions: What of its rows tells the attributes that a description states; None where nobody made them.
     """
 
     model_id: str
@@ -62,6 +66,11 @@ class FaceTextModel:
     tgfr: TGFR
     scoring: ScoreModel
     folder: Path
+    directions: Directions | None = None
+
+    def states(self, mode: str) -> bool:
+        """Whether statements of a description move the scores of a mode."""
+        return self.directions is not None and self.directions.strength.get(mode, 0.0) > 0
 
     @property
     def contract(self) -> dict[str, str]:
@@ -197,7 +206,12 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def load_model(
-    name: str | Path | None = None, *, device: str = "auto", precision: str = "auto", verify: bool = False
+    name: str | Path | None = None,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    verify: bool = False,
+    statements: bool = True,
 ) -> FaceTextModel:
     """Loads a trained model with its encoders.
 
@@ -206,6 +220,7 @@ def load_model(
         device: `auto`, `cpu`, `cuda`, `cuda:1`, …
         precision: Of the face encoder: `auto` is bfloat16 where the hardware gains from it, else `float32`.
         verify: Also compare every tensor with the digest in config.json.
+        statements: Also what was made to tell what descriptions state, where the model has it.
 
     Raises:
         CheckpointError: A file is missing, damaged, or does not fit the architecture.
@@ -237,7 +252,10 @@ def load_model(
         raise CheckpointError(f"{folder}", found="tensors of another digest", expected=config["tensors_sha256"])
     model.eval().requires_grad_(False).to(where)
     model.fcam.text_dtype = dtype
-    return FaceTextModel(config["model_id"], config, face, model, ScoreModel.from_dict(config["scoring"]), folder)
+    loaded = FaceTextModel(config["model_id"], config, face, model, ScoreModel.from_dict(config["scoring"]), folder)
+    if not statements or not (folder / STATEMENTS).is_dir():
+        return loaded
+    return replace(loaded, directions=read_directions(folder / STATEMENTS, loaded.contract))
 
 
 def face_source(folder: Path, config: Mapping[str, Any]) -> str:

@@ -17,7 +17,8 @@ from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.model.blocks import TERMS
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.model.scoring import ScoreModel
-from tgfr_search.model.tgfr import Embedded, LineReader
+from tgfr_search.model.statements import Stated
+from tgfr_search.model.tgfr import LineReader
 from tgfr_search.types import ByteArray, FloatArray, Templates
 
 Layout = Sequence[tuple[str, int]]
@@ -34,6 +35,7 @@ class Probes:
         queries: float32 [N, D], in the order of the index.
         offsets: float64 [N], what an inner product must be raised by to be a score.
         scoring: The weights that were folded in.
+        stated: The part of both that is due to statements of the descriptions (`model.statements`).
     """
 
     modes: tuple[str, ...]
@@ -41,6 +43,7 @@ class Probes:
     queries: FloatArray
     offsets: npt.NDArray[np.float64]
     scoring: ScoreModel
+    stated: Stated
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -62,7 +65,14 @@ class Probes:
             np.concatenate([part.queries for part in parts]),
             np.concatenate([part.offsets for part in parts]),
             parts[0].scoring,
+            Stated.concat([part.stated for part in parts]),
         )
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Probes:
+        """Some of the probes, in that order."""
+        modes = tuple(self.modes[at] for at in rows)
+        stated = self.stated.take(rows)
+        return Probes(modes, self.quality[rows], self.queries[rows], self.offsets[rows], self.scoring, stated)
 
 
 def resolve_mode(mode: str, has_image: bool, has_caption: bool) -> str:
@@ -82,7 +92,12 @@ def resolve_mode(mode: str, has_image: bool, has_caption: bool) -> str:
 
 
 def weigh(
-    templates: Templates, quality: FloatArray, modes: Sequence[str], scoring: ScoreModel, layout: Layout
+    templates: Templates,
+    quality: FloatArray,
+    modes: Sequence[str],
+    scoring: ScoreModel,
+    layout: Layout,
+    stated: Stated | None = None,
 ) -> Probes:
     """Probes of templates that are there already.
 
@@ -92,9 +107,11 @@ def weigh(
         modes: N times `image`, `caption` or `fused`.
         scoring: Weights of the terms.
         layout: (block, dimension) of the index, in its order.
+        stated: What their descriptions state; None is nothing.
     """
-    queries = scoring.queries(templates, quality, modes, layout)
-    return Probes(tuple(modes), quality, queries, scoring.offsets_of(modes, quality), scoring)
+    queries, offsets = scoring.queries(templates, quality, modes, layout), scoring.offsets_of(modes, quality)
+    own = stated or Stated.nothing(*queries.shape)
+    return Probes(tuple(modes), quality, queries + own.queries, offsets + own.offsets, scoring, own)
 
 
 def make_probes(
@@ -114,7 +131,28 @@ def make_probes(
         read: Stands in for the text encoder where lines are encoded already.
     """
     said = [() if mode == "image" else own for mode, own in zip(modes, lines, strict=True)]
-    return _weighed(model, model.tgfr.embed(faces, said, read), faces is not None, modes)
+    embedded = model.tgfr.embed(faces, heard_lines(model, said, modes), read)
+    quality = embedded.quality if faces is not None else np.zeros(len(modes), np.float32)
+    stated = stated_lines(model, said, modes)
+    return weigh(embedded.templates, quality, modes, model.scoring, model.tgfr.layout, stated)
+
+
+def heard_lines(model: FaceTextModel, lines: Sequence[Sequence[str]], modes: Sequence[str]) -> list[tuple[str, ...]]:
+    """The lines of N descriptions as the text encoder gets them: without denials where statements stand for these."""
+    own = model.directions
+    return [
+        own.heard(each) if own is not None and model.states(mode) else tuple(each)
+        for each, mode in zip(lines, modes, strict=True)
+    ]
+
+
+def stated_lines(model: FaceTextModel, lines: Sequence[Sequence[str]], modes: Sequence[str]) -> Stated:
+    """What N descriptions state, as parts of their queries."""
+    own, layout = model.directions, model.tgfr.layout
+    if own is None:
+        return Stated.nothing(len(lines), sum(dim for _, dim in layout))
+    heard = [own.claims(each) if model.states(mode) else {} for each, mode in zip(lines, modes, strict=True)]
+    return own.stated(heard, modes, layout)
 
 
 def make_probes_of_faces(
@@ -140,13 +178,7 @@ def make_probes_of_faces(
         features = model.face_encoder.encode(np.stack(pixels)) if there else None
         parts.append(make_probes(model, features, [lines[at] for at in rows], [modes[at] for at in rows]))
         order += rows
-    joined, back = Probes.concat(parts), np.argsort(order)
-    return Probes(tuple(modes), joined.quality[back], joined.queries[back], joined.offsets[back], joined.scoring)
-
-
-def _weighed(model: FaceTextModel, embedded: Embedded, with_face: bool, modes: Sequence[str]) -> Probes:
-    quality = embedded.quality if with_face else np.zeros(len(modes), np.float32)
-    return weigh(embedded.templates, quality, modes, model.scoring, model.tgfr.layout)
+    return Probes.concat(parts).take(np.argsort(order))
 
 
 def rows_of(templates: Templates, layout: Layout) -> FloatArray:

@@ -59,6 +59,20 @@ class Statement:
     cue: tuple[int, int] | None
 
 
+def claims_of(statements: Iterable[Statement]) -> dict[str, float]:
+    """Attribute → −1 (surely denied) to 1 (surely asserted), without what contradicts itself or says nothing."""
+    out: dict[str, float] = {}
+    both: set[str] = set()
+    for own in statements:
+        value = own.sure if own.holds else -own.sure
+        other = out.get(own.attribute, 0.0)
+        if other * value < 0 and min(abs(other), abs(value)) >= SURE:
+            both.add(own.attribute)
+        if value and abs(value) >= abs(other):
+            out[own.attribute] = value
+    return {name: value for name, value in out.items() if name not in both}
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What lines of a description say.
@@ -77,17 +91,8 @@ class Reading:
 
     @property
     def claims(self) -> dict[str, float]:
-        """Attribute → −1 (surely denied) to 1 (surely asserted), without what contradicts itself or says nothing."""
-        out: dict[str, float] = {}
-        both: set[str] = set()
-        for own in self.statements:
-            value = own.sure if own.holds else -own.sure
-            other = out.get(own.attribute, 0.0)
-            if other * value < 0 and min(abs(other), abs(value)) >= SURE:
-                both.add(own.attribute)
-            if value and abs(value) >= abs(other):
-                out[own.attribute] = value
-        return {name: value for name, value in out.items() if name not in both}
+        """What all statements together claim: see `claims_of`."""
+        return claims_of(self.statements)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

@@ -129,9 +129,16 @@ def _hedged_before(words: Sequence[str], begin: int, place: int) -> bool:
 
 
 def _after(tokens: Sequence[Token], end: int) -> float:
-    """A hedge right behind: "glasses, I think"."""
-    words = [token.word for token in tokens[end : end + 4] if token.word != ","]
-    return min((HEDGES[hedge] for hedge in AFTER if tuple(words[: len(hedge)]) == hedge), default=1.0)
+    """A hedge right behind: "glasses, I think"; that of "no beard, perhaps a hat" belongs to what follows it."""
+    words = [token.word for token in tokens[end : end + 5]]
+    words = words[1:] if words[:1] == [","] else words
+    own = (hedge for hedge in AFTER if tuple(words[: len(hedge)]) == hedge and _ends(words[len(hedge) :]))
+    return min((HEDGES[hedge] for hedge in own), default=1.0)
+
+
+def _ends(words: Sequence[str]) -> bool:
+    """Whether a part of a sentence ends before these words."""
+    return not words or words[0] in HARD or words[0] in ("and", ",", ")")
 
 
 def _told_after(words: Sequence[str], end: int, denied: bool, cue: int | None) -> tuple[bool, int | None]:

@@ -15,7 +15,8 @@ from pipelines.search.explain_picture import explain_png
 from pipelines.search.gallery import Gallery
 from pipelines.search.sheet.explained import explained_view
 from pipelines.search.sheet.text import drawable, fit, wrap
-from tgfr_search.model.blocks import BLOCKS
+from pipelines.search.understood import understood_text, unread_text
+from tgfr_search.model.blocks import BLOCKS, STATEMENTS
 from tgfr_search.outputs import MARK, SOFTWARE, check_file, write_whole
 from tgfr_search.pages import render
 from tgfr_search.types import QueryResult, SearchHit
@@ -25,6 +26,7 @@ FACE = 150
 CELL = (170, 214)
 ENDINGS = (".html", ".png")
 MISSING = "no picture kept"
+DRAWN = {**BLOCKS, STATEMENTS.name: STATEMENTS}
 
 
 def write_sheet(
@@ -87,7 +89,7 @@ def _bars(hit: SearchHit) -> list[dict[str, Any]]:
     """Share of each block in the score's positive part, in percent: what speaks for this candidate."""
     total = sum(max(0.0, value) for value in hit.blocks.values()) or 1.0
     return [
-        {"name": name, "value": value, "width": 100 * max(0.0, value) / total, "colour": BLOCKS[name].colour}
+        {"name": name, "value": value, "width": 100 * max(0.0, value) / total, "colour": DRAWN[name].colour}
         for name, value in hit.blocks.items()
     ]
 
@@ -106,7 +108,9 @@ def _html(
         chip=chip,
         said=" ".join(caption),
         quality=quality["predicted"] if quality else None,
-        legend=BLOCKS.values(),
+        legend=[block for name, block in DRAWN.items() if not result.candidates or name in result.candidates[0].blocks],
+        understood=understood_text(result.description),
+        unread=unread_text(result.description),
         missing=MISSING,
         cards=[
             {"hit": hit, "crop": crop, "bars": _bars(hit)} for hit, crop in zip(result.candidates, crops, strict=True)
@@ -123,8 +127,11 @@ def _png(result: QueryResult, chip: bytes | None, crops: list[bytes | None], cap
     _line(draw, (10, 6), result.notice, "#b45309", page.width - 20)
     _paste(page, draw, chip, (10, 30))
     words, font = drawable(" ".join(caption) or "(no description)")
-    for at, line in enumerate(wrap(words, font, page.width - FACE - 40, 6)):
+    read = understood_text(result.description)
+    for at, line in enumerate(wrap(words, font, page.width - FACE - 40, 5 if read else 6)):
         draw.text((FACE + 30, 34 + 18 * at), line, "black", font)
+    if read:
+        _line(draw, (FACE + 30, 132), f"understood: {read}", "#555", page.width - FACE - 40)
     _line(draw, (FACE + 30, 150), f"{result.mode} search, model {result.model_id}", "#555", page.width - FACE - 40)
     for at, (hit, crop) in enumerate(zip(result.candidates, crops, strict=True)):
         x, y = 10 + (at % COLUMNS) * CELL[0], header + (at // COLUMNS) * CELL[1]

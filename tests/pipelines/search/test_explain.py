@@ -130,7 +130,8 @@ def test_words_and_phrases() -> None:
 def test_a_description_of_one_word_can_be_left_out(gallery: Gallery) -> None:
     result = gallery.query(caption="Blond!", top_k=2)
     for own in explain(gallery, result, None, "Blond!").candidates:
-        assert own.words[0].effect == pytest.approx(sum(own.terms.values()), abs=1e-4)
+        whole = sum(own.terms.values()) + sum(said.adds for said in own.statements)
+        assert own.words[0].effect == pytest.approx(whole, abs=1e-4)
 
 
 def test_refusals(gallery: Gallery, probe: tuple[Path, str]) -> None:

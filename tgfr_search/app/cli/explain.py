@@ -15,8 +15,11 @@ WORDS = 8
 
 def show_explained(explained: Explained) -> None:
     """Prints terms, words and regions of every explained candidate, and what they do not say."""
+    from pipelines.search.explain import share_text
+
     for own in explained.candidates:
         terms = [[name, f"{value:+.3f}"] for name, value in own.terms.items()]
+        terms += [[share_text(said), f"{said.adds:+.3f}"] for said in own.statements]
         terms += [["(offset)", f"{own.offset:+.3f}"], ["score", f"{own.score:.3f}"]]
         console.table(f"{own.rank}. {own.subject_id}", ["term", "adds"], terms)
         strongest = sorted((*own.phrases, *own.words), key=lambda said: -abs(said.effect))[:WORDS]

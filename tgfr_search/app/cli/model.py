@@ -97,3 +97,29 @@ def model_train_attributes(
         values = train_attributes(options, out, workers=workers, progress=progress)
     shown = {name: value for name, value in values.items() if name not in ("options", "valid")}
     console.emit(values, as_json, lambda: console.pairs(shown))
+
+
+@model_app.command("fit-statements")
+def model_fit_statements(
+    model: Annotated[str | None, typer.Argument(help="Name or folder; default the one that comes along.")] = None,
+    data: Annotated[Path, typer.Option(help="Images with attributes and captions.")] = Path(
+        "../shared/data/mmceleba_hq.parquet"
+    ),
+    cache: Annotated[Path, typer.Option(help="Folder of caches.")] = Path("runs/features"),
+    every: Annotated[int, typer.Option(help="Of the train split only each so-many-th image.", min=1)] = 4,
+    caption: Annotated[float, typer.Option(help="Weight of statements in a search by words.", min=0)] = 1.5,
+    fused: Annotated[float, typer.Option(help="And in a search by photo and words.", min=0)] = 0.2,
+    workers: Annotated[int | None, typer.Option(help="Processes that find faces.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a model's directions of what descriptions state, anew: after its networks changed."""
+    from pipelines.train.statements import StatementOptions, fit_statements
+    from tgfr_search.model.checkpoint import load_model
+
+    strength = {mode: weight for mode, weight in (("caption", caption), ("fused", fused)) if weight}
+    options = StatementOptions(data=data, cache=cache, every=every, strength=strength)
+    loaded = load_model(model, statements=False)
+    with console.stages(quiet=as_json) as progress:
+        values = fit_statements(loaded, options, workers=workers, progress=progress)
+    shown = {name: value for name, value in values.items() if name != "valid"}
+    console.emit(values, as_json, lambda: console.pairs(shown))

@@ -56,7 +56,13 @@ def query(
         ),
     ] = None,
     index: Index = DEFAULT_INDEX,
-    caption: Annotated[list[str] | None, typer.Option(help="What a witness said; may be given several times.")] = None,
+    caption: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What a witness said, in plain English: `a woman of about twenty, no glasses, might have had a "
+            "fringe`; may be given several times. docs/words.md says what is understood."
+        ),
+    ] = None,
     top_k: Annotated[int, typer.Option(help="Candidates shown.")] = 10,
     mode: Annotated[str, typer.Option(help=f"One of: {', '.join(QUERY_MODES)}.")] = "auto",
     aggregate: Annotated[str, typer.Option(help="A subject's score: `max` of its rows, or `mean`.")] = "max",
@@ -159,6 +165,7 @@ def query(
             console.say(f"{picture['picture']} alone: {firsts or picture['error']['detail']}")
         if explained is not None:
             show_explained(explained)
+        _show_understood(result)
         for track in result.probe.get("video", {}).get("tracks", ())[:SHOWN_PEOPLE]:
             span = f"{track['first_seconds']:.1f}–{track['last_seconds']:.1f} s"
             used = ", searched with" if track["chosen"] else ""
@@ -221,6 +228,16 @@ def _show(result: QueryResult, blocks: bool) -> None:
         rows,
         key=2 if terminal else 3,
     )
+
+
+def _show_understood(result: QueryResult) -> None:
+    """What of the words was read, and which words were not."""
+    from pipelines.search.understood import understood_text, unread_text
+
+    if result.description is not None:
+        console.say(f"understood: {understood_text(result.description) or 'nothing'}", err=True)
+        if unread := unread_text(result.description):
+            console.say(f"not understood: {unread}", err=True)
 
 
 def _strangers(hit: SearchHit) -> str:

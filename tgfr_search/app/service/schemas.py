@@ -93,6 +93,7 @@ class SearchAnswer(BaseModel):
     where: str | None
     notice: str
     notes: list[str]
+    description: dict[str, Any] | None = None
     calibration: dict[str, Any] | None = None
 
 

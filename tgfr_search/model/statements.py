@@ -1,0 +1,231 @@
+"""What a description states, as directions of a gallery's rows (not in the paper).
+
+The text encoder reads the phrasing that it was taught; elsewhere it overlooks a "no" and does not know a fringe. So an
+attribute that a description asserts or denies is also a direction of the blocks that are made of a face: a ridge
+regression of people's labels on rows of train people, in units of the label's spread. A row says of attribute a
+z_a = ⟨w_a, row⟩ − m_a, the share of statements in a score is λ·Σ_a claim_a·z_a: linear in the row, so any index serves.
+
+    weights/<model>/statements/
+      model.safetensors    directions, what they give on average, calibration, and what they were made from
+      CARD.md              data, numbers, limits
+
+Made by `tgfr-search model fit-statements`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tgfr_search.errors import CheckpointError
+from tgfr_search.shipped import arrays_sha256, read_shipped, write_shipped
+from tgfr_search.types import FloatArray
+from tgfr_search.words.phrasing import is_familiar, without_denials
+from tgfr_search.words.read import claims_of, read_lines
+
+FOLDER = "statements"
+"""Beside a model's own files."""
+
+FORMAT = "1"
+
+Layout = Sequence[tuple[str, int]]
+Claims = Mapping[str, float]
+"""Attribute → −1 (surely denied) to 1 (surely asserted)."""
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What statements add to N probes.
+
+    Attributes:
+        queries: float32 [N, D], in the order of the index: part of each query.
+        offsets: float64 [N], part of each offset.
+    """
+
+    queries: FloatArray
+    offsets: npt.NDArray[np.float64]
+
+    @staticmethod
+    def nothing(count: int, width: int) -> Stated:
+        """Of probes of which nothing is stated."""
+        return Stated(np.zeros((count, width), np.float32), np.zeros(count))
+
+    @staticmethod
+    def concat(parts: Sequence[Stated]) -> Stated:
+        """Of the probes of all parts, one after another."""
+        return Stated(np.concatenate([p.queries for p in parts]), np.concatenate([p.offsets for p in parts]))
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Stated:
+        """Of some of the probes, in that order."""
+        return Stated(self.queries[rows], self.offsets[rows])
+
+
+@dataclass(frozen=True)
+class Directions:
+    """The attributes that a model's rows tell.
+
+    Attributes:
+        attributes: A names.
+        blocks: Names of the blocks that they are read from.
+        weights: Block → float32 [A, dimension].
+        means: float32 [A], what the weights give on average: m.
+        calibration: float32 [A, 4], (a, b, c, d) of P(holds) = σ((a + b·q)·z + c + d·q), q the picture's quality.
+        strength: Mode → λ; a mode that is not in it hears no statements.
+        known: Pairs of words of the phrasing that the text encoder was taught: see `words.phrasing`.
+        origin: What it was made from, as texts; `weights_sha256` and `face_encoder_sha256` are the model's.
+    """
+
+    attributes: tuple[str, ...]
+    blocks: tuple[str, ...]
+    weights: Mapping[str, FloatArray]
+    means: FloatArray
+    calibration: FloatArray
+    strength: Mapping[str, float]
+    known: frozenset[str]
+    origin: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        count = len(self.attributes)
+        shapes = {"means": self.means.shape == (count,), "calibration": self.calibration.shape == (count, 4)}
+        shapes |= {name: len(self.weights.get(name, ())) == count for name in self.blocks}
+        if wrong := [name for name, right in shapes.items() if not right]:
+            raise CheckpointError("statements", found=f"another shape of {', '.join(wrong)}", expected=f"{count} rows")
+
+    @property
+    def digest(self) -> str:
+        """Of all that moves a score or a probability."""
+        arrays = {f"weights.{name}": self.weights[name] for name in self.blocks}
+        told = [self.attributes, sorted(self.strength.items()), sorted(self.known)]
+        arrays |= {"means": self.means, "calibration": self.calibration}
+        return hashlib.sha256(f"{arrays_sha256(arrays)} {json.dumps(told)}".encode()).hexdigest()
+
+    def claims(self, lines: Sequence[str]) -> dict[str, float]:
+        """What moves a score: claims of the lines that the text encoder does not read well by itself.
+
+        Args:
+            lines: Of one description.
+        """
+        others = set(self.unfamiliar(lines))
+        said = [own for own in read_lines(lines).statements if own.line in others]
+        return {name: value for name, value in claims_of(said).items() if name in self.attributes}
+
+    def heard(self, lines: Sequence[str]) -> tuple[str, ...]:
+        """The lines as the text encoder gets them: without what they deny, where they are put in other words."""
+        kept = (line if is_familiar(line, self.known) else without_denials(line) for line in lines)
+        return tuple(line for line in kept if line)
+
+    def unfamiliar(self, lines: Sequence[str]) -> tuple[int, ...]:
+        """The numbers of the lines that are put otherwise than the text encoder was taught."""
+        return tuple(at for at, line in enumerate(lines) if not is_familiar(line, self.known))
+
+    def stated(self, claims: Sequence[Claims], modes: Sequence[str], layout: Layout) -> Stated:
+        """What is stated of N probes, as parts of their queries.
+
+        Args:
+            claims: N.
+            modes: N times `image`, `caption` or `fused`.
+            layout: (block, dimension) of the index, in its order.
+        """
+        width = sum(dim for _, dim in layout)
+        whole, out = self.placed(layout), Stated.nothing(len(claims), width)
+        for at, (own, mode) in enumerate(zip(claims, modes, strict=True)):
+            weight = self.strength.get(mode, 0.0)
+            for name, value in own.items() if weight else ():
+                row = self.attributes.index(name)
+                out.queries[at] += np.float32(weight * value) * whole[row]
+                out.offsets[at] -= weight * value * float(self.means[row])
+        return out
+
+    def placed(self, layout: Layout) -> FloatArray:
+        """The directions in the order of an index, float32 [A, D].
+
+        Raises:
+            CheckpointError: The index has not their blocks.
+        """
+        there = dict(layout)
+        if lacks := [n for n in self.blocks if there.get(n) != self.weights[n].shape[1]]:
+            raise CheckpointError("statements", found=f"directions of {', '.join(lacks)}", expected=f"{list(layout)}")
+        parts = [self.weights.get(name, np.zeros((len(self.attributes), dim), np.float32)) for name, dim in layout]
+        return np.concatenate(parts, axis=1)
+
+    def seen(self, blocks: Mapping[str, npt.NDArray[np.floating]]) -> npt.NDArray[np.float64]:
+        """What N faces show, z of each attribute: [N, A]; 0 is as usual, 1 one spread of the labels more.
+
+        Args:
+            blocks: Block → [N, dimension].
+        """
+        parts = (blocks[name].astype(np.float64) @ self.weights[name].astype(np.float64).T for name in self.blocks)
+        return np.asarray(sum(parts) - self.means.astype(np.float64))
+
+    def probabilities(
+        self, blocks: Mapping[str, npt.NDArray[np.floating]], quality: npt.NDArray[np.floating]
+    ) -> npt.NDArray[np.float64]:
+        """Calibrated probabilities that each attribute would be seen in N faces: [N, A].
+
+        Args:
+            blocks: As `seen`.
+            quality: [N], predicted; 1 of a good picture.
+        """
+        z, q = self.seen(blocks), np.asarray(quality, np.float64)[:, None]
+        a, b, c, d = self.calibration.astype(np.float64).T
+        return np.asarray(1 / (1 + np.exp(-((a + b * q) * z + c + d * q))))
+
+
+def write_directions(folder: Path, own: Directions) -> Path:
+    """Writes directions, without their card. Returns the file's path.
+
+    Args:
+        folder: `FOLDER` in the model's folder.
+        own: What to write; float16 is enough for directions.
+    """
+    arrays: dict[str, npt.NDArray[Any]] = {
+        f"weights.{name}": own.weights[name].astype(np.float16) for name in own.blocks
+    }
+    told = {
+        "format": FORMAT,
+        "attributes": json.dumps(own.attributes),
+        "blocks": json.dumps(own.blocks),
+        "strength": json.dumps(dict(own.strength), sort_keys=True),
+        "known": json.dumps(sorted(own.known)),
+        **own.origin,
+    }
+    return write_shipped(folder, {**arrays, "means": own.means, "calibration": own.calibration}, told)
+
+
+def read_directions(folder: Path, contract: Mapping[str, str]) -> Directions:
+    """The directions of a model.
+
+    Args:
+        folder: `FOLDER` in the model's folder.
+        contract: The model's: `weights_sha256`, `face_encoder_sha256`.
+
+    Raises:
+        CheckpointError: They are damaged, or those of another model.
+    """
+    arrays, told = read_shipped(FOLDER, folder)
+    do = f"make them anew: tgfr-search model fit-statements {folder.parent}"
+    if told.get("format") != FORMAT:
+        raise CheckpointError(f"{folder}", found=f"format {told.get('format')!r}", expected=f"format {FORMAT}", do=do)
+    for name in ("weights_sha256", "face_encoder_sha256"):
+        if told.get(name) != contract[name]:
+            raise CheckpointError(
+                f"{folder}", found=f"statements of a model with {name} {told.get(name)}", expected=contract[name], do=do
+            )
+    blocks = tuple(json.loads(told.pop("blocks")))
+    return Directions(
+        attributes=tuple(json.loads(told.pop("attributes"))),
+        blocks=blocks,
+        weights={name: arrays[f"weights.{name}"].astype(np.float32) for name in blocks},
+        means=arrays["means"].astype(np.float32),
+        calibration=arrays["calibration"].astype(np.float32),
+        strength=json.loads(told.pop("strength")),
+        known=frozenset(json.loads(told.pop("known"))),
+        origin=told,
+    )
