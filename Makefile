@@ -1,5 +1,7 @@
 # make install   the environment in .venv/ (idempotent; nothing but Python 3.11 with venv, git and make is needed)
-# make demo      a gallery of people who do not exist, indexed and searched with a degraded probe and a description
+# make demo      a gallery of people who do not exist, indexed and searched with a degraded probe and a description, and
+#                a case of it from the search to the released report
+# make serve     the examiner's page over that gallery and case, on this machine alone
 # make test      everything CI runs
 # make test-fast the inner loop of a change: no lint, nothing slow, of the pipelines the search alone
 # make constraints  constraints.txt brought in line with what is installed in .venv/
@@ -16,10 +18,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 # Processes that run tests, one thread each: two of two threads on two cores wait for each other. A file's tests stay
 # together, since they share what is built once; in the order of the files, which ends with short ones.
 JOBS ?= 2
+# Where `make serve` listens.
+BIND ?= 127.0.0.1:8443
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 FAST := $(addprefix tests/,data evaluation faces indexer losses model)
 
-.PHONY: install demo test test-fast constraints soak lint results clean
+.PHONY: install demo serve test test-fast constraints soak lint results clean
 
 install: $(STAMP)
 
@@ -40,7 +44,18 @@ demo: install
 	$(BIN)/tgfr-search query demo/data/probes-degraded/person0000.jpg --index demo/index \
 	  --caption "$$($(BIN)/python -c 'import csv; print(next(csv.DictReader(open("demo/data/probes.csv")))["caption"])')" \
 	  --sheet demo/candidates.html --sheet demo/candidates.png
+	# The case is where the service looks for its cases; accounts with one password, to try it on this machine.
+	rm -rf demo/service
+	$(BIN)/python -m pipelines.tools.demo_case demo/data demo/index demo/service/cases/$$(date +%Y)-0001 demo
+	umask 077; $(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(12))' > demo/password.txt
+	for who in examiner-1:examiner examiner-2:examiner reviewer-1:reviewer; do $(BIN)/tgfr-search user add $${who%:*} \
+	  --role $${who#*:} --password-file demo/password.txt --data demo/service > /dev/null || exit 1; done
 	@echo "contact sheets: demo/candidates.html, demo/candidates.png"
+	@echo "the examiner's page: make serve, then http://$(BIND) (examiner-1, examiner-2, reviewer-1; demo/password.txt)"
+
+serve:
+	test -d demo/service || $(MAKE) demo
+	$(BIN)/tgfr-search serve demo/index --data demo/service --bind $(BIND) --insecure-loopback
 
 lint: install
 	$(BIN)/ruff check .

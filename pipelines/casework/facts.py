@@ -21,6 +21,8 @@ from tgfr_search.audit.entries import Act
 from tgfr_search.audit.verify import LOG, Record, checkpoint_text, read_records
 from tgfr_search.forensic.statement import log10_text
 
+FEWEST = 0.001
+"""Fewer expected strangers are not told by number: that far, a tail is extrapolated."""
 PASSED_OVER = frozenset({Act.EXPORT, Act.REPORT, Act.VIEW})
 """Acts after which nothing else is reported than before."""
 
@@ -164,6 +166,8 @@ def _few(strangers: float | None) -> str:
     """Expected strangers with two digits that mean something; never none at all, which nobody counted."""
     if strangers is None:
         return "–"
+    if strangers < FEWEST:
+        return f"< {FEWEST}"
     return f"{strangers:.2g}" if strangers < 10 else f"{strangers:,.0f}"
 
 
