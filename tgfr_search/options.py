@@ -134,7 +134,7 @@ class AdaptOptions:
 
 @dataclass(frozen=True, slots=True)
 class PhotoAdaptOptions:
-    """Step 0 on whole photos: a copy of SFace, fine-tuned on poor pictures (`pipelines.train.adapt_photos`).
+    """Step 0 on whole photos: a copy of SFace, fine-tuned on poor pictures (`pipelines.train.step0.photos`).
 
     Attributes:
         steps: How many batches.

@@ -21,7 +21,7 @@ import cv2
 import torch
 
 from pipelines.tools.labelled_photos import labelled_photos
-from pipelines.train.adapt_photos import adapt_photos
+from pipelines.train.step0.photos import adapt_photos
 from tgfr_search.encoders import sface
 from tgfr_search.encoders.adapted import CARD_NAME, AdaptedFaceEncoder, base_of, save_adapted
 from tgfr_search.errors import CheckpointError

@@ -59,7 +59,7 @@ def _device() -> dict[str, Any]:
 
 def _weights(missing: list[dict[str, str]]) -> dict[str, Any]:
     from tgfr_search.encoders.dlib_resnet import find_dat
-    from tgfr_search.encoders.text import INSTALLED, find_text_model
+    from tgfr_search.encoders.text_files import INSTALLED, find_text_model
     from tgfr_search.faces.detect import landmark_model
     from tgfr_search.model.checkpoint import find_model, shipped
 

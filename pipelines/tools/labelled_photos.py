@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.train.adapt_photos import FacePhotos
+from pipelines.train.step0.photos import FacePhotos
 from tgfr_search.data.records import read_records
 from tgfr_search.errors import FaceError, InputError, NothingUsableError
 from tgfr_search.faces.align import ARCFACE_CHIP

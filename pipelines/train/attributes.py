@@ -15,7 +15,7 @@ import torch.nn.functional as F
 import tgfr_search
 from pipelines.faces.aligned import Chips, Progress, load_chips, silent
 from pipelines.faces.features import load_features
-from pipelines.train.run import LEVELS
+from pipelines.train.sets import LEVELS
 from tgfr_search.data.captions import ATTRIBUTES
 from tgfr_search.data.datasets import ORIGINAL_SHARE, FeatureSet
 from tgfr_search.encoders.base import FaceFeatures, pick_device
@@ -105,8 +105,10 @@ def train_attributes(
     precision = fast_dtype(device)
     encoder = make_face_encoder(options.face_encoder, device, precision, flip=False, regions=options.regions)
     finder = FaceFinder().for_alignment(encoder.spec.alignment)
-    train = load_chips(Path(data.path), data.train, cache, finder, workers=workers, progress=progress)
-    valid = load_chips(Path(data.path), data.valid, cache, finder, workers=workers, progress=progress)
+    train, valid = (
+        load_chips(Path(data.path), split, cache, finder, workers=workers, progress=progress)
+        for split in (data.train, data.valid)
+    )
     if shared := set(train.subjects) & set(valid.subjects):
         raise InputError(data.path, found=f"{len(shared)} subjects in train and valid", expected="disjoint subjects")
     features = load_features(train, data.views, encoder, cache, options.seed, progress, precision=precision)
@@ -123,8 +125,7 @@ def train_attributes(
     thresholds = {
         name: thresholds_of(name, probabilities[0][:, at], truth[:, at], options) for at, name in enumerate(ATTRIBUTES)
     }
-    known = {name: labels[~np.isnan(labels[:, at]), at] for at, name in enumerate(ATTRIBUTES)}
-    base_rates = {name: float(own.mean()) if len(own) else 0.5 for name, own in known.items()}
+    base_rates = _base_rates(labels)
     provenance = {
         "options": to_dict(options),
         "data_sha256": train.data_sha256,
@@ -152,6 +153,12 @@ def train_attributes(
     model_id = save_attributes(folder, head, config)
     (folder / "CARD.md").write_text(attribute_card({"model_id": model_id, **config}), encoding="utf-8")
     return {"model_id": model_id, "folder": str(folder), **provenance}
+
+
+def _base_rates(labels: FloatArray) -> dict[str, float]:
+    """Attribute → how often it holds where it is known; one half where it never is."""
+    known = {name: labels[~np.isnan(labels[:, at]), at] for at, name in enumerate(ATTRIBUTES)}
+    return {name: float(own.mean()) if len(own) else 0.5 for name, own in known.items()}
 
 
 def _fit(

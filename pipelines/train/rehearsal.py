@@ -18,9 +18,11 @@ import torch
 from safetensors.torch import save_file
 
 from pipelines.faces.features import feature_bytes, view
-from pipelines.train.score_weights import ValidSet, fit_centres, fit_scores, make_trial, rank1_by_level
-from pipelines.train.step3 import describe_step
+from pipelines.train.fits import fit_centres
+from pipelines.train.score_weights import fit_scores, rank1_by_level
+from pipelines.train.step3.step import describe_step
 from pipelines.train.steps import TrainSet, align_step, fuse_step
+from pipelines.train.trial import ValidSet, make_trial
 from tgfr_search.data.captions import ATTRIBUTES, caption_lines
 from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.data.degrade import LADDER
@@ -28,7 +30,7 @@ from tgfr_search.encoders.added import Card, find_card, write_card
 from tgfr_search.encoders.base import FaceEncoder, FaceSpec, tensors_sha256
 from tgfr_search.encoders.iresnet import ARCHITECTURES, COUNTER, IResNet
 from tgfr_search.encoders.registry import DLIB, make_face_encoder, make_text_encoder
-from tgfr_search.encoders.text import HUB, INSTALLED, PUBLISHED
+from tgfr_search.encoders.text_files import HUB, INSTALLED, PUBLISHED
 from tgfr_search.encoders.tiny import save_text_model
 from tgfr_search.errors import InputError, OptionsError
 from tgfr_search.model.checkpoint import save_model

@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +15,16 @@ import numpy as np
 import torch
 
 import tgfr_search
-from pipelines.faces.aligned import Chips, Progress, data_sha256, load_chips, silent
-from pipelines.faces.features import load_features
-from pipelines.train.score_weights import (
-    ValidSet,
-    fit_centres,
-    fit_quality,
-    fit_scores,
-    make_trial,
-    rank1_by_level,
-)
-from pipelines.train.step0 import adapt_step
-from pipelines.train.step3 import Descriptions, describe_step
+from pipelines.faces.aligned import Progress, load_chips, silent
+from pipelines.train.fits import fit_centres, fit_quality
+from pipelines.train.score_weights import fit_scores, rank1_by_level
+from pipelines.train.sets import LEVELS, load_sets
+from pipelines.train.step0.chips import adapt_step
+from pipelines.train.step3.batches import Descriptions
+from pipelines.train.step3.step import describe_step
 from pipelines.train.steps import Log, TrainSet, align_step, fuse_step, trains_text
 from pipelines.train.team import Team
+from pipelines.train.trial import ValidSet, make_trial
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.encoders.adapted import BASE as ADAPTABLE
 from tgfr_search.encoders.adapted import is_adapted
@@ -58,57 +55,6 @@ FUSED_ALONE = ScoreModel(
 ALIGNED = terms_of_step(1)
 """Those that step 1 trains: face and caption, then each against the other."""
 
-LEVELS = ("original", *tuple(LADDER)[1:])
-
-
-def _trainable(chips: Chips) -> tuple[list[int], list[tuple[str, ...]]]:
-    """Rows that have a caption: an image without one has nothing to be paired with."""
-    rows = [i for i, lines in enumerate(chips.captions) if lines]
-    if not rows:
-        raise InputError("training data", found="no image with a caption", expected="a column caption or captions")
-    return rows, [chips.captions[i] for i in rows]
-
-
-class _Rows:
-    """Some rows of a memory-mapped array, without copying it: index [i, …] means row rows[i]."""
-
-    def __init__(self, array: Any, rows: list[int]) -> None:
-        self.array, self.rows = array, np.asarray(rows)
-
-    def __getitem__(self, key: tuple[Any, ...]) -> Any:
-        return self.array[(self.rows[key[0]], *key[1:])]
-
-
-def load_sets(
-    options: TrainOptions, encoder: FaceEncoder, precision: torch.dtype, workers: int | None, progress: Progress
-) -> tuple[TrainSet, ValidSet, dict[str, Any]]:
-    """Train and valid with cached features, and what is known of their origin."""
-    data, cache = options.data, Path(options.data.cache)
-    finder = FaceFinder().for_alignment(encoder.spec.alignment)
-    train = load_chips(Path(data.path), data.train, cache, finder, workers=workers, progress=progress)
-    valid = load_chips(Path(data.path), data.valid, cache, finder, workers=workers, progress=progress)
-    shared = set(train.subjects) & set(valid.subjects)
-    if shared:
-        raise InputError(
-            f"{data.path}", found=f"{len(shared)} subjects in train and valid", expected="disjoint subjects"
-        )
-    features = load_features(train, data.views, encoder, cache, options.seed, progress, precision=precision)
-    valid_features = load_features(valid, LEVELS, encoder, cache, options.seed, progress, precision=precision)
-    rows, captions = _trainable(train)
-    ids, numbers = np.unique([train.subjects[i] for i in rows], return_inverse=True)
-    usable = type(features)(features.views, _Rows(features.vectors, rows), _Rows(features.regions, rows))  # type: ignore[arg-type]
-    train_set = TrainSet(usable, numbers.astype(np.int64), captions, tuple(ids.tolist()))
-    valid_numbers = np.unique(valid.subjects, return_inverse=True)[1].astype(np.int64)
-    origin = {
-        "data_sha256": train.data_sha256,
-        "train_images": len(rows),
-        "train_subjects": train_set.subject_count,
-        "valid_images": len(valid),
-        "not_detected": {"train": train.failures, "valid": valid.failures},
-        "further_sha256": {path: data_sha256(Path(path)) for path in options.describe.further},
-    }
-    return train_set, ValidSet(valid_features, valid.names, valid_numbers, valid.captions), origin
-
 
 def train(
     options: TrainOptions, folder: Path, *, workers: int | None = None, progress: Progress = silent
@@ -131,74 +77,115 @@ def train(
     (folder / "options.json").write_text(json.dumps(to_dict(options), indent=1))
     device = team.device
     dtype = fast_dtype(device) if options.precision == "auto" else getattr(torch, options.precision)
-    o = options.model
     # float16 is for training, whose gradients are scaled, and not for the frozen face encoder.
     kept = torch.float32 if dtype == torch.float16 else dtype
     # In the arithmetic of inference: on a CPU with AMX three times as fast as float32.
-    face = o.face_encoder
+    face = options.model.face_encoder
     log: Log = _logger(folder, progress) if team.leads else (lambda step_name, step, values: None)
     if options.adapt.epochs:
         face = str(team.first_then_all(lambda: _adapted(options, folder, device, kept, workers, log, progress)))
-    encoder = make_face_encoder(face, device, kept, flip=False, regions=o.regions)
+    encoder = make_face_encoder(face, device, kept, flip=False, regions=options.model.regions)
     train_set, valid_set, origin = team.first_then_all(lambda: load_sets(options, encoder, kept, workers, progress))
     # Read before the long steps, so that what is wrong with them is told at once.
     further = Descriptions.read(options.describe.further, options.data.train, train_set.subject_ids)
     torch.manual_seed(options.seed)
-    text = make_text_encoder(o.text_encoder, (line for own in train_set.captions for line in own))
-    model = TGFR(text, o, parts=encoder.spec.parts, region_channels=encoder.spec.regions[0]).to(device)
-    constant = options.align.captions == "constant"
-    regime = "constant" if constant else "own"
-    # One sentence for all costs nothing in full precision, and the rounding of a reduced one would pass for words.
-    model.fcam.text_dtype = torch.float32 if constant else dtype
-    transformer: Any = getattr(text, "model", None)
-    if device.type == "cpu" and transformer is not None:
-        # torch's fused attention has a slow backward on CPUs: a quarter of a step.
-        transformer.set_attn_implementation("eager")
-
-    def validate(terms: tuple[str, ...]) -> Callable[[TGFR], float]:
-        def judge(candidate: TGFR) -> float:
-            # Centres and quality move with the weights, so they are fitted before every look at valid.
-            fit_centres(candidate, train_set, options.seed, constant)
-            trial = make_trial(candidate, valid_set, options.seed, lines=VALID_LINES, regime=regime)
-            levels = rank1_by_level(trial, fit_scores(trial, modes={"fused": terms}), "fused")
-            log("valid", 0, dict(zip(LEVELS, levels, strict=True)))
-            return float(np.mean(levels))
-
-        return judge
-
+    model = _new_model(options, encoder, train_set, device, dtype)
     fit_quality(model, train_set, options.seed)
+    judge = _Judge(train_set, valid_set, options, log)
+    blocks = (*(name for name, _ in encoder.spec.parts), *ALIGNED)
     every = options.score == "blocks"
-    aligned = (*(name for name, _ in encoder.spec.parts), *ALIGNED)
-    align_step(model, train_set, options, folder / "align", validate(aligned if every else ALIGNED[:2]), log, team)
-    fused = (*aligned, "fused") if every else ("fused",)
-    fuse_step(model, train_set, options, folder / "fuse", validate(fused), log, team)
+    by_align, by_fuse = (blocks, (*blocks, "fused")) if every else (ALIGNED[:2], ("fused",))
+    align_step(model, train_set, options, folder / "align", judge.by(by_align), log, team)
+    fuse_step(model, train_set, options, folder / "fuse", judge.by(by_fuse), log, team)
     if model.description is not None:
         describe_step(model, train_set, options, folder / "describe", log, team, further)
     if not team.leads:
         return {}
-    fit_centres(model, train_set, options.seed, constant)
-    quality_error = fit_quality(model, train_set, options.seed)
-    trial = make_trial(model, valid_set, options.seed, regime=regime)
-    scoring = FUSED_ALONE
-    if every:
-        # Witnesses say one line or several, and several weigh more (docs/experiments.md, 24).
-        more = [] if constant else [make_trial(model, valid_set, options.seed, regime="own3")]
-        scoring = fit_scores(trial, *more)
+    scoring, fitted = _fit(model, train_set, valid_set, options)
     provenance = {
         **origin,
         "options": to_dict(options),
         "package": tgfr_search.__version__,
         "machine": machine(),
         "seconds": round(time.time() - started),
-        "quality_mean_absolute_error": quality_error,
-        "valid_rank1": {
-            mode: dict(zip(LADDER, rank1_by_level(trial, scoring, mode), strict=True)) for mode in scoring.weights
-        },
+        **fitted,
         "licence": options.data.licence,
     }
+    return _save(model, scoring, options, folder, face, provenance)
+
+
+def _new_model(
+    options: TrainOptions, encoder: FaceEncoder, train_set: TrainSet, device: torch.device, dtype: torch.dtype
+) -> TGFR:
+    """What is trained, as it is before the first step."""
+    o = options.model
+    text = make_text_encoder(o.text_encoder, (line for own in train_set.captions for line in own))
+    model = TGFR(text, o, parts=encoder.spec.parts, region_channels=encoder.spec.regions[0]).to(device)
+    # One sentence for all costs nothing in full precision, and the rounding of a reduced one would pass for words.
+    model.fcam.text_dtype = torch.float32 if _constant(options) else dtype
+    transformer: Any = getattr(text, "model", None)
+    if device.type == "cpu" and transformer is not None:
+        # torch's fused attention has a slow backward on CPUs: a quarter of a step.
+        transformer.set_attn_implementation("eager")
+    return model
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """What chooses the epoch: mean Rank-1 of valid over the levels, by some terms."""
+
+    train: TrainSet
+    valid: ValidSet
+    options: TrainOptions
+    log: Log
+
+    def by(self, terms: tuple[str, ...]) -> Callable[[TGFR], float]:
+        """The judgement by these terms."""
+
+        def judge(candidate: TGFR) -> float:
+            # Centres and quality move with the weights, so they are fitted before every look at valid.
+            fit_centres(candidate, self.train, self.options.seed, _constant(self.options))
+            trial = make_trial(
+                candidate, self.valid, self.options.seed, lines=VALID_LINES, regime=_regime(self.options)
+            )
+            levels = rank1_by_level(trial, fit_scores(trial, modes={"fused": terms}), "fused")
+            self.log("valid", 0, dict(zip(LEVELS, levels, strict=True)))
+            return float(np.mean(levels))
+
+        return judge
+
+
+def _constant(options: TrainOptions) -> bool:
+    return options.align.captions == "constant"
+
+
+def _regime(options: TrainOptions) -> str:
+    return "constant" if _constant(options) else "own"
+
+
+def _fit(
+    model: TGFR, train_set: TrainSet, valid_set: ValidSet, options: TrainOptions
+) -> tuple[ScoreModel, dict[str, Any]]:
+    """What is fitted once training is over: centres, quality, score weights; and what they reach."""
+    fit_centres(model, train_set, options.seed, _constant(options))
+    error = fit_quality(model, train_set, options.seed)
+    trial = make_trial(model, valid_set, options.seed, regime=_regime(options))
+    scoring = FUSED_ALONE
+    if options.score == "blocks":
+        # Witnesses say one line or several, and several weigh more (docs/experiments.md, 24).
+        more = [] if _constant(options) else [make_trial(model, valid_set, options.seed, regime="own3")]
+        scoring = fit_scores(trial, *more)
+    reached = {mode: dict(zip(LADDER, rank1_by_level(trial, scoring, mode), strict=True)) for mode in scoring.weights}
+    return scoring, {"quality_mean_absolute_error": error, "valid_rank1": reached}
+
+
+def _save(
+    model: TGFR, scoring: ScoreModel, options: TrainOptions, folder: Path, face: str, provenance: dict[str, Any]
+) -> dict[str, Any]:
+    """Writes the checkpoint with its card; what `train` returns."""
+    o, target = options.model, folder / "model"
     # A text encoder that was taken as it is and not trained is named, not copied.
     untrained = Path(o.text_encoder).is_dir() and not trains_text(options)
-    target = folder / "model"
     place = os.path.relpath(o.text_encoder, target) if untrained else "text"
     faces = None
     if is_adapted(Path(face)) or is_joint(Path(face)):
@@ -208,7 +195,7 @@ def train(
             shutil.copytree(face, target / faces, dirs_exist_ok=True)
     model_id = save_model(target, model, o, scoring, name=options.name, text=place, face=faces, provenance=provenance)
     (target / "CARD.md").write_text(card(read_config(target)), encoding="utf-8")
-    return {"model_id": model_id, "folder": str(folder / "model"), **provenance}
+    return {"model_id": model_id, "folder": str(target), **provenance}
 
 
 def _adapted(

@@ -1,11 +1,9 @@
-"""What is fitted after the two training steps: block centres and quality on train, score weights on valid."""
+"""The weights of the terms of a score, fitted on valid."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,20 +12,11 @@ import torch.nn.functional as F
 from numpy.polynomial import Polynomial
 from torch import Tensor
 
-from pipelines.train.steps import TrainSet, epoch_rng
-from tgfr_search.data.datasets import FeatureSet
-from tgfr_search.data.regimes import CONSTANT, assign
-from tgfr_search.data.sampling import IntArray
-from tgfr_search.encoders.base import FaceFeatures
+from pipelines.train.trial import Trial
 from tgfr_search.evaluation.identification import mate_ranks, rank_k
-from tgfr_search.model.blocks import BLOCKS, MODE_TERMS, terms_of_step
-from tgfr_search.model.probe import term_scores
+from tgfr_search.model.blocks import MODE_TERMS, terms_of_step
 from tgfr_search.model.scoring import Coefficients, ScoreModel
-from tgfr_search.model.tgfr import TGFR
-from tgfr_search.types import FloatArray, Templates
 
-CENTRE_FACES = 4096
-QUALITY_STEPS = 1200
 SCORE_STEPS = 80
 QUALITY_DEGREE = 3
 """Of a weight as a polynomial of the quality; see docs/experiments.md, 17 and 22."""
@@ -46,165 +35,6 @@ CONSTANT_TERM = 1e-3
 
 VERIFICATION_WEIGHT = 0.5
 """Of the verification loss beside the ranking loss when score weights are fitted."""
-
-
-@dataclass(frozen=True)
-class ValidSet:
-    """What everything is tuned on; its views are the levels of the quality ladder, best first.
-
-    Attributes:
-        features: Of N faces.
-        names: N row names.
-        subjects: int64 [N], numbered.
-        captions: N tuples of lines.
-    """
-
-    features: FeatureSet
-    names: list[str]
-    subjects: IntArray
-    captions: list[tuple[str, ...]]
-
-    def trial(self) -> tuple[IntArray, IntArray]:
-        """Closed-set roles (docs/protocol.md 4): gallery rows (first image of a subject by name) and probe rows."""
-        order = np.array(sorted(range(len(self.names)), key=self.names.__getitem__))
-        first = order[np.unique(self.subjects[order], return_index=True)[1]]
-        return first, np.setdiff1d(order, first)
-
-
-def fit_centres(model: TGFR, train: TrainSet, seed: int, constant: bool) -> None:
-    """Mean unit vector of each trained block over train faces as they are, written into the model.
-
-    Not those of `description` and `looks`, whose means are part of their own step.
-    """
-    rng = epoch_rng(seed, "centres", 0)
-    rows = rng.choice(len(train.subjects), size=min(CENTRE_FACES, len(train.subjects)), replace=False)
-    sums: dict[str, Tensor] = {}
-    model.eval()
-    with torch.inference_mode():
-        for start in range(0, len(rows), 256):
-            part = rows[start : start + 256]
-            faces = train.features.batch(part, 0)
-            faces = FaceFeatures(*(x.to(model.device) for x in faces))
-            lines = [(CONSTANT,) if constant else train.captions[i] for i in part]
-            one = [(own[int(rng.integers(len(own)))],) for own in lines]
-            blocks, _, _ = model.raw_blocks(faces, one)
-            for name, block in blocks.items():
-                sums[name] = sums.get(name, torch.zeros_like(block[0])) + F.normalize(block, dim=1).sum(dim=0)
-    for name, total in sums.items():
-        if BLOCKS[name].step == 3:
-            continue
-        # A control's captions are all one sentence: its caption block is constant and its centred norm would be noise.
-        getattr(model, f"centre_{name}").copy_(total / len(rows))
-
-
-def fit_quality(model: TGFR, train: TrainSet, seed: int) -> float:
-    """Trains the quality head on cos(degraded, original) of the frozen vectors of train faces, both less the mean face.
-
-    The encoder's vectors share a large common part: uncentred, even a ruined face has a cosine above 0.9.
-
-    Returns:
-        Mean absolute error of the last steps.
-    """
-    rng = epoch_rng(seed, "quality", 0)
-    views = len(train.features.views)
-    optimiser = torch.optim.AdamW(model.quality.parameters(), 1e-3, weight_decay=1e-2)
-    model.quality.train()
-    errors = []
-    some = rng.choice(len(train.subjects), size=min(CENTRE_FACES, len(train.subjects)), replace=False)
-    frozen = model.parts[0][1]
-    mean = torch.from_numpy(train.features.vectors[some, 0, :, :frozen].mean(axis=(0, 1))).to(model.device)
-    for step in range(QUALITY_STEPS):
-        rows = rng.integers(len(train.subjects), size=256)
-        view = rng.integers(views, size=256)
-        faces = FaceFeatures(*(x.to(model.device) for x in train.features.batch(rows, view)))
-        original = torch.from_numpy(train.features.vectors[rows, 0, :, :frozen].mean(axis=1)).to(model.device)
-        target = F.cosine_similarity(faces.global_[:, :frozen] - mean, original - mean, dim=1).clamp(0, 1)
-        predicted = model.quality(model.read(faces))
-        loss = F.smooth_l1_loss(predicted, target, beta=0.05)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        for group in optimiser.param_groups:
-            group["lr"] = 1e-3 * (1 - step / QUALITY_STEPS)
-        optimiser.step()
-        errors.append(float((predicted.detach() - target).abs().mean()))
-    model.quality.eval()
-    return float(np.mean(errors[-100:]))
-
-
-def embed_set(
-    model: TGFR, features: FeatureSet, view: int, captions: Sequence[tuple[str, ...]]
-) -> tuple[Templates, FloatArray]:
-    """Templates and predicted quality of all faces of a set in one view."""
-    templates, quality = [], []
-    for start in range(0, len(captions), 128):
-        rows = np.arange(start, min(start + 128, len(captions)))
-        faces = FaceFeatures(*(x.to(model.device) for x in features.batch(rows, view)))
-        out = model.embed(faces, captions[start : start + 128])
-        templates.append(out.templates)
-        quality.append(out.quality)
-    return Templates.concat(templates), np.concatenate(quality)
-
-
-class Trial(NamedTuple):
-    """Closed-set searches of valid at every level, as the term scores that the score model weighs.
-
-    Attributes:
-        scores: float32 [P, G, T], one slice a term.
-        quality: float32 [P].
-        mate: int64 [P], column of the own subject.
-        level: int64 [P].
-        terms: T names.
-    """
-
-    scores: Tensor
-    quality: Tensor
-    mate: Tensor
-    level: IntArray
-    terms: tuple[str, ...]
-
-    @staticmethod
-    def joined(trials: Sequence[Trial]) -> Trial:
-        """All searches of several trials."""
-        scores, quality, mate = (torch.cat(parts) for parts in zip(*(each[:3] for each in trials), strict=True))
-        return Trial(scores, quality, mate, np.concatenate([each.level for each in trials]), trials[0].terms)
-
-
-def make_trial(model: TGFR, valid: ValidSet, seed: int, *, lines: int | None = None, regime: str = "own") -> Trial:
-    """Runs valid's searches at all levels.
-
-    Args:
-        model: Trained so far.
-        valid: The set.
-        seed: Of the caption draws.
-        lines: Enrol at most this many lines a gallery image (speed); None enrols all.
-        regime: What is said of the probes, by `tgfr_search.data.regimes`; `constant` is the image-only control's.
-    """
-    gallery_rows, probe_rows = valid.trial()
-    numbers = [str(s) for s in valid.subjects]
-    text = assign(regime, valid.names, numbers, valid.captions, seed)
-    subset = FeatureSet(
-        valid.features.views, valid.features.vectors[gallery_rows], valid.features.regions[gallery_rows]
-    )
-    rng = np.random.default_rng([seed, 7])  # never the first lines: a data set's captions may be ordered
-    some = [tuple(rng.permutation(np.array(text.gallery[i], dtype=object))[:lines]) for i in gallery_rows]
-    gallery, _ = embed_set(model, subset, 0, some)
-    probes_of = FeatureSet(valid.features.views, valid.features.vectors[probe_rows], valid.features.regions[probe_rows])
-    column = {int(subject): at for at, subject in enumerate(valid.subjects[gallery_rows])}
-    mate = np.array([column[int(s)] for s in valid.subjects[probe_rows]])
-    scores, quality = [], []
-    for view in range(len(valid.features.views)):
-        probes, predicted = embed_set(model, probes_of, view, [text.probe[i] for i in probe_rows])
-        found = term_scores(probes.blocks, gallery.blocks)
-        scores.append(np.stack(list(found.values()), axis=2))
-        quality.append(predicted)
-    views = len(valid.features.views)
-    return Trial(
-        torch.from_numpy(np.concatenate(scores)),
-        torch.from_numpy(np.concatenate(quality)),
-        torch.from_numpy(np.tile(mate, views)),
-        np.repeat(np.arange(views), len(probe_rows)),
-        tuple(found),
-    )
 
 
 def fit_mode(

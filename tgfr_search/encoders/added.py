@@ -28,7 +28,7 @@ from tgfr_search.encoders.dlib_resnet import cache_dir
 from tgfr_search.encoders.iresnet import ARCHITECTURES, IResNetFaceEncoder
 from tgfr_search.encoders.official import convert
 from tgfr_search.encoders.onnx_face import RECIPES, OnnxFaceEncoder
-from tgfr_search.encoders.text import INSTALLED
+from tgfr_search.encoders.text_files import INSTALLED
 from tgfr_search.errors import CheckpointError, InputError
 
 FORMAT = 1

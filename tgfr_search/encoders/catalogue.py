@@ -8,7 +8,7 @@ from tgfr_search.encoders import dlib_resnet, sface
 from tgfr_search.encoders.added import SOURCES, added
 from tgfr_search.encoders.iresnet import ARCHITECTURES
 from tgfr_search.encoders.onnx_face import RECIPES
-from tgfr_search.encoders.text import HUB, INSTALLED, PUBLISHED, fetch, find_text_model
+from tgfr_search.encoders.text_files import HUB, INSTALLED, PUBLISHED, fetch, find_text_model
 from tgfr_search.errors import MissingPartError
 
 

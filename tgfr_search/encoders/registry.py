@@ -15,7 +15,8 @@ from tgfr_search.encoders.bilstm import BiLSTMTextEncoder, is_bilstm
 from tgfr_search.encoders.iresnet import REGIONS
 from tgfr_search.encoders.joint import JointFaceEncoder, is_joint, place_of, read_joint
 from tgfr_search.encoders.onnx_face import RECIPES
-from tgfr_search.encoders.text import TransformerTextEncoder, find_text_model
+from tgfr_search.encoders.text import TransformerTextEncoder
+from tgfr_search.encoders.text_files import find_text_model
 from tgfr_search.errors import InputError
 from tgfr_search.shipped import WEIGHTS
 

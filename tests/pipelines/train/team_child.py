@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from pipelines.train.step3 import describe_step
+from pipelines.train.step3.step import describe_step
 from pipelines.train.steps import TrainSet, align_step, fuse_step
 from pipelines.train.team import Team
 from tgfr_search.data.datasets import FeatureSet

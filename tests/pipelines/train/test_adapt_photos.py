@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 
 from pipelines.faces.aligned import Chips
-from pipelines.train import adapt_photos as step0
-from pipelines.train.adapt_photos import OFF, Bank, FacePhotos, against_bank, learning_share, schedule
-from pipelines.train.poor import Draw
-from pipelines.train.step0 import Pictures, adapt_step
+from pipelines.train.step0 import photos as step0
+from pipelines.train.step0.chips import adapt_step
+from pipelines.train.step0.photos import OFF, Bank, FacePhotos, against_bank, learning_share, schedule
+from pipelines.train.step0.pictures import Pictures
+from pipelines.train.step0.poor import Draw
 from tgfr_search.data.degrade import LADDER, degrade, degrade_photo, generator, random_degradation
 from tgfr_search.data.synthetic import SyntheticFaces
 from tgfr_search.data.wear import random_wear, wear_photo

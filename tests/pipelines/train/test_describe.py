@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from pipelines.train.run_state import RunState
-from pipelines.train.step3 import UNDEGRADED, Descriptions, _epoch, describe_step
+from pipelines.train.step3.batches import UNDEGRADED, Descriptions, epoch_batches
+from pipelines.train.step3.step import describe_step
 from pipelines.train.steps import TrainSet
 from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.encoders.base import FaceFeatures
@@ -96,7 +97,7 @@ def test_the_face_on_record_is_of_the_picture_whose_lines_are() -> None:
     train = people()
     captions = [(f"line of picture {i}", f"another of picture {i}") for i in range(128)]
     told = TrainSet(train.features, train.subjects, captions)
-    batches = [batch for n in range(20) for batch in _epoch(told, NO_FURTHER, 32, np.random.default_rng(n))]
+    batches = [batch for n in range(20) for batch in epoch_batches(told, NO_FURTHER, 32, np.random.default_rng(n))]
     for batch in batches:
         assert batch.rows is not None
         for row, said, record, subject in zip(batch.rows, batch.said, batch.record, batch.subjects, strict=True):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.train.score_weights import QUALITY_DEGREE, Trial, _powers, fit_mode, fit_scores
+from pipelines.train.score_weights import QUALITY_DEGREE, _powers, fit_mode, fit_scores
+from pipelines.train.trial import Trial
 from tgfr_search.model.scoring import ScoreModel, weight_at
 
 PEOPLE = 60

@@ -14,8 +14,9 @@ import torch
 from safetensors.torch import load_file
 
 import pipelines.train.run_state
-import pipelines.train.step0
-from pipelines.train.run import load_sets, train
+import pipelines.train.step0.chips
+from pipelines.train.run import train
+from pipelines.train.sets import load_sets
 from tgfr_search.encoders.dlib_resnet import DlibFaceEncoder
 from tgfr_search.encoders.registry import make_face_encoder
 from tgfr_search.errors import InputError
@@ -74,7 +75,7 @@ def options(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainOpt
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer fitting steps: what is tested is that they happen, not how well they fit."""
-    monkeypatch.setattr("pipelines.train.score_weights.QUALITY_STEPS", 20)
+    monkeypatch.setattr("pipelines.train.fits.QUALITY_STEPS", 20)
     monkeypatch.setattr("pipelines.train.score_weights.SCORE_STEPS", 5)
 
 
@@ -135,7 +136,7 @@ def test_an_adapted_face_encoder_joins_the_model_and_resumes(
 ) -> None:
     options = dataclasses.replace(options, adapt=AdaptOptions(epochs=2, batch=4))
     whole = train(options, tmp_path / "whole", workers=0)
-    real = pipelines.train.step0.judge
+    real = pipelines.train.step0.chips.judge
     looks = 0
 
     class KilledError(BaseException):
@@ -148,7 +149,7 @@ def test_an_adapted_face_encoder_joins_the_model_and_resumes(
             raise KilledError
         return real(*args)
 
-    monkeypatch.setattr(pipelines.train.step0, "judge", judge_and_die)
+    monkeypatch.setattr(pipelines.train.step0.chips, "judge", judge_and_die)
     with pytest.raises(KilledError):
         train(options, tmp_path / "resumed", workers=0)
     resumed = train(options, tmp_path / "resumed", workers=0)

@@ -23,8 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipelines.train.poor import Draw, ladder_level, maybe_mirrored
 from pipelines.train.run_state import RunState
+from pipelines.train.step0.poor import Draw, ladder_level, maybe_mirrored
 from pipelines.train.steps import Log, epoch_rng
 from tgfr_search.data.degrade import degrade_photo, generator
 from tgfr_search.data.sampling import IntArray, epoch_pairs, need_batch

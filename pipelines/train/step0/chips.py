@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,15 +18,15 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from pipelines.faces.aligned import Chips
 from pipelines.faces.features import view
-from pipelines.train.poor import Draw, ladder_level, maybe_mirrored
 from pipelines.train.run_state import RunState
-from pipelines.train.steps import Log, epoch_rng
-from tgfr_search.data.degrade import LADDER, degrade, random_degradation
-from tgfr_search.data.sampling import IntArray, epoch_pairs, need_batch
+from pipelines.train.step0.pictures import Batches, Pictures, stack
+from pipelines.train.steps import Log
+from tgfr_search.data.degrade import LADDER
+from tgfr_search.data.sampling import IntArray, need_batch
 from tgfr_search.encoders.adapted import save_adapted
 from tgfr_search.encoders.base import prepare
 from tgfr_search.encoders.dlib_resnet import DIM, DlibFaceEncoder, DlibResNet, pixels
@@ -38,57 +36,9 @@ from tgfr_search.files import replacing
 from tgfr_search.losses.identity import ArcFace
 from tgfr_search.losses.info_nce import info_nce
 from tgfr_search.options import AdaptOptions
-from tgfr_search.types import ByteArray, FloatArray
+from tgfr_search.types import FloatArray
 
 ENCODE_BATCH = 64
-
-
-@dataclass(frozen=True)
-class Pictures(Dataset[ByteArray]):
-    """Chips made poor as drawn; what a picture looks like depends on its key alone.
-
-    Attributes:
-        chips: The faces.
-        clean: Share of pictures that are left as they are.
-        seed: Of the run.
-    """
-
-    chips: Chips
-    clean: float
-    seed: int
-
-    def __getitem__(self, picture: Any) -> ByteArray:
-        """uint8 [S, S, 3]."""
-        row, key = picture
-        chip = self.chips.pixels[row]
-        draw = np.random.default_rng([self.seed, *key.encode()])
-        chip = maybe_mirrored(chip, draw)
-        if draw.random() >= self.clean:
-            level = ladder_level(draw) or random_degradation(key, self.seed)
-            chip = degrade(chip, level, key=key, seed=self.seed)
-        return np.ascontiguousarray(chip)
-
-
-class Batches:
-    """One epoch of batches of pictures: 2B of B subjects, picture i and i + B of one subject."""
-
-    def __init__(self, subjects: IntArray, chips: Chips, batch: int, seed: int, epoch: int) -> None:
-        rng = epoch_rng(seed, "adapt", epoch)
-        pairs = [np.concatenate([pair.first, pair.second]) for pair in epoch_pairs(subjects, batch, rng)]
-        self.rows = pairs
-        self.pictures = [
-            [Draw(int(row), f"{chips.sha256[row]}/{epoch}/{slot}") for slot, row in enumerate(rows)] for rows in pairs
-        ]
-
-    def __iter__(self) -> Iterator[list[Draw]]:
-        return iter(self.pictures)
-
-    def __len__(self) -> int:
-        return len(self.pictures)
-
-
-def _stack(chips: list[ByteArray]) -> ByteArray:
-    return np.stack(chips)
 
 
 def encode_all(net: nn.Module, chips: Chips, name: str, seed: int, device: torch.device, dtype: torch.dtype) -> Tensor:
@@ -160,16 +110,8 @@ def adapt_step(
     )
     mean = clean.mean(dim=0)
     taught = F.normalize(clean - mean, dim=1).to(device)
-    net = DlibResNet(head_bias=True)
-    net.load_state_dict({name: t.float() for name, t in frozen.net.state_dict().items()}, strict=False)
-    with torch.no_grad():
-        net.head.bias.copy_(-mean)
-    net.to(device)
-    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    classifier = ArcFace(DIM, int(subjects.max()) + 1, options.scale, options.margin).to(device)
-    with torch.no_grad():  # every subject begins where the teacher sees it
-        sums = torch.zeros_like(classifier.weight).index_add_(0, torch.from_numpy(subjects).to(device), taught)
-        classifier.weight.copy_(F.normalize(sums, dim=1))
+    net = _student(frozen, mean).to(device)
+    classifier = _classifier(taught, subjects, options)
     averaged = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(options.average))
     kept = averaged.module
     assert isinstance(kept, DlibResNet)
@@ -187,7 +129,7 @@ def adapt_step(
     for epoch in range(done, options.epochs):
         batches = Batches(subjects, train, options.batch, seed, epoch)
         loader = DataLoader(
-            Pictures(train, options.clean, seed), batch_sampler=batches, collate_fn=_stack, num_workers=workers
+            Pictures(train, options.clean, seed), batch_sampler=batches, collate_fn=stack, num_workers=workers
         )
         net.train()
         for at, chips in enumerate(loader):
@@ -199,14 +141,7 @@ def adapt_step(
             own = torch.from_numpy(subjects[batches.rows[at]]).to(device)
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                 vector, _ = net(pixels(chips, device, torch.float32))
-            student = F.normalize(vector.float(), dim=1)
-            half = len(own) // 2
-            parts = {
-                "identity": classifier(student, own),
-                "distil": (1 - (student * taught[rows]).sum(dim=1)).mean(),
-                "contrastive": info_nce(student[:half], student[half:], own[:half], options.tau),
-            }
-            loss = parts["identity"] + options.distil * parts["distil"] + options.contrastive * parts["contrastive"]
+            loss, parts = _loss(F.normalize(vector.float(), dim=1), taught[rows], own, classifier, options)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(net.parameters(), options.clip)
@@ -222,6 +157,38 @@ def adapt_step(
             save_adapted(target, kept, frozen.spec.sha256, {"epoch": epoch + 1, "valid_rank1": reached})
         state.save(epoch + 1, {"best": best})
     return target
+
+
+def _student(frozen: DlibFaceEncoder, mean: Tensor) -> DlibResNet:
+    """The net that is trained: the frozen one, its vectors less the mean face."""
+    net = DlibResNet(head_bias=True)
+    net.load_state_dict({name: t.float() for name, t in frozen.net.state_dict().items()}, strict=False)
+    with torch.no_grad():
+        net.head.bias.copy_(-mean)
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return net
+
+
+def _classifier(taught: Tensor, subjects: IntArray, options: AdaptOptions) -> ArcFace:
+    """A class a subject, each beginning where the teacher sees it."""
+    classifier = ArcFace(DIM, int(subjects.max()) + 1, options.scale, options.margin).to(taught.device)
+    with torch.no_grad():
+        sums = torch.zeros_like(classifier.weight).index_add_(0, torch.from_numpy(subjects).to(taught.device), taught)
+        classifier.weight.copy_(F.normalize(sums, dim=1))
+    return classifier
+
+
+def _loss(
+    student: Tensor, taught: Tensor, own: Tensor, classifier: ArcFace, options: AdaptOptions
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss of a batch of 2B pictures, the second half of the same subjects as the first, and its parts."""
+    half = len(own) // 2
+    parts = {
+        "identity": classifier(student, own),
+        "distil": (1 - (student * taught).sum(dim=1)).mean(),
+        "contrastive": info_nce(student[:half], student[half:], own[:half], options.tau),
+    }
+    return parts["identity"] + options.distil * parts["distil"] + options.contrastive * parts["contrastive"], parts
 
 
 def _teacher(frozen: DlibFaceEncoder, valid: Chips, mean: Tensor, seed: int, folder: Path) -> FloatArray:
