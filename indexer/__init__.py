@@ -5,6 +5,7 @@
 `snapshot`, `restore`, `export_index` and `import_index` copy one.
 """
 
+from indexer.checks import UNIT_TOLERANCE
 from indexer.contract import Block, Contract
 from indexer.copies import CopyReport, ExportReport, export_index, import_index, restore, snapshot
 from indexer.errors import (
@@ -26,7 +27,8 @@ from indexer.errors import (
     StorageError,
     UnknownRowError,
 )
-from indexer.rows import UNIT_TOLERANCE, QuarantineRecord, Row, RowBatch, SubjectHit
+from indexer.faces import EnrolledFace
+from indexer.rows import QuarantineRecord, Row, RowBatch, SubjectHit
 from indexer.store import Store
 from indexer.upkeep import CompactReport, PurgeReport, RepairReport, compact, purge, repair
 from indexer.verify import VerifyReport, verify
@@ -43,6 +45,7 @@ __all__ = [
     "CopyReport",
     "DamagedIndexError",
     "DiskFullError",
+    "EnrolledFace",
     "ExportReport",
     "FilterError",
     "FormatVersionError",

@@ -9,8 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from indexer import segments
+from indexer import tables, typed
 from indexer.contract import Contract
+from indexer.faces import CROP_COLUMN, FACE_COLUMNS
 from indexer.generation import Generation
 from indexer.manifest import ROWS, canonical
 
@@ -41,19 +42,21 @@ def row_digests(table: pa.Table, contract: Contract) -> Iterator[tuple[int, str,
         contract: Of the index.
 
     Yields:
-        Row id, hex SHA-256 of the photo, and hex SHA-256 over the row: canonical JSON of every column but crop and
-        vectors, then the crop's bytes, then the blocks in order of the contract as little-endian float32.
+        Row id, hex SHA-256 of the photo, and hex SHA-256 over the row: canonical JSON of every column but pictures and
+        vectors, names without a value left out; then aligned face and crop, then the blocks in order of the contract
+        as little-endian float32.
     """
-    texts: list[dict[str, Any]] = table.select(segments.METADATA_COLUMNS).to_pylist()
-    blocks = [
-        segments.to_numpy(pa.chunked_array([table[segments.vector_column(block.name)].combine_chunks().flatten()]))
-        .astype("<f4", copy=False)
-        .reshape(len(table), block.dim)
-        for block in contract.blocks
-    ]
-    for number, (values, chip) in enumerate(zip(texts, table[segments.CHIP_COLUMN].to_pylist(), strict=True)):
-        digest = hashlib.sha256(canonical(values))
-        digest.update(chip or b"")
+    columns = (*tables.METADATA_COLUMNS, tables.CAPTION_SOURCE, *FACE_COLUMNS)
+    plain = [name for name in columns if name not in typed.TYPED]
+    texts: list[dict[str, Any]] = table.select(plain).to_pylist()
+    blocks = [block.astype("<f4", copy=False) for block in tables.blocks_of(table, contract).values()]
+    pictures = zip(table[tables.CHIP_COLUMN].to_pylist(), table[CROP_COLUMN].to_pylist(), strict=True)
+    said = zip(*(typed.joined(name, table) for name in typed.TYPED), strict=True)
+    for number, (values, own, shown) in enumerate(zip(texts, said, pictures, strict=True)):
+        told = {name: value for name, value in values.items() if value is not None}
+        digest = hashlib.sha256(canonical({**told, **dict(zip(typed.TYPED, own, strict=True))}))
+        for picture in shown:
+            digest.update(picture or b"")
         for block in blocks:
             digest.update(block[number].tobytes())
         yield values["row_id"], values["image_sha256"], digest.hexdigest()

@@ -17,12 +17,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from indexer import caches, segments
+from indexer import caches, logs, segments, tables
 from indexer.backends.cache import described
-from indexer.errors import DamagedIndexError, UnknownRowError
+from indexer.errors import BadRowError, DamagedIndexError, UnknownRowError
+from indexer.faces import CROP_COLUMN, FACE_COLUMNS, face_of
+from indexer.fields import Fields
 from indexer.guard import Guard, once
-from indexer.manifest import DELETED, QUARANTINE, REMOVED, RESTORE, ROWS, UPDATED, FileEntry, Manifest
+from indexer.manifest import DELETED, RESTORE, ROWS, FileEntry, Manifest
 from indexer.rows import FloatArray, IdArray, QuarantineRecord, Row
+from indexer.typed import TYPED, joined, name_of, replaced, taken, together
 
 MAPPED_FROM = 64 << 20
 """Bytes of vectors from which on a mapped copy is kept; fewer are read from the segments in no time."""
@@ -39,7 +42,7 @@ class Generation:
 
     def __init__(self, directory: Path, manifest: Manifest) -> None:
         self.directory, self.manifest, self.guard = directory, manifest, Guard()
-        self._schema = segments.rows_schema(manifest.contract)
+        self._schema = tables.rows_schema(manifest.contract)
 
     def __len__(self) -> int:
         written = sum(entry.rows for entry in self.manifest.of_kind(ROWS))
@@ -68,11 +71,7 @@ class Generation:
     @once
     def deleted(self) -> IdArray:
         """Ids of deleted rows: int64, ascending."""
-        parts = [
-            segments.read_ids(self.directory, entry, segments.DELETED_SCHEMA)
-            for entry in self.manifest.of_kind(DELETED)
-        ]
-        return np.sort(np.concatenate(parts)) if parts else np.empty(0, np.int64)
+        return logs.deleted(self.directory, self.manifest)
 
     @once
     def ids(self) -> IdArray:
@@ -123,37 +122,19 @@ class Generation:
         return np.from_dlpack(encoded.indices).astype(np.int64), encoded.dictionary.to_pylist()
 
     @once
-    def updates(self) -> dict[int, segments.RowUpdate]:
+    def updates(self) -> dict[int, tables.RowUpdate]:
         """Rows whose subject or metadata is newer than their segment says; may name rows deleted since."""
-        updates: dict[int, segments.RowUpdate] = {}
-        for entry in self.manifest.of_kind(UPDATED):
-            schema = segments.UPDATED_SCHEMA
-            for row in segments.read_columns(self.directory, entry, schema, schema.names).to_pylist():
-                merge_update(updates, row["row_id"], (row["subject_id"], row["metadata"]))
-        return updates
+        return logs.updates(self.directory, self.manifest)
 
     @once
     def quarantine(self) -> dict[str, QuarantineRecord]:
         """The photos that are in quarantine now, by row name."""
-        records: dict[str, QuarantineRecord] = {}
-        for entry in self.manifest.of_kind(QUARANTINE):
-            schema = segments.QUARANTINE_SCHEMA
-            for row in segments.read_columns(self.directory, entry, schema, schema.names).to_pylist():
-                if row["reason"] is None:
-                    records.pop(row["image"], None)
-                else:
-                    records[row["image"]] = QuarantineRecord(**row)
-        return records
+        return logs.quarantine(self.directory, self.manifest)
 
     @once
     def removed(self) -> frozenset[str]:
         """Hex SHA-256 of the photos that were deleted for good and are not to be enrolled again unasked."""
-        log: dict[str, bool] = {}
-        for entry in self.manifest.of_kind(REMOVED):
-            schema = segments.REMOVED_SCHEMA
-            table = segments.read_columns(self.directory, entry, schema, schema.names)
-            log.update(zip(*(table[name].to_pylist() for name in schema.names), strict=True))
-        return frozenset(photo for photo, is_removed in log.items() if is_removed)
+        return logs.removed(self.directory, self.manifest)
 
     def info(self) -> dict[str, Any]:
         """Counts, sizes, times and contract, as plain JSON values."""
@@ -192,15 +173,26 @@ class Generation:
             for entry in self.manifest.of_kind(ROWS)
         ]
         chunks = [chunk for part in parts for chunk in part.chunks]
-        whole = pa.chunked_array(chunks, self._schema.field(name).type)
-        alive = segments.take(whole, np.flatnonzero(self._alive)) if len(self.deleted) else whole
+        whole = pa.chunked_array(chunks, tables.column_type(self._schema, name))
+        alive = taken(whole, np.flatnonzero(self._alive)) if len(self.deleted) else whole
         return self.amended(name, alive, self.ids)
+
+    @once
+    def columns(self) -> dict[str, list[str]]:
+        """The Parquet columns of each file of rows, by its name."""
+        files = self.manifest.of_kind(ROWS)
+        return {entry.name: segments.column_names(self.directory, entry, self._schema) for entry in files}
+
+    @once
+    def fields(self) -> dict[str, Fields]:
+        """What rows say under names of their own: `metadata` and `quality`."""
+        return {column: Fields(self, column) for column in TYPED}
 
     def amended(self, name: str, column: pa.ChunkedArray, ids: IdArray) -> pa.ChunkedArray:
         """A column of the rows `ids` (int64 [n], ascending) as their segments hold it, brought up to date."""
-        if name not in segments.UPDATED_SCHEMA.names or name == "row_id" or not self.updates:
+        if name not in tables.UPDATED_SCHEMA.names or name == "row_id" or not self.updates:
             return column
-        field = segments.UPDATED_SCHEMA.names.index(name) - 1
+        field = tables.UPDATED_SCHEMA.names.index(name) - 1
         changed = np.array(sorted(i for i, update in self.updates.items() if update[field] is not None), np.int64)
         here = changed[np.isin(changed, ids)]
         values = [self.updates[row_id][field] for row_id in here.tolist()]
@@ -223,7 +215,7 @@ class Generation:
             )
         return places
 
-    def rows(self, ids: Sequence[int] | IdArray, *, chips: bool) -> list[Row]:
+    def rows(self, ids: Sequence[int] | IdArray, *, chips: bool, crops: bool = False) -> list[Row]:
         """The rows of the given ids, in that order; reads only the row groups they lie in.
 
         Raises:
@@ -231,7 +223,8 @@ class Generation:
         """
         wanted = np.asarray(ids, dtype=np.int64).reshape(-1)
         self.positions(wanted)
-        columns = [*segments.METADATA_COLUMNS, *([segments.CHIP_COLUMN] if chips else [])]
+        columns = [*tables.METADATA_COLUMNS, tables.CAPTION_SOURCE, *FACE_COLUMNS]
+        columns += [*([tables.CHIP_COLUMN] if chips else []), *([CROP_COLUMN] if crops else [])]
         unique = np.unique(wanted)
         places = np.searchsorted(self._written, unique)
         found: dict[int, Row] = {}
@@ -240,23 +233,28 @@ class Generation:
             here = places[(places >= start) & (places < start + entry.rows)] - start
             start += entry.rows
             if len(here):
-                table = segments.read_at(self.directory, entry, self._schema, columns, here)
-                found.update((values["row_id"], self._row(entry, values)) for values in table.to_pylist())
+                own = [name for name in self.columns[entry.name] if name_of(name) is not None]
+                table = segments.read_at(self.directory, entry, self._schema, [*columns, *own], here)
+                found.update((row.row_id, row) for row in self._rows(entry, table))
         return [found[row_id] for row_id in wanted.tolist()]
 
     def living_rows(self, run: Sequence[FileEntry]) -> pa.Table:
-        """The rows of some neighbouring segments that are not deleted, up to date, as one table in one chunk a column.
+        """The rows of some neighbouring segments that are not deleted, up to date, as one table of today's columns.
 
         Raises:
             DamagedIndexError: A segment cannot be read.
         """
         contract = self.manifest.contract
-        table = pa.concat_tables([segments.read_table(self.directory, entry, contract) for entry in run])
+        table = together([segments.read_table(self.directory, entry, contract) for entry in run])
         alive = ~np.isin(segments.to_numpy(table["row_id"]), self.deleted)
         if not alive.all():
-            table = segments.take(table, np.flatnonzero(alive))
+            table = taken(table, np.flatnonzero(alive))
         ids = segments.to_numpy(table["row_id"])
-        return pa.table([self.amended(name, table[name], ids) for name in table.column_names], schema=table.schema)
+        at = table.schema.get_field_index("subject_id")
+        table = table.set_column(at, table.schema.field(at), self.amended("subject_id", table["subject_id"], ids))
+        newer = {row_id: text for row_id, (_, text) in self.updates.items() if text is not None}
+        here = [(at, newer[row_id]) for at, row_id in enumerate(ids.tolist()) if row_id in newer]
+        return replaced("metadata", table, [at for at, _ in here], [json.loads(text) for _, text in here])
 
     @once
     def _written(self) -> IdArray:
@@ -267,27 +265,25 @@ class Generation:
     def _alive(self) -> npt.NDArray[np.bool_]:
         return ~np.isin(self._written, self.deleted)
 
-    def _row(self, entry: FileEntry, values: dict[str, Any]) -> Row:
-        subject, metadata = self.updates.get(values["row_id"], (None, None))
+    def _rows(self, entry: FileEntry, table: pa.Table) -> Iterator[Row]:
         try:
-            return Row(
-                row_id=values["row_id"],
-                subject_id=values["subject_id"] if subject is None else subject,
-                image=values["image"],
-                source_key=values["source_key"],
-                image_sha256=values["image_sha256"],
-                captions=tuple(values["captions"]),
-                metadata=json.loads(values["metadata"] if metadata is None else metadata),
-                quality=json.loads(values["quality"]),
-                chip=values.get(segments.CHIP_COLUMN),
-            )
-        except ValueError as error:
+            said = zip(joined("metadata", table), joined("quality", table), strict=True)
+            for values, (metadata, quality) in zip(table.to_pylist(), said, strict=True):
+                subject, newer = self.updates.get(values["row_id"], (None, None))
+                yield Row(
+                    row_id=values["row_id"],
+                    subject_id=values["subject_id"] if subject is None else subject,
+                    image=values["image"],
+                    source_key=values["source_key"],
+                    image_sha256=values["image_sha256"],
+                    captions=tuple(values["captions"]),
+                    metadata=metadata if newer is None else json.loads(newer),
+                    quality=quality,
+                    chip=values.get(tables.CHIP_COLUMN),
+                    caption_source=values[tables.CAPTION_SOURCE],
+                    face=face_of(values),
+                )
+        except (ValueError, BadRowError) as error:
             raise DamagedIndexError(
-                str(self.directory / entry.name), found=f"row {values['row_id']}: {error}", expected="JSON", do=RESTORE
+                str(self.directory / entry.name), found=str(error), expected="rows as they were committed", do=RESTORE
             ) from error
-
-
-def merge_update(updates: dict[int, segments.RowUpdate], row_id: int, newer: segments.RowUpdate) -> None:
-    """Put a newer update of a row over the older one; what is None in it stays."""
-    subject, metadata = updates.get(row_id, (None, None))
-    updates[row_id] = (newer[0] if newer[0] is not None else subject, newer[1] if newer[1] is not None else metadata)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,11 +21,11 @@ from indexer.errors import DamagedIndexError, FormatVersionError, IndexerError, 
 
 MANIFEST_NAME = "manifest.json"
 FORMAT = "tgfr-index"
-FORMAT_VERSION = 2
-REMOVED_VERSION = 3
-READABLE_VERSIONS = (1, 2, 3)
-"""Version 1 knew neither updates nor retired files; its first commit makes it version 2. Version 3 is version 2 with a
-list of removed photos: only an index that has one is written so, so that earlier programs go on reading the others."""
+FORMAT_VERSION = 4
+READABLE_VERSIONS = (1, 2, 3, 4)
+"""Version 1 knew neither updates nor retired files, version 2 no list of removed photos, version 3 no typed columns and
+no faces. The first commit into an older index makes it version 4: its files stay as they are, and are read as rows of
+which nobody told the face, until a compaction writes them anew."""
 
 ROWS, DELETED, UPDATED, QUARANTINE, REMOVED, PURGE = "rows", "deleted", "updated", "quarantine", "removed", "purge"
 _SUFFIXES = {**dict.fromkeys((ROWS, DELETED, UPDATED, QUARANTINE, REMOVED), "parquet"), PURGE: "json"}
@@ -126,14 +126,7 @@ class Manifest:
 
     def _follow(self, **changed: Any) -> Manifest:
         fresh = {"generation": self.generation + 1, "updated": utc_now()}
-        # A retired file is named in the manifest, too, and an older program knows no file of its kind.
-        version = version_of((*changed.get("files", self.files), *changed.get("retired", self.retired)))
-        return replace(self, **{**fresh, **changed, "format_version": version})
-
-
-def version_of(files: Iterable[FileEntry]) -> int:
-    """The format version that a manifest which names these files is written in."""
-    return REMOVED_VERSION if any(entry.kind == REMOVED for entry in files) else FORMAT_VERSION
+        return replace(self, **{**fresh, **changed, "format_version": FORMAT_VERSION})
 
 
 def data_name(kind: str, generation: int) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from indexer.backends.base import BackendFactory
+from indexer.checks import UNIT_TOLERANCE
 from indexer.filters.columns import Columns
 from indexer.filters.gallery import Searched, everything, filtered
 from indexer.generation import Generation
 from indexer.guard import Guard, once
-from indexer.rows import UNIT_TOLERANCE
 
 FILTERS_KEPT = 8
 """Filters whose rows are remembered: each costs 24 bytes a row that it lets through."""

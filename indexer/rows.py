@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from indexer.checks import check_text, check_unit, to_json
 from indexer.errors import BadRowError, BadVectorError
+from indexer.faces import EnrolledFace
 
 FloatArray = npt.NDArray[np.float32]
 IdArray = npt.NDArray[np.int64]
-
-UNIT_TOLERANCE = 1e-4
-"""How far from 1 the norm of a block may be. The model normalises once; the index rejects others and never rescales."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +33,9 @@ class RowBatch:
         metadata: Further columns of each row, JSON values.
         quality: What was measured of each face, JSON values.
         chips: The aligned face as an encoded picture, or None.
+        caption_sources: Id of the model that wrote a row's captions, or that found nothing to say; None where a person
+            wrote them, or nobody. None for all rows.
+        faces: Where each face was in its photo, and a crop of it; None where nobody knows. None for all rows.
 
     Raises:
         BadVectorError: Names block and row of a vector that is not finite, not of unit norm, or of a wrong shape, and
@@ -50,10 +52,13 @@ class RowBatch:
     metadata: Sequence[Mapping[str, Any]]
     quality: Sequence[Mapping[str, Any]]
     chips: Sequence[bytes | None]
+    caption_sources: Sequence[str | None] | None = None
+    faces: Sequence[EnrolledFace | None] | None = None
 
     def __post_init__(self) -> None:
         columns = ("images", "source_keys", "image_sha256s", "captions", "metadata", "quality", "chips")
-        for name in columns:
+        given = (name for name in ("caption_sources", "faces") if getattr(self, name) is not None)
+        for name in (*columns, *given):
             if len(getattr(self, name)) != len(self):
                 found = f"{len(getattr(self, name))} entries"
                 raise BadRowError(f"{name} of a batch", found=found, expected=f"{len(self)}, as subject_ids")
@@ -89,6 +94,8 @@ class RowBatch:
         chip = self.chips[row]
         if not (chip is None or isinstance(chip, bytes)):
             raise BadRowError(f"chip of {name}", found=type(chip).__name__, expected="bytes or None")
+        if self.caption_sources is not None and self.caption_sources[row] is not None:
+            check_text(f"caption_source of {name}", str(self.caption_sources[row]))
         to_json(f"metadata of {name}", self.metadata[row])
         to_json(f"quality of {name}", self.quality[row])
 
@@ -133,6 +140,9 @@ class Row:
         metadata: Further columns, JSON values.
         quality: What was measured of the face.
         chip: The aligned face as an encoded picture; None where none was stored or none was asked for.
+        caption_source: Id of the model that wrote the captions, or that found nothing to say; None where a person wrote
+            them, or nobody.
+        face: Where the face was in its photo; None of a row of before format 4.
     """
 
     row_id: int
@@ -144,6 +154,8 @@ class Row:
     metadata: Mapping[str, Any]
     quality: Mapping[str, Any]
     chip: bytes | None = field(repr=False)
+    caption_source: str | None = None
+    face: EnrolledFace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,32 +173,13 @@ class SubjectHit:
     score: float
 
 
-def check_unit(name: str, block: FloatArray, rows: Sequence[object]) -> None:
-    """Refuse a block in which a row is neither a unit vector nor all zero.
+_DESCRIBED = re.compile(r"([0-9a-f]{64})\+(.+)", re.DOTALL)
 
-    Args:
-        name: The block's name.
-        block: float32 [N, D].
-        rows: How to name each of the N rows.
 
-    Raises:
-        BadVectorError: Names the block and the first such row.
-    """
-    if block.dtype != np.float32 or block.ndim != 2:
-        raise BadVectorError(f"block {name!r}", found=f"{block.dtype} {block.shape}", expected="float32 [N, D]")
-    with np.errstate(over="ignore", invalid="ignore"):
-        norms = np.linalg.norm(block, axis=1)
-    good = np.abs(norms - 1.0) <= UNIT_TOLERANCE  # false for NaN
-    good |= ~block.any(axis=1)
-    if not good.all():
-        row = int(np.flatnonzero(~good)[0])
-        finite = np.isfinite(block[row]).all()
-        raise BadVectorError(
-            f"block {name!r}, row {row} ({rows[row]})",
-            found=f"norm {norms[row]:.6f}" if finite else "NaN or Inf",
-            expected=f"a unit vector (norm 1 ± {UNIT_TOLERANCE:g}), or zeros where the block is absent",
-            do="let the model normalise each block once before it is stored",
-        )
+def split_key(key: str) -> tuple[str, str | None]:
+    """Content key and caption source of a row of before format 4, whose key ended in `+` and the source."""
+    match = _DESCRIBED.fullmatch(key)
+    return (key, None) if match is None else (match[1], match[2])
 
 
 def removed_key(photo: str, subject_id: str) -> str:
@@ -197,29 +190,3 @@ def removed_key(photo: str, subject_id: str) -> str:
         subject_id: Whose row was deleted.
     """
     return hashlib.sha256(f"{photo}\0{subject_id}".encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def check_text(what: str, text: str, *, may_be_empty: bool = False) -> None:
-    """Refuse what is not text, is empty, or cannot be stored as UTF-8.
-
-    Raises:
-        BadRowError: Says which.
-    """
-    if not isinstance(text, str) or not (text or may_be_empty):
-        raise BadRowError(what, found=repr(text), expected="text" if may_be_empty else "text that is not empty")
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, as Python reads a file name that is not UTF-8
-        raise BadRowError(what, found=repr(text), expected="text that can be stored as UTF-8") from None
-
-
-def to_json(what: str, values: Mapping[str, Any]) -> str:
-    """One row's mapping as JSON text.
-
-    Raises:
-        BadRowError: A value is not a JSON value (NaN is not one).
-    """
-    try:
-        return json.dumps(dict(values), allow_nan=False, ensure_ascii=True)
-    except (TypeError, ValueError) as error:
-        raise BadRowError(what, found=str(error), expected="a mapping of JSON values") from None

@@ -1,4 +1,6 @@
-"""The Parquet files of an index: how rows, tombstones and quarantine records become bytes, and back.
+"""The Parquet files of an index: how tables become bytes, and back. What the tables hold says `indexer.tables`.
+
+A file of rows is read in the columns of today's format, whichever it was written in: what it has not is null.
 
 A vector block is a column of fixed-size float32 lists, stored as is, so that any Parquet reader understands it and
 opening is little more than a copy. Pages carry a CRC that is checked at each read: what is read is what was written,
@@ -8,7 +10,7 @@ without hashing the pictures that nobody asked for.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,121 +20,18 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from indexer import io
+from indexer import io, tables
 from indexer.contract import Contract
 from indexer.errors import DamagedIndexError
+from indexer.faces import CROP_COLUMN
 from indexer.manifest import RESTORE, FileEntry, data_name, missing_file
-from indexer.rows import FloatArray, IdArray, QuarantineRecord, RowBatch, to_json
+from indexer.rows import FloatArray, IdArray, split_key
+from indexer.tables import CAPTION_SOURCE, CHIP_COLUMN, vector_column
+from indexer.typed import taken
 
 # Small enough to fetch ten candidates' pictures without reading a whole segment, large enough to open fast.
 ROWS_A_GROUP = 256
-
-RowUpdate = tuple[str | None, str | None]
-"""New subject and new metadata (JSON text) of a row; None for what stays as it is."""
-
-METADATA_COLUMNS = (
-    "row_id",
-    "subject_id",
-    "image",
-    "source_key",
-    "image_sha256",
-    "captions",
-    "metadata",
-    "quality",
-)
-CHIP_COLUMN = "chip"
-
-DELETED_SCHEMA = pa.schema([pa.field("row_id", pa.int64(), nullable=False)])
-# An updates file is a piece of a log: of an id's entries the last value that is not null counts.
-UPDATED_SCHEMA = pa.schema(
-    [
-        pa.field("row_id", pa.int64(), nullable=False),
-        pa.field("subject_id", pa.string()),
-        pa.field("metadata", pa.string()),
-    ]
-)
-# A quarantine file is a piece of a log: the last entry of an image counts; without a reason it says "enrolled since".
-QUARANTINE_SCHEMA = pa.schema(
-    [
-        pa.field("image", pa.string(), nullable=False),
-        pa.field("reason", pa.string()),
-        pa.field("detail", pa.string()),
-        pa.field("source_key", pa.string()),
-    ]
-)
-
-# A removed file is a piece of a log, too: the last entry of a photo counts.
-REMOVED_SCHEMA = pa.schema(
-    [pa.field("image_sha256", pa.string(), nullable=False), pa.field("removed", pa.bool_(), nullable=False)]
-)
-
-
-def vector_column(block: str) -> str:
-    """The name of the Parquet column that holds a block."""
-    return f"block_{block}"
-
-
-def rows_schema(contract: Contract) -> pa.Schema:
-    """The columns of a rows file."""
-    text = pa.string()
-    fields = [pa.field("row_id", pa.int64(), nullable=False)]
-    fields += [pa.field(name, text, nullable=False) for name in ("subject_id", "image", "source_key", "image_sha256")]
-    fields += [pa.field("captions", pa.list_(pa.field("element", text, nullable=False)), nullable=False)]
-    fields += [pa.field(name, text, nullable=False) for name in ("metadata", "quality")]
-    fields += [pa.field(CHIP_COLUMN, pa.binary())]
-    for block in contract.blocks:
-        vector = pa.list_(pa.field("element", pa.float32(), nullable=False), block.dim)
-        fields.append(pa.field(vector_column(block.name), vector, nullable=False))
-    return pa.schema(fields)
-
-
-def rows_table(contract: Contract, batch: RowBatch, ids: IdArray) -> pa.Table:
-    """A checked batch as a table; the vectors are copied, the caller may reuse its arrays."""
-    schema = rows_schema(contract)
-    columns = [
-        pa.array(ids),
-        pa.array(batch.subject_ids, pa.string()),
-        pa.array(batch.images, pa.string()),
-        pa.array(batch.source_keys, pa.string()),
-        pa.array(batch.image_sha256s, pa.string()),
-        pa.array([list(lines) for lines in batch.captions], schema.field("captions").type),
-        pa.array([to_json("metadata", values) for values in batch.metadata], pa.string()),
-        pa.array([to_json("quality", values) for values in batch.quality], pa.string()),
-        pa.array(batch.chips, pa.binary()),
-    ]
-    for block in contract.blocks:
-        flat = pa.array(batch.blocks[block.name].flatten())
-        columns.append(pa.FixedSizeListArray.from_arrays(flat, type=schema.field(vector_column(block.name)).type))
-    return pa.table(columns, schema=schema)
-
-
-def deleted_table(ids: Sequence[int]) -> pa.Table:
-    """Tombstones as a table."""
-    return pa.table([pa.array(ids, pa.int64())], schema=DELETED_SCHEMA)
-
-
-def updated_table(updates: Mapping[int, RowUpdate]) -> pa.Table:
-    """Updates as a table: row id and its new subject and metadata (JSON text), None for what stays."""
-    subjects, metadata = ([update[i] for update in updates.values()] for i in (0, 1))
-    return pa.table([list(updates), subjects, metadata], schema=UPDATED_SCHEMA)
-
-
-def quarantine_table(entries: Sequence[tuple[str, QuarantineRecord | None]]) -> pa.Table:
-    """Entries of the quarantine log as a table: image and its record, or None where it has been enrolled since."""
-    return pa.table(
-        [
-            [image for image, _ in entries],
-            [record and record.reason for _, record in entries],
-            [record and record.detail for _, record in entries],
-            [record and record.source_key for _, record in entries],
-        ],
-        schema=QUARANTINE_SCHEMA,
-    )
-
-
-def removed_table(entries: Mapping[str, bool]) -> pa.Table:
-    """Entries of the log of removed photos as a table: SHA-256 of a photo, and whether it is to stay out."""
-    return pa.table([list(entries), list(entries.values())], schema=REMOVED_SCHEMA)
+_NAMES = b"tgfr-columns"
 
 
 def write_table(directory: Path, kind: str, generation: int, table: pa.Table) -> FileEntry:
@@ -141,8 +40,11 @@ def write_table(directory: Path, kind: str, generation: int, table: pa.Table) ->
     Raises:
         DiskFullError, StorageError: As `io.write_file`.
     """
-    stored_as_is = (CHIP_COLUMN, "block_")
-    compression = {leaf: "none" if leaf.startswith(stored_as_is) else "zstd" for leaf in _leaves(table.schema)}
+    if CAPTION_SOURCE in table.schema.names:
+        table = table.replace_schema_metadata({_NAMES: _names_digest(table.schema)})
+    as_is = {CHIP_COLUMN, CROP_COLUMN}
+    leaves = _leaves(table.schema)
+    compression = {leaf: "none" if leaf in as_is or leaf.startswith("block_") else "zstd" for leaf in leaves}
     sink = pa.BufferOutputStream()
     pq.write_table(
         table,
@@ -165,9 +67,19 @@ def read_columns(directory: Path, entry: FileEntry, schema: pa.Schema, columns: 
         DamagedIndexError: The file is missing or is not as it was written.
     """
     with _open(directory, entry, schema) as file:
-        table = file.read(columns=list(columns), use_threads=False)
+        table = _completed(file, columns, lambda there: file.read(columns=there, use_threads=False))
         _need_rows(table, entry.rows)
         return table
+
+
+def column_names(directory: Path, entry: FileEntry, schema: pa.Schema) -> list[str]:
+    """The columns that a file has.
+
+    Raises:
+        DamagedIndexError: As `read_columns`.
+    """
+    with _open(directory, entry, schema) as file:
+        return list(file.schema_arrow.names)
 
 
 def read_ids(directory: Path, entry: FileEntry, schema: pa.Schema) -> IdArray:
@@ -181,13 +93,18 @@ def read_ids(directory: Path, entry: FileEntry, schema: pa.Schema) -> IdArray:
 
 
 def read_table(directory: Path, entry: FileEntry, contract: Contract) -> pa.Table:
-    """All columns of a rows file, all rows.
+    """All columns of a rows file, all rows, as `tables.rows_table` makes them.
 
     Raises:
         DamagedIndexError: As `read_columns`.
     """
-    schema = rows_schema(contract)
-    return read_columns(directory, entry, schema, schema.names)
+    schema = tables.rows_schema(contract)
+    with _open(directory, entry, schema) as file:
+        there = list(file.schema_arrow.names)
+        names = [*there, *(name for name in tables.FURTHER if name not in there)]
+        table = _completed(file, names, lambda there: file.read(columns=there, use_threads=False))
+        _need_rows(table, entry.rows)
+        return table if CAPTION_SOURCE in there else tables.with_types(table)
 
 
 def read_vectors(directory: Path, entry: FileEntry, contract: Contract) -> Iterator[FloatArray]:
@@ -200,7 +117,7 @@ def read_vectors(directory: Path, entry: FileEntry, contract: Contract) -> Itera
         DamagedIndexError: As `read_columns`.
     """
     columns = [vector_column(block.name) for block in contract.blocks]
-    with _open(directory, entry, rows_schema(contract)) as file:
+    with _open(directory, entry, tables.rows_schema(contract)) as file:
         for group in range(file.num_row_groups):
             table = file.read_row_group(group, columns=columns, use_threads=False)
             _need_rows(table, file.metadata.row_group(group).num_rows)
@@ -231,11 +148,14 @@ def read_at(
         ends = np.cumsum(sizes)
         groups = np.searchsorted(ends, offsets, side="right")
         wanted, place = np.unique(groups, return_inverse=True)
-        table = file.read_row_groups(wanted.tolist(), columns=list(columns), use_threads=False)
+        groups_wanted = wanted.tolist()
+        table = _completed(
+            file, columns, lambda there: file.read_row_groups(groups_wanted, columns=there, use_threads=False)
+        )
         kept = np.asarray(sizes)[wanted]
         _need_rows(table, int(kept.sum()))
         shift = (ends[wanted] - kept) - (np.cumsum(kept) - kept)  # rows of the file left out before each group
-        return take(table, offsets - shift[place])
+        return taken(table, offsets - shift[place])
 
 
 # pyarrow imports pandas for `to_numpy` and for NumPy arrays it is given: a third of a second that a query would wait.
@@ -252,13 +172,7 @@ def amend(column: pa.ChunkedArray, positions: Sequence[int], values: Sequence[An
         return column
     order = np.arange(len(column), dtype=np.int64)
     order[list(positions)] = len(column) + np.arange(len(positions))
-    return take(pa.chunked_array([*column.chunks, pa.array(values, column.type)]), order)
-
-
-def take(rows: pa.Table | pa.ChunkedArray, positions: npt.NDArray[np.int64]) -> Any:
-    """The rows at the given positions, in that order."""
-    buffers = [None, pa.py_buffer(np.ascontiguousarray(positions, np.int64))]
-    return rows.take(pa.Array.from_buffers(pa.int64(), len(positions), buffers))
+    return taken(pa.chunked_array([*column.chunks, pa.array(values, column.type)]), order)
 
 
 @contextmanager
@@ -267,8 +181,9 @@ def _open(directory: Path, entry: FileEntry, schema: pa.Schema) -> Iterator[pq.P
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             counts = {entry.rows, file.metadata.num_rows, sum(_group_sizes(file))}
-            if len(counts) > 1 or not file.schema_arrow.equals(schema):
+            if len(counts) > 1 or not tables.agrees(file.schema_arrow, schema):
                 raise DamagedIndexError(str(path), found="other rows or columns", expected="as committed", do=RESTORE)
+            _need_names(file.schema_arrow)
             yield file
     except FileNotFoundError:
         raise missing_file(directory, entry) from None
@@ -276,6 +191,36 @@ def _open(directory: Path, entry: FileEntry, schema: pa.Schema) -> Iterator[pq.P
         raise DamagedIndexError(
             str(path), found=f"data that cannot be read ({error})", expected="the file as committed", do=RESTORE
         ) from error
+
+
+def _completed(file: pq.ParquetFile, columns: Sequence[str], read: Callable[[list[str]], pa.Table]) -> pa.Table:
+    """Some columns of a file in the form of today's format; `read` reads those that the file has."""
+    there = file.schema_arrow.names
+    wanted, is_old = [name for name in columns if name in there], CAPTION_SOURCE not in there
+    if len(wanted) == len(columns) and not (is_old and "source_key" in columns and "captions" in there):
+        return read(wanted)
+    table = read(list(dict.fromkeys([*wanted, "source_key"])))
+    if is_old:
+        split = [split_key(key) for key in table["source_key"].to_pylist()]
+        at, field = table.schema.get_field_index("source_key"), table.schema.field("source_key")
+        table = table.set_column(at, field, pa.chunked_array([pa.array([key for key, _ in split], field.type)]))
+        table = table.append_column(CAPTION_SOURCE, pa.chunked_array([pa.array([by for _, by in split], pa.string())]))
+    for name in columns:
+        if name not in table.schema.names:
+            table = table.append_column(name, pa.chunked_array([pa.nulls(len(table), tables.further_type(name))]))
+    return table.select(list(columns))
+
+
+def _need_names(schema: pa.Schema) -> None:
+    """Names of typed columns are what users wrote, and stand where no page's CRC guards them."""
+    told = (schema.metadata or {}).get(_NAMES)
+    if (CAPTION_SOURCE in schema.names or told is not None) and told != _names_digest(schema):
+        raise ValueError("names of columns that do not agree with their own digest")
+
+
+def _names_digest(schema: pa.Schema) -> bytes:
+    told = "\n".join(sorted(f"{field.name} {field.type}" for field in schema))
+    return hashlib.sha256(told.encode()).hexdigest().encode()
 
 
 def _group_sizes(file: pq.ParquetFile) -> list[int]:

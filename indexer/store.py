@@ -7,7 +7,6 @@ Search structures are built in memory from the vectors when first needed and are
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +28,8 @@ from indexer.manifest import MANIFEST_NAME, Manifest
 from indexer.opened import Opened
 from indexer.ranking import check_queries
 from indexer.rows import FloatArray, IdArray, QuarantineRecord, Row, SubjectHit, removed_key
+from indexer.tables import CAPTION_SOURCE
+from indexer.typed import present
 from indexer.writer import Writer
 
 
@@ -167,10 +168,15 @@ class Store:
         names, keys = (here.column(name).to_pylist() for name in ("image", "source_key"))
         return {name: (row, key) for name, row, key in zip(names, here.ids.tolist(), keys, strict=True)}
 
+    def caption_sources(self) -> dict[int, str]:
+        """Row id → what wrote its captions, or found nothing to say, of the rows that no person described."""
+        here = self._generation
+        return {int(here.ids[at]): source for at, source in present(here.column(CAPTION_SOURCE))}
+
     def metadata(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Row id and further columns of every row."""
         here = self._generation
-        return zip(here.ids.tolist(), map(json.loads, here.column("metadata").to_pylist()), strict=True)
+        return zip(here.ids.tolist(), here.fields["metadata"].rows(), strict=True)
 
     def photos_by_image(self) -> dict[str, tuple[str, str]]:
         """Row name → (SHA-256 of the photo, subject) of every row; of several rows of one name the newest."""
@@ -201,17 +207,18 @@ class Store:
         gone = self._generation.removed
         return photo in gone or removed_key(photo, subject_id) in gone
 
-    def rows(self, ids: Sequence[int] | IdArray, *, chips: bool = True) -> list[Row]:
+    def rows(self, ids: Sequence[int] | IdArray, *, chips: bool = True, crops: bool = False) -> list[Row]:
         """The rows of the given ids, in that order.
 
         Args:
             ids: Row ids; one may appear twice.
-            chips: False leaves the pictures on disk, which is faster.
+            chips: False leaves the aligned faces on disk, which is faster.
+            crops: True reads the crops with a margin too (`Row.face.crop`).
 
         Raises:
             UnknownRowError: A row is not there.
         """
-        return self._generation.rows(ids, chips=chips)
+        return self._generation.rows(ids, chips=chips, crops=crops)
 
     def vectors(self, ids: Sequence[int] | IdArray) -> FloatArray:
         """The concatenated blocks of the given rows: float32 [n, D_total], a copy.

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer import caches, io, lock, segments
+from indexer import caches, io, lock, segments, tables
+from indexer.checks import check_unit
 from indexer.errors import DamagedIndexError, FormatVersionError, IndexerError, NotAnIndexError
 from indexer.generation import Generation
 from indexer.manifest import DELETED, MANIFEST_NAME, ROWS, UPDATED, FileEntry, Manifest, is_leftover, read_manifest
-from indexer.rows import check_unit
 
 ROWS_AT_ONCE = 2048
 
@@ -156,7 +156,7 @@ class _Check:
         committed = generation.manifest
         try:
             written = [
-                segments.read_columns(self.directory, entry, segments.rows_schema(committed.contract), ["row_id"])
+                segments.read_columns(self.directory, entry, tables.rows_schema(committed.contract), ["row_id"])
                 for entry in committed.of_kind(ROWS)
             ]
             ids = np.concatenate([np.empty(0, np.int64), *(segments.to_numpy(table["row_id"]) for table in written)])
@@ -181,7 +181,7 @@ class _Check:
             for name, block in generation.manifest.contract.split(part).items():
                 check_unit(name, block, names)
         for start in range(0, len(generation), ROWS_AT_ONCE):
-            generation.rows(generation.ids[start : start + ROWS_AT_ONCE], chips=True)
+            generation.rows(generation.ids[start : start + ROWS_AT_ONCE], chips=True, crops=True)
 
     def _caches(self) -> None:
         """No part of the state; but a damaged one should be known, though nothing uses it."""

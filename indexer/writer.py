@@ -11,11 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from indexer import io, manifest, segments
+from indexer import io, manifest, segments, tables, typed
+from indexer.checks import check_text, to_json
 from indexer.errors import BadVectorError, IndexerError, UnknownRowError
-from indexer.generation import Generation, merge_update
+from indexer.generation import Generation
+from indexer.logs import merge_update
 from indexer.manifest import DELETED, QUARANTINE, REMOVED, ROWS, UPDATED, Manifest
-from indexer.rows import IdArray, QuarantineRecord, RowBatch, check_text, removed_key, to_json
+from indexer.rows import IdArray, QuarantineRecord, RowBatch, removed_key
 
 
 class Writer:
@@ -69,7 +71,7 @@ class Writer:
             )
         ids = np.arange(self._next_row_id, self._next_row_id + len(batch), dtype=np.int64)
         if len(ids):
-            self._tables.append(segments.rows_table(contract, batch, ids))
+            self._tables.append(tables.rows_table(contract, batch, ids))
             self._gathered["subject_id"].update(zip(ids.tolist(), batch.subject_ids, strict=True))
             self._gathered["image_sha256"].update(zip(ids.tolist(), batch.image_sha256s, strict=True))
             self._next_row_id += len(ids)
@@ -182,22 +184,22 @@ class Writer:
         """
         self._need_open()
         number = self.committed.generation + 1
-        tables: dict[str, pa.Table] = {}
+        fresh: dict[str, pa.Table] = {}
         if self._tables:
-            tables[ROWS] = pa.concat_tables(self._tables)
+            fresh[ROWS] = typed.together(self._tables)
         if self._deleted:
-            tables[DELETED] = segments.deleted_table(sorted(self._deleted))
+            fresh[DELETED] = tables.deleted_table(sorted(self._deleted))
         if self._updates:
-            tables[UPDATED] = segments.updated_table(self._updates)
+            fresh[UPDATED] = tables.updated_table(self._updates)
         if self._log:
-            tables[QUARANTINE] = segments.quarantine_table(list(self._log.items()))
+            fresh[QUARANTINE] = tables.quarantine_table(list(self._log.items()))
         if self._removed:
-            tables[REMOVED] = segments.removed_table(self._removed)
-        if tables:
+            fresh[REMOVED] = tables.removed_table(self._removed)
+        if fresh:
             # Closed until it is known to be whole: after an error nobody can tell whether the manifest reached the
             # disk, and a second commit of the same number would write over files that it may list.
             self.close()
-            files = [segments.write_table(self._directory, kind, number, table) for kind, table in tables.items()]
+            files = [segments.write_table(self._directory, kind, number, table) for kind, table in fresh.items()]
             self._publish(self.committed.next(files, self._next_row_id))
         return self.committed.generation
 
@@ -228,7 +230,7 @@ class Writer:
         self._tables: list[pa.Table] = []
         # What rows are told by, where it is not (yet) as the committed state says: column → row id → value.
         self._gathered: dict[str, dict[int, str]] = {"subject_id": {}, "image_sha256": {}}
-        self._updates: dict[int, segments.RowUpdate] = {}
+        self._updates: dict[int, tables.RowUpdate] = {}
         self._deleted: set[int] = set()
         self._log: dict[str, QuarantineRecord | None] = {}
         self._removed: dict[str, bool] = {}

@@ -83,6 +83,19 @@ class SeenFace:
 
 
 @dataclass(frozen=True, slots=True)
+class FaceCrop:
+    """A face with room around it, as it lies in its photo: see `faces.margin`.
+
+    Attributes:
+        picture: JPEG.
+        points: float32 [5, 2], where the face's points lie in it.
+    """
+
+    picture: bytes
+    points: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
 class AlignedFace:
     """A face cut from a photo and turned upright by a similarity transform.
 
@@ -95,6 +108,7 @@ class AlignedFace:
         faces_found: How many faces the detector saw in the photo (1 for a ready chip).
         scheme: What the landmarks are: see `faces.schemes`.
         seen: All faces of the photo, in the order of their numbers; empty of a ready chip, or where nobody asked.
+        crop: The face with room around it; None where nobody asked.
     """
 
     pixels: ByteArray
@@ -105,6 +119,7 @@ class AlignedFace:
     faces_found: int = 1
     scheme: str = "eye-corners-nose"
     seen: tuple[SeenFace, ...] = ()
+    crop: FaceCrop | None = None
 
     def __post_init__(self) -> None:
         ok = self.pixels.dtype == np.uint8 and self.pixels.ndim == 3 and self.pixels.shape[2] == 3

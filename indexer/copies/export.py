@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from indexer import io, segments
+from indexer import io, segments, tables
 from indexer.contract import Contract
 from indexer.copies.build import need_nothing, new_directory
 from indexer.errors import DamagedIndexError, FormatVersionError, IndexerError, NotAnIndexError
@@ -27,7 +27,6 @@ from indexer.manifest import (
     Manifest,
     canonical,
     utc_now,
-    version_of,
     write_manifest,
 )
 from indexer.store import Store
@@ -36,8 +35,9 @@ from indexer.verify import verify
 
 EXPORT_NAME = "export.json"
 EXPORT_FORMAT = "tgfr-export"
-EXPORT_VERSION = 1
-REMOVED_EXPORT_VERSION = 2  # of an export with a list of removed photos; the others stay readable as they were
+EXPORT_VERSION = 3
+READABLE_EXPORTS = (1, 2, 3)
+"""Version 1 had no list of removed photos, version 2 neither typed columns nor faces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +78,13 @@ def export_index(store: Store, target: str | Path) -> ExportReport:
             if len(table):
                 files.append(segments.write_table(building, ROWS, len(files) + 1, table))
         if records := list(generation.quarantine.items()):
-            files.append(segments.write_table(building, QUARANTINE, 1, segments.quarantine_table(records)))
+            files.append(segments.write_table(building, QUARANTINE, 1, tables.quarantine_table(records)))
         if generation.removed:
-            removed = segments.removed_table(dict.fromkeys(sorted(generation.removed), True))
+            removed = tables.removed_table(dict.fromkeys(sorted(generation.removed), True))
             files.append(segments.write_table(building, REMOVED, 1, removed))
         body = {
             "format": EXPORT_FORMAT,
-            "format_version": EXPORT_VERSION if not generation.removed else REMOVED_EXPORT_VERSION,
+            "format_version": EXPORT_VERSION,
             "exported": utc_now(),
             "index_id": committed.index_id,
             "generation": committed.generation,
@@ -144,11 +144,11 @@ def _read_export(source: Path) -> dict[str, Any]:
         raise _damaged(path, "text that is not JSON, or cut off") from None
     if values.get("format") != EXPORT_FORMAT:
         raise NotAnIndexError(str(path), found=f"format {values.get('format')!r}", expected=repr(EXPORT_FORMAT))
-    if values.get("format_version") not in (EXPORT_VERSION, REMOVED_EXPORT_VERSION):
+    if values.get("format_version") not in READABLE_EXPORTS:
         raise FormatVersionError(
             str(path),
             found=f"format version {values.get('format_version')!r}",
-            expected=f"format version {EXPORT_VERSION} or {REMOVED_EXPORT_VERSION}",
+            expected=f"format version {' or '.join(map(str, READABLE_EXPORTS))}",
             do="use the tgfr-search version that wrote it",
         )
     body = {name: value for name, value in values.items() if name != "digest"}
@@ -165,9 +165,7 @@ def _manifest_of(source: Path, values: dict[str, Any]) -> Manifest:
             raise ValueError("file names")
         contract, next_row_id = Contract.from_dict(values["contract"]), int(values["next_row_id"])
         now, last = utc_now(), max([entry.generation for entry in files], default=0)
-        return Manifest(
-            str(uuid.uuid4()), last, next_row_id, now, now, contract, tuple(files), format_version=version_of(files)
-        )
+        return Manifest(str(uuid.uuid4()), last, next_row_id, now, now, contract, tuple(files))
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(source / EXPORT_NAME, f"fields that are missing or of another kind ({error!r})") from None
 

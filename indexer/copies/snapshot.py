@@ -9,7 +9,7 @@ from typing import Any
 from indexer import io
 from indexer.copies.build import need_nothing, new_directory
 from indexer.errors import DamagedIndexError
-from indexer.manifest import RESTORE, Manifest, read_manifest, version_of, write_manifest
+from indexer.manifest import RESTORE, Manifest, read_manifest, write_manifest
 from indexer.store import Store
 from indexer.verify import verify
 
@@ -75,8 +75,7 @@ def restore(source: str | Path, path: str | Path) -> CopyReport:
 
 
 def _copy(source: Path, committed: Manifest, target: Path) -> CopyReport:
-    version = min(committed.format_version, version_of(committed.files))
-    copied = replace(committed, retired=(), format_version=version)
+    copied = replace(committed, retired=())
     with new_directory(target, sum(entry.size for entry in copied.files)) as building:
         for entry in copied.files:
             data = io.read_file(source / entry.name)

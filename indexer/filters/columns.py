@@ -1,12 +1,11 @@
 """The columns that a filter may name: what rows are told by, their metadata, and what was measured of their faces.
 
-Metadata is JSON. A column's type is that of its values; dates, and numbers that came as text from a CSV file, are read
+A column's type is that of its values; dates, and numbers that came as text from a CSV file, are read
 from text where the filter compares them with a date or a number.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,7 +30,7 @@ ARROW_TYPES = {TEXT: pa.string(), NUMBER: pa.float64(), BOOLEAN: pa.bool_(), DAT
 
 
 class Columns:
-    """The columns of one generation; metadata is read from JSON once, and only where a filter or a listing asks for it.
+    """The columns of one generation, each read once, and only where a filter or a listing asks for it.
 
     A column is kept as {position: value} of the rows that have one, so that the work is that of the values there are.
 
@@ -40,7 +39,7 @@ class Columns:
     """
 
     def __init__(self, generation: Generation) -> None:
-        self._generation, self.guard = generation, Guard()
+        self._generation, self._fields, self.guard = generation, generation.fields, Guard()
         self._found: dict[str, dict[int, Any]] = {}
         self._kinds: dict[str, str | None] = {}
         self._read: dict[tuple[str, str], pa.Array] = {}
@@ -100,38 +99,24 @@ class Columns:
         return wanted, self._read[name, wanted]
 
     @once
-    def _metadata(self) -> dict[str, dict[int, Any]]:
-        return self._json("metadata", lambda key: f"metadata.{key}" if key in OWN_COLUMNS else key)
-
-    @once
-    def _quality(self) -> dict[str, dict[int, Any]]:
-        return self._json("quality", lambda key: f"quality.{key}")
-
-    @once
     def _known(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*OWN_COLUMNS, *self._metadata, *self._quality)))
-
-    def _json(self, column: str, named: Callable[[str], str]) -> dict[str, dict[int, Any]]:
-        cells: dict[str, dict[int, Any]] = {}
-        names: dict[str, str] = {}
-        for position, text in enumerate(self._generation.column(column).to_pylist()):
-            for key, value in json.loads(text).items():
-                if key not in names:
-                    names[key] = named(key)
-                    cells[names[key]] = {}
-                if value is not None:
-                    cells[names[key]][position] = value
-        return cells
+        said = (f"metadata.{name}" if name in OWN_COLUMNS else name for name in self._fields["metadata"].names)
+        measured = (f"quality.{name}" for name in self._fields["quality"].names)
+        return tuple(dict.fromkeys((*OWN_COLUMNS, *said, *measured)))
 
     def _cells(self, name: str) -> dict[int, Any]:
         """The rows that have a value in this column, and which."""
         if name not in self._found:
             if name in OWN_COLUMNS:
                 self._found[name] = {at: value for at, value in enumerate(self._own(name)) if value is not None}
-            elif name.startswith("quality."):
-                self._found[name] = {**self._metadata.get(name, {}), **self._quality.get(name, {})}
             else:
-                self._found[name] = self._metadata.get(name, {})
+                own = name.removeprefix("metadata.")
+                found = self._fields["metadata"].cells(own if own in OWN_COLUMNS else name)
+                if own in OWN_COLUMNS and own != name:
+                    found = self._fields["metadata"].cells(name) | found
+                if name.startswith("quality."):
+                    found |= self._fields["quality"].cells(name.removeprefix("quality."))
+                self._found[name] = found
         return self._found[name]
 
     def _own(self, name: str) -> list[Any]:

@@ -197,7 +197,8 @@ class _Publication:
 
 
 def _entry(row: Row, vector: FloatArray, cells: dict[str, Any], born: int) -> dict[str, Any]:
-    values = {name: getattr(row, name) for name in ("image", "source_key", "image_sha256", "metadata", "quality")}
+    names = ("image", "source_key", "image_sha256", "metadata", "quality", "caption_source")
+    values = {name: getattr(row, name) for name in names}
     entry = {
         "row_id": row.row_id,
         "born": born,

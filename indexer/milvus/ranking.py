@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from indexer.checks import UNIT_TOLERANCE
 from indexer.contract import Contract
 from indexer.milvus.connect import Server
 from indexer.milvus.layout import subject_key
 from indexer.products import exact_products
-from indexer.rows import UNIT_TOLERANCE, FloatArray, IdArray
+from indexer.rows import FloatArray, IdArray
 
 MORE_ROWS = 16
 MAX_FETCH = 16_384

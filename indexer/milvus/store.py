@@ -20,7 +20,7 @@ from indexer.milvus.connect import Server
 from indexer.milvus.expression import expression
 from indexer.milvus.ranking import Remote, best_rows, best_subjects, best_subjects_by_mean
 from indexer.ranking import check_queries
-from indexer.rows import FloatArray, IdArray, Row, SubjectHit
+from indexer.rows import FloatArray, IdArray, Row, SubjectHit, split_key
 
 _AT_ONCE = 1000
 
@@ -229,6 +229,8 @@ def _wanted(ids: Sequence[int] | IdArray) -> list[int]:
 def _row(found: dict[str, Any]) -> Row:
     values = json.loads(found["row"])
     values["captions"] = tuple(values["captions"])
+    if "caption_source" not in values:  # published from an index of before format 4
+        values["source_key"], values["caption_source"] = split_key(values["source_key"])
     return Row(row_id=found["row_id"], subject_id=found["subject_id"], chip=None, **values)
 
 

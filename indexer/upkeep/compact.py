@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from indexer import io, segments
+from indexer import io, segments, tables
 from indexer.generation import Generation
 from indexer.manifest import DELETED, QUARANTINE, REMOVED, ROWS, UPDATED, FileEntry
 from indexer.rows import IdArray
@@ -74,9 +74,9 @@ def compact_with(writer: Writer) -> CompactReport:
         deleted, updates = _rewrite_run(writer, run, deleted, updates)
     generation = writer.generation
     if _log_is_long(generation, QUARANTINE, len(generation.quarantine)):
-        _rewrite_log(writer, QUARANTINE, segments.quarantine_table(list(generation.quarantine.items())))
+        _rewrite_log(writer, QUARANTINE, tables.quarantine_table(list(generation.quarantine.items())))
     if _log_is_long(generation, REMOVED, len(generation.removed)):
-        _rewrite_log(writer, REMOVED, segments.removed_table(dict.fromkeys(sorted(generation.removed), True)))
+        _rewrite_log(writer, REMOVED, tables.removed_table(dict.fromkeys(sorted(generation.removed), True)))
     now = writer.committed
     return CompactReport(
         generation=now.generation,
@@ -102,17 +102,18 @@ def runs(entries: Sequence[FileEntry]) -> Iterator[tuple[FileEntry, ...]]:
 
 
 def _rewrite_run(
-    writer: Writer, run: tuple[FileEntry, ...], deleted: IdArray, updates: dict[int, segments.RowUpdate]
-) -> tuple[IdArray, dict[int, segments.RowUpdate]]:
+    writer: Writer, run: tuple[FileEntry, ...], deleted: IdArray, updates: dict[int, tables.RowUpdate]
+) -> tuple[IdArray, dict[int, tables.RowUpdate]]:
     """Commit the run as one segment where that changes anything; returns what stays deleted and updated elsewhere."""
     generation, committed = writer.generation, writer.committed
     directory, number = generation.directory, committed.generation + 1
-    schema = segments.rows_schema(committed.contract)
+    schema = tables.rows_schema(committed.contract)
     ids = np.concatenate([segments.read_ids(directory, entry, schema) for entry in run])
     other_deleted = deleted[~np.isin(deleted, ids)]
     inside = set(ids.tolist())
     other_updates = {row_id: update for row_id, update in updates.items() if row_id not in inside}
-    if len(run) == 1 and len(other_deleted) == len(deleted) and len(other_updates) == len(updates):
+    is_old = any(tables.CAPTION_SOURCE not in generation.columns[entry.name] for entry in run)
+    if len(run) == 1 and not is_old and len(other_deleted) == len(deleted) and len(other_updates) == len(updates):
         return deleted, updates
     io.need_space(directory, sum(entry.size for entry in run))
     table = generation.living_rows(run)
@@ -121,13 +122,11 @@ def _rewrite_run(
     if len(other_deleted) < len(deleted):
         files = [entry for entry in files if entry.kind != DELETED]
         if len(other_deleted):
-            files.append(
-                segments.write_table(directory, DELETED, number, segments.deleted_table(other_deleted.tolist()))
-            )
+            files.append(segments.write_table(directory, DELETED, number, tables.deleted_table(other_deleted.tolist())))
     if len(other_updates) < len(updates):
         files = [entry for entry in files if entry.kind != UPDATED]
         if other_updates:
-            files.append(segments.write_table(directory, UPDATED, number, segments.updated_table(other_updates)))
+            files.append(segments.write_table(directory, UPDATED, number, tables.updated_table(other_updates)))
     writer.rewrite(committed.superseded_by(tuple(files)))
     return other_deleted, other_updates
 

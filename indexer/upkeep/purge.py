@@ -20,6 +20,7 @@ from indexer.digest import row_digests
 from indexer.errors import DamagedIndexError
 from indexer.manifest import PURGE, ROWS, FileEntry, canonical, data_name, utc_now
 from indexer.store import Store
+from indexer.typed import taken
 from indexer.upkeep.compact import compact_with
 from indexer.writer import Writer
 
@@ -99,7 +100,7 @@ def _write_proof(writer: Writer, doomed: list[FileEntry], before: int) -> tuple[
         if entry.kind == ROWS:
             table = segments.read_table(directory, entry, committed.contract)
             gone = ~np.isin(segments.to_numpy(table["row_id"]), writer.generation.ids)
-            for row_id, image, content in row_digests(segments.take(table, np.flatnonzero(gone)), committed.contract):
+            for row_id, image, content in row_digests(taken(table, np.flatnonzero(gone)), committed.contract):
                 removed[row_id] = {"row_id": row_id, "image_sha256": image, "content_sha256": content}
     body = {
         "format": PROOF_FORMAT,

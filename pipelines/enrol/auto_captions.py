@@ -1,14 +1,13 @@
 """Words for gallery faces that nobody described, read from the picture by the attribute model and marked as such.
 
-A person's words are never touched. A row that a machine described says so twice: its content key ends in the attribute
-model's id, which no later edit of the row changes and which makes a re-run enrol it anew once somebody has described
-it; and its metadata have `auto_caption`, which a filter can ask for (`--where "auto_caption is null"`).
+A person's words are never touched. A row that a machine described says so twice: its caption source is the attribute
+model's id, which no later edit of the row changes; and its metadata have `auto_caption`, which a filter can ask for
+(`--where "auto_caption is null"`). A re-run enrols it anew once somebody has described it.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,28 +21,6 @@ from tgfr_search.types import AlignedFace, Record
 
 MARK = "auto_caption"
 """Metadata column: id of the attribute model that wrote the row's caption."""
-
-_SIGN = "+"
-
-
-def described_key(key: str, model_id: str | None) -> str:
-    """The content key of a row whose words a machine wrote; the key itself where `model_id` is None."""
-    return key if model_id is None else f"{key}{_SIGN}{model_id}"
-
-
-def without_describer(key: str) -> str:
-    """What a content key says of the photo, its subject and what people said of it."""
-    return key.partition(_SIGN)[0]
-
-
-def describer_of(key: str) -> str | None:
-    """Id of the attribute model that wrote the row's caption; None where a person did, or nobody."""
-    return key.partition(_SIGN)[2] or None
-
-
-def described_rows(keys: Iterable[str]) -> dict[str, int]:
-    """Attribute model id → how many rows have words of its making."""
-    return dict(Counter(model_id for key in keys if (model_id := describer_of(key))))
 
 
 @dataclass(frozen=True)

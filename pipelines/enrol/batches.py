@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from PIL import Image
 
-from indexer import RowBatch
-from pipelines.enrol.auto_captions import Describer, described_by, described_key
+from indexer import EnrolledFace, RowBatch
+from pipelines.enrol.auto_captions import Describer, described_by
 from pipelines.enrol.embed import EmbeddedBatch, embed_records
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel
-from tgfr_search.types import ByteArray, Record
+from tgfr_search.types import AlignedFace, ByteArray, FloatArray, Record
 
 CROP_QUALITY = 90
 
@@ -85,15 +85,26 @@ class LocalEngine:
         crops: bool,
     ) -> Iterator[EnrolBatch]:
         """See `Engine.enrol`."""
+        finder, detector = replace(finder, crops=crops), finder_name(finder)
         for batch in embed_records(records, model, finder, self.workers, self.describer):
-            yield enrol_batch(batch, keys, crops=crops, describer=self.describer)
+            yield enrol_batch(batch, keys, crops=crops, describer=self.describer, detector=detector)
 
     def committed(self) -> None:
         """Nothing was kept."""
 
 
+def finder_name(finder: FaceFinder) -> str:
+    """The detector that a row is told to be found by; empty where none runs."""
+    return "" if finder.options.aligned else finder.detector
+
+
 def enrol_batch(
-    batch: EmbeddedBatch, keys: Mapping[str, str], *, crops: bool, describer: Describer | None = None
+    batch: EmbeddedBatch,
+    keys: Mapping[str, str],
+    *,
+    crops: bool,
+    describer: Describer | None = None,
+    detector: str = "",
 ) -> EnrolBatch:
     """What an embedded batch adds to an index.
 
@@ -102,6 +113,7 @@ def enrol_batch(
         keys: Row name → content key.
         crops: Keep the aligned face with its row.
         describer: What gave words to records without any.
+        detector: What found the faces; empty of ready chips.
     """
     failed = tuple((record.name, error.reason.value, error.detail) for record, error in batch.failed)
     if batch.templates is None:
@@ -110,7 +122,7 @@ def enrol_batch(
     rows = RowBatch(
         subject_ids=[str(record.subject_id) for record in records],
         images=[record.name for record in records],
-        source_keys=[described_key(keys[record.name], described_by(record, describer)) for record in records],
+        source_keys=[keys[record.name] for record in records],
         image_sha256s=[face.source_sha256 for face in batch.faces],
         captions=[record.captions for record in records],
         blocks=batch.templates.blocks,
@@ -120,8 +132,21 @@ def enrol_batch(
             for face, q in zip(batch.faces, batch.quality, strict=True)
         ],
         chips=[encode_crop(face.pixels) if crops else None for face in batch.faces],
+        faces=[_enrolled(face, detector) for face in batch.faces],
+        caption_sources=[described_by(record, describer) for record in records],
     )
     return EnrolBatch(rows, failed, batch.truncated)
+
+
+def _enrolled(face: AlignedFace, detector: str) -> EnrolledFace:
+    """Where a face was in its photo, as its row keeps it."""
+
+    def pairs(points: FloatArray) -> tuple[tuple[float, float], ...]:
+        return tuple((float(x), float(y)) for x, y in points)
+
+    found_by = "" if face.quality.by_hand else detector
+    crop, places = (None, None) if face.crop is None else (face.crop.picture, pairs(face.crop.points))
+    return EnrolledFace(face.box, pairs(face.landmarks), face.scheme, found_by, places, crop)
 
 
 def encode_crop(chip: ByteArray) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from indexer import Block, Contract, NotAnIndexError, Store
 from indexer.io import need_space
-from pipelines.enrol.auto_captions import Describer, described_rows
+from pipelines.enrol.auto_captions import Describer
 from pipelines.enrol.batches import Engine, LocalEngine
 from pipelines.enrol.near_duplicates import find_alike
 from pipelines.enrol.plan import plan_gallery
@@ -30,8 +30,8 @@ COMMIT_ROWS = 512
 COMMIT_SECONDS = 30.0
 LOGGED = ("replaced", "renamed", "withdrawn", "outdated", "gone", "pruned", "unread", "removed")
 """Counts of a run that a log is told."""
-CROP_BYTES, OTHER_BYTES = 12_000, 1_000
-"""Of a row: a generous crop of 150 × 150 pixels; names, captions, metadata and Parquet's own."""
+CROP_BYTES, OTHER_BYTES = 50_000, 1_000
+"""Of a row: a generous aligned face of 150 × 150 pixels and crop of 256 × 256; names, captions, metadata, Parquet's."""
 
 Progress = Callable[[int, int], None]
 """(images done, images expected)."""
@@ -110,7 +110,7 @@ def index_gallery(
         subject_level: Of a folder: which folder is named after the subject, 1 the first; see `read_records`.
         finder: How photos become faces.
         workers: Processes that find faces; None is one a core, 0 none.
-        crops: Keep the aligned face with its row, for contact sheets and for re-encoding.
+        crops: Keep the aligned face with its row, for contact sheets, and a crop with a margin, for other models.
         describer: Gives words to photos that nobody described; None leaves them without, and leaves alone what an
             earlier run's describer wrote. An engine of one's own must have it too.
         engine: Where photos become rows; None is this process and `workers`. The index is the same whichever it is.
@@ -175,7 +175,7 @@ def _tell(summary: IndexSummary, store: Store, first_new: int) -> None:
     info = store.info()
     summary.index_id, summary.generation = store.index_id, store.generation
     summary.quarantined = dict(Counter(record.reason for record in store.quarantined()))
-    summary.auto_captions = described_rows(key for _, key in store.rows_by_image().values())
+    summary.auto_captions = dict(Counter(store.caption_sources().values()))
     summary.several_subjects_images = several_subjects(store)
     summary.several_subjects = len(summary.several_subjects_images)
     summary.rows, summary.subjects = info["rows"], info["subjects"]

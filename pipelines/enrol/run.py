@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from indexer import QuarantineRecord, RowBatch, Store, Writer
-from pipelines.enrol.auto_captions import MARK, Describer, describer_of, without_describer
+from pipelines.enrol.auto_captions import MARK, Describer
 from pipelines.enrol.batches import EnrolBatch
 from pipelines.enrol.plan import UNREAD, Plan, Wanted, sha256_of
 from pipelines.enrol.summary import IndexSummary
@@ -53,6 +53,7 @@ class IndexRun:
         self.options, self.describer = options, describer
         # An older index has names as they were written: a photo keeps its row, under the name's one form.
         self.row_of = {self._now_named(name): row for name, row in store.rows_by_image().items()}
+        self.described_by = store.caption_sources()
         self.photo_of = {self._now_named(name): photo for name, photo in store.photos_by_image().items()}
         self.refused = {record.image: record for record in store.quarantined()}
         self.fields = plan.fields
@@ -114,8 +115,8 @@ class IndexRun:
         self.summary.renamed_images += moved
         self.summary.without_caption += sum(not lines for lines in batch.rows.captions)
         self.summary.auto_captioned += sum(
-            MARK in metadata and describer_of(key) is not None
-            for metadata, key in zip(batch.rows.metadata, batch.rows.source_keys, strict=True)
+            MARK in metadata and source is not None
+            for metadata, source in zip(batch.rows.metadata, batch.rows.caption_sources or (), strict=True)
         )
         self.summary.captions_truncated += batch.truncated
         told = list(zip(names, batch.rows.quality, strict=True))
@@ -199,7 +200,7 @@ class IndexRun:
         for name, row in self.plan.rows.items():
             enrolled = self.row_of.get(name, (0, ""))[1]
             refused = self.refused.get(name)
-            if without_describer(enrolled) == row.key and not self._describes_anew(row, enrolled):
+            if enrolled == row.key and not self._describes_anew(row):
                 self.summary.unchanged += 1
                 self.there.add(name)
             elif name in self.removed:
@@ -224,9 +225,13 @@ class IndexRun:
                 old.setdefault(new[self.photo_of[name]], []).append(name)
         return old
 
-    def _describes_anew(self, row: Wanted, enrolled: str) -> bool:
+    def _describes_anew(self, row: Wanted) -> bool:
         """Whether a row that is enrolled as it stands would get (other) words from this run's describer."""
-        return self.describer is not None and not row.captions and describer_of(enrolled) != self.describer.model_id
+        return (
+            self.describer is not None
+            and not row.captions
+            and self.described_by.get(self.row_of[row.name][0]) != self.describer.model_id
+        )
 
     def _is_unread(self, name: str) -> bool:
         """Whether nobody knows what the gallery holds under a name: the photo, or a folder above it, was unreadable."""

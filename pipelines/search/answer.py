@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from indexer import Store, SubjectHit
 from indexer.milvus import MilvusStore
-from pipelines.enrol.auto_captions import describer_of
 from pipelines.search.notes import query_notes
 from pipelines.search.understood import understood
 from tgfr_search.model.blocks import STATEMENTS
@@ -109,7 +108,7 @@ def _candidates(
             | ({} if shares is None else {STATEMENTS.name: float(shares[at])}),
             image=row.image,
             caption=" ".join(row.captions),
-            auto_caption=describer_of(row.source_key) if row.captions else None,
+            auto_caption=row.caption_source if row.captions else None,
         )
         for at, (hit, row) in enumerate(zip(hits, rows, strict=True))
     )

@@ -34,6 +34,7 @@ from indexer import (
     restore,
     segments,
     snapshot,
+    tables,
     verify,
 )
 from indexer.manifest import canonical
@@ -190,7 +191,7 @@ def test_a_wrong_export_is_refused(store: Store, tmp_path: Path) -> None:
     # Vectors that are not of unit norm, under right checksums.
     batch = make_batch(["x"], random_blocks(np.random.default_rng(0), 1))
     object.__setattr__(batch, "blocks", {name: 2 * block for name, block in batch.blocks.items()})
-    table = segments.rows_table(CONTRACT, batch, np.array([0]))
+    table = tables.rows_table(CONTRACT, batch, np.array([0]))
     entry = segments.write_table(tmp_path / "wrong", "rows", 1, table)
     signed(tmp_path / "wrong", files=[{name: getattr(entry, name) for name in (*entry.__slots__, "name")}])
     refused(DamagedIndexError, "norm 2.0000")

@@ -147,7 +147,7 @@ def test_info(tmp_path: Path) -> None:
     assert info["blocks"] == DIMS
     assert info["fields"] == CONTRACT.fields
     assert info["bytes"] == sum(path.stat().st_size for path in (tmp_path / "i").iterdir())
-    assert (info["generation"], info["format_version"], info["metric"]) == (3, 2, "inner_product")
+    assert (info["generation"], info["format_version"], info["metric"]) == (3, 4, "inner_product")
     assert info["created"] <= info["updated"]
     assert info["created"].endswith("+00:00")
     json.dumps(info)

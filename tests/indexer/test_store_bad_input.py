@@ -170,8 +170,8 @@ def test_open_what_is_not_an_index(tmp_path: Path) -> None:
 
 def test_open_another_format_version(store: Store) -> None:
     path = store.path / "manifest.json"
-    path.write_text(path.read_text().replace('"format_version": 2', '"format_version": 4'))
-    with pytest.raises(FormatVersionError, match="found: format version 4; expected: format version 1 or 2 or 3"):
+    path.write_text(path.read_text().replace('"format_version": 4', '"format_version": 9'))
+    with pytest.raises(FormatVersionError, match="found: format version 9; expected: format version 1 or 2 or 3 or 4"):
         Store.open(store.path)
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from index_helpers import CONTRACT, make_batch, random_blocks, small_index, state
 
-from indexer import IndexerError, NotAnIndexError, Store, lock, segments, verify
+from indexer import IndexerError, NotAnIndexError, Store, lock, segments, tables, verify
 from indexer.manifest import DELETED, ROWS, FileEntry, read_manifest, write_manifest
 
 FLIPS = 1000
@@ -163,14 +163,14 @@ def commit_by_hand(index: Path, kind: str, table: pa.Table) -> None:
 def rows_by_hand(ids: list[int], blocks: dict[str, np.ndarray]) -> pa.Table:
     good = make_batch(["x"] * len(ids), random_blocks(np.random.default_rng(0), len(ids)))
     object.__setattr__(good, "blocks", blocks)
-    return segments.rows_table(CONTRACT, good, np.array(ids))
+    return tables.rows_table(CONTRACT, good, np.array(ids))
 
 
 @pytest.mark.parametrize(
     ("kind", "table", "message"),
     [
-        (DELETED, segments.deleted_table([77]), "refers to rows that are not there"),
-        (DELETED, segments.deleted_table([1]), "twice to one"),
+        (DELETED, tables.deleted_table([77]), "refers to rows that are not there"),
+        (DELETED, tables.deleted_table([1]), "twice to one"),
         (ROWS, rows_by_hand([2], random_blocks(np.random.default_rng(0), 1)), "row ids: not ascending"),
         (ROWS, rows_by_hand([1000], random_blocks(np.random.default_rng(0), 1)), "not below the next id"),
         (
@@ -196,7 +196,7 @@ def test_content_that_does_not_agree_with_itself(tmp_path: Path, kind: str, tabl
 
 def test_a_file_with_other_columns(tmp_path: Path) -> None:
     index = small_index(tmp_path / "index").path
-    commit_by_hand(index, ROWS, segments.deleted_table([20]))
+    commit_by_hand(index, ROWS, tables.deleted_table([20]))
     assert "other rows or columns" in verify(index).problems[0]
     with pytest.raises(IndexerError, match="other rows or columns"):
         Store.open(index).load()

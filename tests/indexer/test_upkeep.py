@@ -138,7 +138,7 @@ def test_compaction_of_an_index_without_rows(tmp_path: Path) -> None:
     assert (len(Store.open(store.path)), verify(store.path).ok) == (0, True)
 
 
-def test_a_version_1_index_is_read_and_becomes_version_2(tmp_path: Path) -> None:
+def test_a_version_1_index_is_read_and_becomes_version_4(tmp_path: Path) -> None:
     path = small_index(tmp_path / "index").path
     before = state(Store.open(path))
     values = json.loads((path / "manifest.json").read_bytes())
@@ -149,7 +149,7 @@ def test_a_version_1_index_is_read_and_becomes_version_2(tmp_path: Path) -> None
     store = Store.open(path)
     assert (state(store), store.info()["format_version"], verify(path).ok) == (before, 1, True)
     compact(store)
-    assert (state(store), store.info()["format_version"], verify(path).ok) == (before, 2, True)
+    assert (state(store), store.info()["format_version"], verify(path).ok) == (before, 4, True)
 
 
 def test_readers_while_compactions_go_on(tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ from tgfr_search.faces.container import decoders
 from tgfr_search.faces.decode import MAX_BYTES, MAX_PIXELS, PILLOW_PIXELS, decode_photo, read_bytes
 from tgfr_search.faces.detectors.base import Detection
 from tgfr_search.faces.detectors.registry import DEFAULT, make_detector
+from tgfr_search.faces.margin import face_crop
 from tgfr_search.faces.meant import chosen_face, faces_of
 from tgfr_search.faces.photo import Photo
 from tgfr_search.faces.quality import inter_eye_px, measure
-from tgfr_search.faces.schemes import in_scheme
+from tgfr_search.faces.schemes import EYE_CORNERS_NOSE, in_scheme
 from tgfr_search.types import AlignedFace, Record
 
 OnMultiple = Literal["largest", "error"]
@@ -75,9 +76,11 @@ class FaceFinder:
 
     Attributes:
         options: How photos become faces.
+        crops: Give each face its crop with a margin, too.
     """
 
     options: FaceOptions = FaceOptions()
+    crops: bool = field(default=False, kw_only=True)
 
     def for_alignment(self, name: str) -> Self:
         """This finder with the chip that a face encoder expects: `name` is its `FaceSpec.alignment`."""
@@ -169,7 +172,8 @@ class FaceFinder:
         seen = [photo.seen(each, chosen=each is face, by_hand=hand) for each in faces]
         x, y, width, height = seen[at].box
         points, box = photo.in_file(face.points), (x, y, x + width, y + height)
-        return AlignedFace(chip, points, photo.sha256, quality, box, len(faces), face.scheme, tuple(seen))
+        crop = face_crop(photo.pixels, face.points, face.scheme, face.box) if self.crops else None
+        return AlignedFace(chip, points, photo.sha256, quality, box, len(faces), face.scheme, tuple(seen), crop)
 
     def _ready_chip(self, photo: Photo, choice: FaceChoice | None) -> AlignedFace:
         if choice is not None:
@@ -177,7 +181,9 @@ class FaceFinder:
         if photo.there is not None:
             raise FaceError(Reason.TRUNCATED, "the file is cut off, and a ready crop is wanted whole")
         chip, points = fit_chip(photo.pixels, self.options.alignment)
-        return AlignedFace(chip, points, photo.sha256, measure(chip, points, detector_score=None))
+        quality = measure(chip, points, detector_score=None)
+        crop = face_crop(photo.pixels, points, EYE_CORNERS_NOSE, None) if self.crops else None
+        return AlignedFace(chip, points, photo.sha256, quality, crop=crop)
 
     def _faces(self, photo: Photo, choice: FaceChoice | None) -> tuple[list[Detection], int]:
         """The faces of a photo, the largest first, and which of them is used."""

@@ -13,13 +13,13 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from indexer import Contract, ContractMismatchError
 from pipelines.enrol.auto_captions import Describer
-from pipelines.enrol.batches import EnrolBatch, enrol_batch
+from pipelines.enrol.batches import EnrolBatch, enrol_batch, finder_name
 from pipelines.enrol.embed import BATCH, embed_found, net_threads
 from pipelines.enrol.ray import shards
 from pipelines.enrol.ray.wire import faces_from_bytes, faces_to_bytes
@@ -153,7 +153,8 @@ class _Work:
         try:
             shards.count_try(folder, name, "faces", self.tries)
             records, _ = shards.read_partition(folder, name)
-            found = [face for _, face in find_faces(records, self.finder, workers=0)]
+            finder = replace(self.finder, crops=self.crops)
+            found = [face for _, face in find_faces(records, finder, workers=0)]
         except TgfrError as error:
             return {"name": name, "faces": b"", "problem": str(error)}
         return {"name": name, "faces": faces_to_bytes(found), "problem": ""}
@@ -189,9 +190,10 @@ class _Encoder:
             try:
                 shards.count_try(folder, name, "rows", self.work.tries)
                 records, keys = shards.read_partition(folder, name)
+                detector = finder_name(self.work.finder)
                 found = zip(records, faces_from_bytes(row["faces"]), strict=True)
                 batches = (
-                    enrol_batch(batch, keys, crops=self.work.crops, describer=self.describer)
+                    enrol_batch(batch, keys, crops=self.work.crops, describer=self.describer, detector=detector)
                     for batch in embed_found(found, self.model, self.describer)
                 )
                 with net_threads(1):  # as beside few finders in a single process: last bits depend on it

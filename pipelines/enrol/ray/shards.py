@@ -13,14 +13,14 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from indexer import Contract, RowBatch
-from indexer.segments import rows_schema, rows_table, to_numpy, vector_column
+from indexer import Contract, IndexerError
+from indexer.tables import agrees, batch_of, rows_schema, rows_table
+from indexer.typed import together
 from pipelines.enrol.batches import EnrolBatch
 from tgfr_search.errors import InputError, TgfrError
 from tgfr_search.types import Record
@@ -117,14 +117,14 @@ def count_try(folder: Path, name: str, stage: str, most: int) -> None:
 
 def write_shard(folder: Path, name: str, contract: Contract, batches: Iterable[EnrolBatch]) -> None:
     """Writes what a partition gave, under the partition's name."""
-    tables, failed, truncated = [rows_schema(contract).empty_table()], list[tuple[str, str, str]](), 0
+    tables, failed, truncated = list[pa.Table](), list[tuple[str, str, str]](), 0
     for batch in batches:
         if batch.rows is not None:
             tables.append(rows_table(contract, batch.rows, np.arange(len(batch.rows), dtype=np.int64)))
         failed += batch.failed
         truncated += batch.truncated
     note = json.dumps({"failed": failed, "truncated": truncated}).encode()
-    table = pa.concat_tables(tables).drop_columns(["row_id"])
+    table = together(tables) if tables else rows_schema(contract).empty_table()
     _write(folder / f"{name}{SHARD}", table.replace_schema_metadata({_NOTE: note}))
 
 
@@ -138,12 +138,11 @@ def read_shard(folder: Path, name: str, contract: Contract) -> EnrolBatch:
     try:
         table = pq.read_table(path, page_checksum_verification=True)
         note = json.loads(table.schema.metadata[_NOTE])
-        fields = {field.name: field.type for field in rows_schema(contract) if field.name != "row_id"}
-        if {field.name: field.type for field in table.schema} != fields:
+        if not agrees(pa.schema(list(table.schema)), rows_schema(contract)):
             raise ValueError("other columns than the contract's")
         failed = tuple((image, reason, detail) for image, reason, detail in note["failed"])
-        return EnrolBatch(_rows(table, contract) if len(table) else None, failed, int(note["truncated"]))
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        return EnrolBatch(batch_of(table, contract) if len(table) else None, failed, int(note["truncated"]))
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, IndexerError) as error:
         raise InputError(
             f"shard {path}", found=str(error), expected="what a worker wrote", do="run the same command again"
         ) from error
@@ -169,29 +168,6 @@ def remove_shards(folder: Path) -> None:
             path.unlink()
     if not any(folder.iterdir()):
         folder.rmdir()
-
-
-def _rows(table: pa.Table, contract: Contract) -> RowBatch:
-    def column(name: str) -> list[Any]:
-        return table.column(name).to_pylist()  # type: ignore[no-any-return]
-
-    blocks = {
-        block.name: to_numpy(pa.chunked_array([table[vector_column(block.name)].combine_chunks().flatten()])).reshape(
-            len(table), block.dim
-        )
-        for block in contract.blocks
-    }
-    return RowBatch(
-        subject_ids=column("subject_id"),
-        images=column("image"),
-        source_keys=column("source_key"),
-        image_sha256s=column("image_sha256"),
-        captions=[tuple(lines) for lines in column("captions")],
-        blocks=blocks,
-        metadata=[json.loads(text) for text in column("metadata")],
-        quality=[json.loads(text) for text in column("quality")],
-        chips=column("chip"),
-    )
 
 
 def _write(path: Path, table: pa.Table) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from tgfr_search.errors import FaceError, Reason
-from tgfr_search.types import AlignedFace, FaceQuality
+from tgfr_search.types import AlignedFace, FaceCrop, FaceQuality
 
 _FACES = pa.schema(
     [
@@ -18,6 +18,7 @@ _FACES = pa.schema(
         pa.field("detail", pa.string()),
         pa.field("pixels", pa.binary()),
         pa.field("facts", pa.string()),
+        pa.field("crop", pa.binary()),
     ]
 )
 
@@ -39,7 +40,7 @@ def faces_from_bytes(data: bytes) -> list[AlignedFace | FaceError]:
 
 def _row(found: AlignedFace | FaceError) -> dict[str, Any]:
     if isinstance(found, FaceError):
-        return {"reason": found.reason.value, "detail": found.detail, "pixels": None, "facts": None}
+        return {"reason": found.reason.value, "detail": found.detail, "pixels": None, "facts": None, "crop": None}
     facts = {
         "shape": found.pixels.shape,
         "landmarks": found.landmarks.tolist(),
@@ -48,8 +49,10 @@ def _row(found: AlignedFace | FaceError) -> dict[str, Any]:
         "box": found.box,
         "faces": found.faces_found,
         "scheme": found.scheme,
+        "crop_points": None if found.crop is None else found.crop.points.tolist(),
     }
-    return {"reason": None, "detail": None, "pixels": found.pixels.tobytes(), "facts": json.dumps(facts)}
+    crop = None if found.crop is None else found.crop.picture
+    return {"reason": None, "detail": None, "pixels": found.pixels.tobytes(), "facts": json.dumps(facts), "crop": crop}
 
 
 def _face(row: dict[str, Any]) -> AlignedFace | FaceError:
@@ -64,4 +67,5 @@ def _face(row: dict[str, Any]) -> AlignedFace | FaceError:
         None if facts["box"] is None else tuple(facts["box"]),
         facts["faces"],
         facts["scheme"],
+        crop=None if row["crop"] is None else FaceCrop(row["crop"], np.array(facts["crop_points"], np.float32)),
     )

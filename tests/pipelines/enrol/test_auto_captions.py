@@ -11,10 +11,6 @@ from indexer import Store
 from pipelines.enrol.auto_captions import (
     MARK,
     Describer,
-    described_key,
-    described_rows,
-    describer_of,
-    without_describer,
 )
 from pipelines.enrol.index import IndexSummary, index_gallery
 from pipelines.search.gallery import Gallery
@@ -51,7 +47,7 @@ def test_only_what_nobody_described_gets_words_and_every_one_is_marked(
         else:
             assert len(row.captions) > 2
             assert row.metadata[MARK] == describer.model_id
-            assert describer_of(row.source_key) == describer.model_id
+            assert row.caption_source == describer.model_id
     vectors = gallery.store.split(gallery.store.vectors([row.row_id for row in rows]))
     assert vectors["caption"].any(axis=1).all()
     assert vectors["fused"].any(axis=1).all()
@@ -121,13 +117,6 @@ def test_a_model_with_another_face_encoder_gets_its_words_from_the_right_one(
     Other.spec = dataclasses.replace(Other.spec, alignment="arcface-112")
     with pytest.raises(ContractError, match=r"alignment.*arcface-112.*train-attributes"):
         Describer.of(describer.attributes, dataclasses.replace(model, face_encoder=Other()))
-
-
-def test_keys() -> None:
-    key = described_key("abc", "attributes-1")
-    assert (without_describer(key), describer_of(key)) == ("abc", "attributes-1")
-    assert (described_key("abc", None), without_describer("abc"), describer_of("abc")) == ("abc", "abc", None)
-    assert described_rows([key, key, "abc"]) == {"attributes-1": 2}
 
 
 def test_the_command(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,7 +73,6 @@ def info(
 ) -> None:
     """What an index holds: rows, subjects, contract, quarantine; and the names behind the counts."""
     from indexer import Store
-    from pipelines.enrol.auto_captions import described_rows
 
     store = Store.open(index)
     asked = {
@@ -84,7 +84,7 @@ def info(
         "last_run": last_run,
     }
     named = {what: NAMED[what](store) for what, wanted in asked.items() if wanted}
-    values = {**store.info(), "auto_captions": described_rows(key for _, key in store.rows_by_image().values())}
+    values = {**store.info(), "auto_captions": dict(Counter(store.caption_sources().values()))}
     if digest:
         values["digest"] = store.digest()
     if near_duplicates:
