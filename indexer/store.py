@@ -168,6 +168,13 @@ class Store:
         names, keys = (here.column(name).to_pylist() for name in ("image", "source_key"))
         return {name: (row, key) for name, row, key in zip(names, here.ids.tolist(), keys, strict=True)}
 
+    def row_ids_by_image(self) -> dict[str, list[int]]:
+        """Row name → ids of its rows, rising: a photo whose faces are all enrolled has several."""
+        here, out = self._generation, dict[str, list[int]]()
+        for name, row in zip(here.column("image").to_pylist(), here.ids.tolist(), strict=True):
+            out.setdefault(name, []).append(row)
+        return out
+
     def caption_sources(self) -> dict[int, str]:
         """Row id → what wrote its captions, or found nothing to say, of the rows that no person described."""
         here = self._generation

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -128,14 +129,24 @@ def enrol_batch(
         blocks=batch.templates.blocks,
         metadata=[record.metadata for record in records],
         quality=[
-            {**face.quality.as_dict(), "predicted": round(float(q), 4), "faces": face.faces_found}
-            for face, q in zip(batch.faces, batch.quality, strict=True)
+            {**face.quality.as_dict(), "predicted": round(float(q), 4), "faces": face.faces_found, **number}
+            for face, q, number in zip(batch.faces, batch.quality, _numbers(records), strict=True)
         ],
         chips=[encode_crop(face.pixels) if crops else None for face in batch.faces],
         faces=[_enrolled(face, detector) for face in batch.faces],
         caption_sources=[described_by(record, describer) for record in records],
     )
     return EnrolBatch(rows, failed, batch.truncated)
+
+
+def _numbers(records: Sequence[Record]) -> list[dict[str, int]]:
+    """`face`, 1 the largest, of rows of photos that have several in this batch: they come with the largest last."""
+    left, numbers = Counter(record.name for record in records), list[dict[str, int]]()
+    several = {name for name, count in left.items() if count > 1}
+    for record in records:
+        numbers.append({"face": left[record.name]} if record.name in several else {})
+        left[record.name] -= 1
+    return numbers
 
 
 def _enrolled(face: AlignedFace, detector: str) -> EnrolledFace:

@@ -58,7 +58,8 @@ def embed_records(
         describer: Gives words to records without any; None leaves them without.
 
     Yields:
-        Batches of at most `BATCH` records, in order; the last may have no face at all (`templates` None).
+        Batches of `BATCH` records at most, more where one photo has more faces, in order; the last may have no face at
+        all (`templates` None).
     """
     with net_threads(workers):
         yield from embed_found(find_faces(records, finder, workers), model, describer)
@@ -121,13 +122,15 @@ def embed_found(
         out = model.tgfr.embed(features, [record.captions for record in owners])
         return EmbeddedBatch(owners, faces, out.templates, out.quality, out.truncated, tuple(failed))
 
+    last = None
     for record, face in stream:
+        if len(found) + len(failed) >= BATCH and record.name != last:  # the faces of one photo stay together
+            yield batch()
+            found, failed = [], []
+        last = record.name
         if isinstance(face, AlignedFace):
             found.append((record, face))
         else:
             failed.append((record, face))
-        if len(found) + len(failed) == BATCH:
-            yield batch()
-            found, failed = [], []
     if found or failed:
         yield batch()

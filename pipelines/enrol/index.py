@@ -21,7 +21,7 @@ from tgfr_search.audit.journal import Journal, change, index_of
 from tgfr_search.data.records import Records, read_records
 from tgfr_search.data.rows import OnProblem, Problem
 from tgfr_search.faces.align import ALIGNMENTS, FIRST_DIGESTS
-from tgfr_search.faces.detectors.registry import DEFAULT, make_detector
+from tgfr_search.faces.detectors.registry import DEFAULT, FIRST, make_detector
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.faces.schemes import in_scheme
 from tgfr_search.model.checkpoint import FaceTextModel
@@ -41,12 +41,13 @@ def contract_of(model: FaceTextModel, detector: str = DEFAULT) -> Contract:
     """The contract of an index whose templates `model` makes of faces that `detector` finds.
 
     dlib's detector, the first there was, is not named in it: its points are told by the digest of the chip's template.
+    So an index that names none is dlib's, whatever is the default today.
     """
     blocks = tuple(Block(name, dim) for name, dim in model.tgfr.layout)
     alignment = model.face_encoder.spec.alignment
     first = FIRST_DIGESTS.get(alignment)
     assumed = {"alignment_sha256": first} if first else {}
-    if detector == DEFAULT:
+    if detector == FIRST:
         return Contract(blocks, model.contract, assumed=assumed)
     spec = make_detector(detector).spec
     own = {
@@ -54,7 +55,7 @@ def contract_of(model: FaceTextModel, detector: str = DEFAULT) -> Contract:
         "detector_sha256": spec.sha256,
         "alignment_sha256": in_scheme(ALIGNMENTS[alignment], spec.scheme).digest,
     }
-    return Contract(blocks, {**model.contract, **own}, assumed={**assumed, "detector": DEFAULT})
+    return Contract(blocks, {**model.contract, **own}, assumed={**assumed, "detector": FIRST})
 
 
 def opened(path: Path) -> Store | None:
@@ -66,8 +67,8 @@ def opened(path: Path) -> Store | None:
 
 
 def detector_of(store: Store | None) -> str:
-    """Name of the detector that an index was made with; dlib's where there is no index yet."""
-    return DEFAULT if store is None else store.contract.fields.get("detector", DEFAULT)
+    """Name of the detector that an index was made with; the default where there is no index yet."""
+    return DEFAULT if store is None else store.contract.fields.get("detector", FIRST)
 
 
 def bytes_a_row(contract: Contract, crops: bool) -> int:
@@ -146,7 +147,8 @@ def index_gallery(
     summary.ignored_files, summary.notes = list(records.passed_over), list(records.notes)
     with change(journal, Act.ENROL, index_of(store)) as told, store.writer() as writer:
         plan = plan_gallery(records, lambda: progress(0, records.estimate))
-        run = IndexRun(store, writer, summary, plan, problems, finder.identity, describer, again)
+        every = finder.options.on_multiple == "all"
+        run = IndexRun(store, writer, summary, plan, problems, finder.identity, describer, again, every)
         if prune := prune or prune_most:
             run.need_same_gallery(str(gallery), prune_most)
         committed = time.monotonic()

@@ -68,6 +68,11 @@ def source_key(sha256: str, subject: str, captions: tuple[str, ...], metadata: s
     return sha256_of(sha256, subject, json.dumps(captions), metadata)
 
 
+def every_face(key: str) -> str:
+    """The content key of a photo whose faces are all enrolled, each as a row with this key."""
+    return sha256_of(key, "every face")
+
+
 def sha256_of(*parts: str) -> str:
     """One digest over several texts."""
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

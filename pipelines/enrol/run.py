@@ -13,7 +13,7 @@ from typing import Any
 from indexer import QuarantineRecord, RowBatch, Store, Writer
 from pipelines.enrol.auto_captions import MARK, Describer
 from pipelines.enrol.batches import EnrolBatch
-from pipelines.enrol.plan import UNREAD, Plan, Wanted, sha256_of
+from pipelines.enrol.plan import UNREAD, Plan, Wanted, every_face, sha256_of
 from pipelines.enrol.summary import IndexSummary
 from tgfr_search.data.rows import Problem
 from tgfr_search.errors import FaceError, InputError, Reason
@@ -36,6 +36,7 @@ class IndexRun:
         options: `FaceFinder.identity`: with another, a photo that was refused gets another look.
         describer: What gives words to photos without any.
         again: Enrol also photos that were deleted for good.
+        every: Enrol all faces of a photo. Without it photos whose faces are all enrolled stay so.
     """
 
     def __init__(
@@ -48,12 +49,16 @@ class IndexRun:
         options: str,
         describer: Describer | None,
         again: bool,
+        every: bool = False,
     ) -> None:
         self.writer, self.summary, self.plan, self.problems = writer, summary, plan, problems
-        self.options, self.describer = options, describer
+        self.options, self.describer, self.every = options, describer, every
         # An older index has names as they were written: a photo keeps its row, under the name's one form.
         self.row_of = {self._now_named(name): row for name, row in store.rows_by_image().items()}
         self.described_by = store.caption_sources()
+        self.ids_of = dict[str, list[int]]()
+        for name, ids in store.row_ids_by_image().items():
+            self.ids_of.setdefault(self._now_named(name), []).extend(ids)
         self.photo_of = {self._now_named(name): photo for name, photo in store.photos_by_image().items()}
         self.refused = {record.image: record for record in store.quarantined()}
         self.fields = plan.fields
@@ -86,7 +91,7 @@ class IndexRun:
         for record in read() if self.waiting else ():
             row = self.waiting.pop(record.name, None)
             if row is not None:
-                self.key_of[record.name] = row.key
+                self.key_of[record.name] = self._key(row)
                 yield replace(record, captions=row.captions)
             if not self.waiting:
                 return
@@ -100,7 +105,7 @@ class IndexRun:
         self.done += len(batch.failed)
         if batch.rows is None:
             return
-        names = batch.rows.images
+        names = list(dict.fromkeys(batch.rows.images))  # a photo may have several faces
         moved = [(old, name) for name in names for old in self.old_names.get(name, ())]
         replaced = [name for name in names if name in self.row_of]
         for name in names:
@@ -109,8 +114,8 @@ class IndexRun:
         self.writer.add(self._typed(batch.rows))
         self.there.update(names)
         self.done += len(names)
-        self.pending += len(names)
-        self.summary.enrolled += len(names)
+        self.pending += len(batch.rows)
+        self.summary.enrolled += len(batch.rows)
         self.summary.replaced += len(replaced)
         self.summary.renamed_images += moved
         self.summary.without_caption += sum(not lines for lines in batch.rows.captions)
@@ -119,9 +124,12 @@ class IndexRun:
             for metadata, source in zip(batch.rows.metadata, batch.rows.caption_sources or (), strict=True)
         )
         self.summary.captions_truncated += batch.truncated
-        told = list(zip(names, batch.rows.quality, strict=True))
+        told = dict(zip(batch.rows.images, batch.rows.quality, strict=True)).items()
         self.summary.several_faces_images += [name for name, quality in told if int(quality.get("faces") or 0) > 1]
         self.summary.truncated_images += [name for name, quality in told if quality.get("truncated")]
+
+    def _key(self, row: Wanted) -> str:
+        return every_face(row.key) if self.every else row.key
 
     def _typed(self, rows: RowBatch) -> RowBatch:
         """The rows with metadata in the types of their columns; what does not fit is enrolled and told."""
@@ -200,13 +208,13 @@ class IndexRun:
         for name, row in self.plan.rows.items():
             enrolled = self.row_of.get(name, (0, ""))[1]
             refused = self.refused.get(name)
-            if enrolled == row.key and not self._describes_anew(row):
+            if enrolled in (self._key(row), every_face(row.key)) and not self._describes_anew(row):
                 self.summary.unchanged += 1
                 self.there.add(name)
             elif name in self.removed:
                 self.summary.removed_images += (name, *row.copies)
-            elif refused is not None and refused.source_key == sha256_of(row.key, self.options):
-                self._refuse(row, refused.reason, refused.detail, row.key)  # the same bytes and options as then
+            elif refused is not None and refused.source_key == sha256_of(self._key(row), self.options):
+                self._refuse(row, refused.reason, refused.detail, self._key(row))  # the same bytes and options as then
             else:
                 self.waiting[name] = row
                 continue
@@ -253,6 +261,9 @@ class IndexRun:
 
     def _delete(self, names: Sequence[str]) -> None:
         """Deletes rows by name; from now on they are as if they had not been there."""
-        ids = [self.row_of.pop(name)[0] for name in names]
+        ids = list[int]()
+        for name in names:
+            del self.row_of[name]
+            ids += self.ids_of.pop(name)
         if ids:
             self.writer.delete(row_ids=ids)

@@ -48,7 +48,7 @@ class IndexSummary:
         duplicate_images: Each with the name that is kept.
         several_subjects: Photos in the index that are enrolled, byte for byte, under more than one subject.
         several_subjects_images: Of each such photo, row names and subjects.
-        several_faces: Photos of this run that show more than one face; the largest is enrolled.
+        several_faces: Photos of this run that show more than one face; the largest is enrolled, or all are.
         several_faces_images: Their names.
         truncated: Photos of this run whose file is cut off, and whose face lies in what is there of it.
         truncated_images: Their names.

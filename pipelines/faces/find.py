@@ -19,6 +19,8 @@ from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.types import AlignedFace, Record
 
 Found = tuple[Record, AlignedFace | FaceError]
+Faces = list[AlignedFace | FaceError]
+"""Of one photo: its face, or faces, or why there is none."""
 
 INLINE_BELOW = 24
 """Fewer photos than this are not worth starting processes for (a worker needs about half a second to start)."""
@@ -45,14 +47,14 @@ def _start_worker(finder: FaceFinder, parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _find(finder: FaceFinder, record: Record) -> AlignedFace | FaceError:
+def _find(finder: FaceFinder, record: Record) -> Faces:
     try:
-        return finder.find(record)
+        return [*finder.find_all(record)]
     except FaceError as error:
-        return error
+        return [error]
 
 
-def _find_chunk(records: list[Record]) -> list[AlignedFace | FaceError]:
+def _find_chunk(records: list[Record]) -> list[Faces]:
     return [_find(_finder, record) for record in records]
 
 
@@ -63,6 +65,8 @@ def worker_count(workers: int | None) -> int:
 
 def find_faces(records: Iterable[Record], finder: FaceFinder, workers: int | None = None) -> Iterator[Found]:
     """Finds the face of every record, in the order given; a photo that gives none yields its error.
+
+    A finder that gives all faces yields a record once for each of them, one after another.
 
     Args:
         records: May be a stream; at most `CHUNK * CHUNKS_AHEAD` photos a worker are held at once.
@@ -77,13 +81,13 @@ def find_faces(records: Iterable[Record], finder: FaceFinder, workers: int | Non
     head = list(islice(stream, INLINE_BELOW))
     if count == 0 or len(head) < INLINE_BELOW:
         for record in chain(head, stream):
-            yield record, _find(finder, record)
+            yield from ((record, face) for face in _find(finder, record))
         return
     stream = chain(head, stream)
     pool = ProcessPoolExecutor(
         count, multiprocessing.get_context("spawn"), initializer=_start_worker, initargs=(finder, os.getpid())
     )
-    waiting: deque[tuple[list[Record], Future[list[AlignedFace | FaceError]]]] = deque()
+    waiting: deque[tuple[list[Record], Future[list[Faces]]]] = deque()
     try:
         while True:
             while len(waiting) < CHUNKS_AHEAD * count and (chunk := list(islice(stream, CHUNK))):
@@ -91,6 +95,7 @@ def find_faces(records: Iterable[Record], finder: FaceFinder, workers: int | Non
             if not waiting:
                 return
             chunk, future = waiting.popleft()
-            yield from zip(chunk, future.result(), strict=True)
+            for record, faces in zip(chunk, future.result(), strict=True):
+                yield from ((record, face) for face in faces)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

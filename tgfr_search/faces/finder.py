@@ -21,7 +21,7 @@ from tgfr_search.faces.quality import inter_eye_px, measure
 from tgfr_search.faces.schemes import EYE_CORNERS_NOSE, in_scheme
 from tgfr_search.types import AlignedFace, Record
 
-OnMultiple = Literal["largest", "error"]
+OnMultiple = Literal["largest", "error", "all"]
 REVISION = 2
 """Raised whenever the same options may give another answer: photos refused before are then looked at once more, and
 cached faces are found anew."""
@@ -32,7 +32,8 @@ class FaceOptions:
     """How photos become faces.
 
     Attributes:
-        on_multiple: A photo with several faces gives the `largest`, or is an `error`.
+        on_multiple: A photo with several faces gives the `largest`, is an `error`, or gives `all` to who takes several
+            (`find_all`).
         aligned: The input are chips that are aligned already; no detector runs.
         min_inter_eye_px: A detected face whose eyes are closer together is refused. A ready chip is not held to it:
             whoever aligned it has found the eyes.
@@ -57,7 +58,7 @@ class FaceOptions:
 
     def __post_init__(self) -> None:
         if self.on_multiple not in get_args(OnMultiple):
-            raise OptionsError("on_multiple", found=repr(self.on_multiple), expected="'largest' or 'error'")
+            raise OptionsError("on_multiple", found=repr(self.on_multiple), expected="'largest', 'error' or 'all'")
         if self.min_inter_eye_px < 0:
             raise OptionsError("min_inter_eye_px", found=str(self.min_inter_eye_px), expected="0 or more")
         if self.max_bytes < 1:
@@ -113,6 +114,19 @@ class FaceFinder:
         """
         choice = self.meant(source)
         return self.cut(self.load(source), choice)
+
+    def find_all(self, source: Record | str | Path | bytes) -> list[AlignedFace]:
+        """The faces that a gallery enrols of one photo: all where the options say so and its table means none of them.
+
+        Returns:
+            One or more, the largest last.
+
+        Raises:
+            FaceError, MissingPartError: As `find`.
+        """
+        if self.options.on_multiple != "all" or self.meant(source) is not None:
+            return [self.find(source)]
+        return self.cut_all(self.load(source))[::-1]
 
     def meant(self, source: Record | str | Path | bytes) -> FaceChoice | None:
         """The face that a gallery's table means; None where it says nothing, and of a ready chip.

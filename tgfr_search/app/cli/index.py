@@ -19,7 +19,9 @@ Where = Annotated[Path, typer.Argument(envvar="TGFR_INDEX", help="Index director
 
 
 def delete(
-    row: Annotated[list[int] | None, typer.Option(help="Row id; may be given several times.")] = None,
+    row: Annotated[
+        list[int] | None, typer.Option(help="Row id, with what other faces its photo has; may be given several times.")
+    ] = None,
     subject: Annotated[str | None, typer.Option(help="All rows of this subject.")] = None,
     image_sha256: Annotated[str | None, typer.Option(help="All rows of the photo with this hex SHA-256.")] = None,
     index: Index = DEFAULT_INDEX,
@@ -40,6 +42,9 @@ def delete(
             if subject is None
             else same_names(subject, (who for _, who in store.photos_by_image().values())) or [subject]
         )
+        if row:  # a face that went alone would come back with its photo, should that be enrolled anew
+            together = {i: ids for ids in store.row_ids_by_image().values() if len(ids) > 1 for i in ids}
+            row = sorted({i for each in row for i in together.get(each, [each])})
         deleted = sum(
             writer.delete(row_ids=row or None, subject_id=form, image_sha256=image_sha256, for_good=True)
             for form in forms

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tgfr_search.errors import InputError
+
 if TYPE_CHECKING:
     from tgfr_search.faces.finder import FaceFinder
 
@@ -28,6 +30,13 @@ Backend = Annotated[
 ]
 Multiple = Annotated[
     str, typer.Option("--on-multiple", help="Several faces in a photo: take the `largest`, or `error`.")
+]
+MultipleOrAll = Annotated[
+    str,
+    typer.Option(
+        "--on-multiple",
+        help="Several faces in a photo: the `largest`, `error`, or `all`, each a row of the photo's subject.",
+    ),
 ]
 DetectorName = Annotated[
     str | None,
@@ -54,14 +63,18 @@ CalibrationFile = Annotated[
 ]
 
 
-def make_finder(on_multiple: str, aligned: bool, detector: str | None = None, min_eyes: float = MIN_EYES) -> FaceFinder:
-    """How photos become faces.
+def make_finder(
+    on_multiple: str, aligned: bool, detector: str | None = None, min_eyes: float = MIN_EYES, *, several: bool = False
+) -> FaceFinder:
+    """How photos become faces; `several` is whether a photo may give more than one.
 
     Raises:
         InputError: An option has another value than those it may have.
     """
     from tgfr_search.faces.finder import FaceFinder, FaceOptions
 
+    if on_multiple == "all" and not several:
+        raise InputError("--on-multiple", found="all", expected="largest or error", do="`index` alone takes all faces")
     options = FaceOptions(
         on_multiple=on_multiple,  # type: ignore[arg-type]
         aligned=aligned,

@@ -14,6 +14,8 @@ DETECTORS: dict[str, Callable[[], Detector]] = {
     dlib_hog.NAME: dlib_hog.DlibHog,
     retinaface.NAME: retinaface.RetinaFace,
 }
+FIRST = dlib_hog.NAME
+"""What an index was made with that names none."""
 DEFAULT = dlib_hog.NAME
 
 
