@@ -40,7 +40,7 @@ def section(path: Path) -> str:
     """All that stands between a page's markers: README has a few lines, a model's card the model's own figures only."""
     parts = [*_short()] if path == README else [*_sets(), *_photographs(), *_quality()]
     if path == RESULTS_PAGE:
-        parts += [*_paper(), *_speed(), *_demo()]
+        parts += [*_words(), *_paper(), *_speed(), *_demo()]
     return "\n" + "\n\n".join(parts) + "\n\n" if parts else "\n"
 
 
@@ -79,6 +79,28 @@ def _sets() -> Iterator[str]:
             yield "\n".join(_table(report, metric, levels))
         fte = " · ".join(f"{level} {_value(report, ('frozen', 'none'), level, FTE)}" for level in levels)
         yield f"No face found on degraded whole photos (failure to enrol, %): {fte}."
+
+
+def _words() -> Iterator[str]:
+    tree = read_result("attribute_search")
+    if tree is None:
+        return
+    data = tree["data"]
+    lines = [
+        f"**Attribute search**, {tree['split']} split: descriptions in people's phrasings, of {data['images']:,} faces "
+        f"of {data['subjects']:,} people that nobody described. (P − chance) / (1 − chance) of the first "
+        f"{tree['first']}: P is the share as described, of a denial the share without, chance that of the described "
+        f"sex. `{tree['command']}`; each description in `benchmarks/results/attribute_search.md`.",
+        "",
+        "| search | descriptions | mean | worse than chance |",
+        "|---|---|---|---|",
+    ]
+    for name, own in tree["searches"].items():
+        for kind, rows in own["figures"].items():
+            value, low, high = own["means"][kind]
+            worse = f"{own['means'][f'{kind}_worse']} of {len(rows)}"
+            lines.append(f"| {name} | {kind} | {value:.2f} ({low:.2f} to {high:.2f}) | {worse} |")
+    yield "\n".join(lines)
 
 
 def _paper() -> Iterator[str]:

@@ -210,6 +210,9 @@ class SearchHit:
             what the description states, in a search that hears it.
         image: The row's name in the gallery.
         caption: The enrolled caption lines, joined by a space; empty where none was enrolled.
+        attributes: Attribute → calibrated probability that the enrolled face shows it; empty where no model tells.
+        statements: Each thing that the description says of a face, with the probability `as_stated` that this one is so
+            and the `verdict`: agrees, contradicts, cannot be seen.
         auto_caption: Id of the attribute model that wrote `caption`; None where a person did, or where there is none.
         lr: `log10`, `low`, `high` (90 % interval), `bounded`, `refused` (a reason code, and then no number), and
             `image_log10`, the picture's alone; None where nobody asked what the score is worth.
@@ -225,6 +228,8 @@ class SearchHit:
     image: str
     caption: str
     auto_caption: str | None = None
+    attributes: Mapping[str, float] = field(default_factory=dict)
+    statements: tuple[Mapping[str, Any], ...] = ()
     lr: Mapping[str, Any] | None = None
     expected_strangers: float | None = None
 
@@ -237,7 +242,8 @@ class QueryResult:
         candidates: Best first.
         probe: `sha256` and `quality` of the probe image; `faces` that it shows, each with `number`, `box` (x, y, width,
             height), `points`, `score` and whether it was `chosen`; `box` (left, top, right, bottom) of the one that was
-            searched with; `captions_truncated`, lines longer than are read. Of several images also `pictures`, what
+            searched with; `attributes`, what its face shows, each with a calibrated probability;
+            `captions_truncated`, lines longer than are read. Of several images also `pictures`, what
             each is and finds alone, and `alike`, the cosines of their faces; `sha256` is that of their digests, joined.
         mode: What was searched with: fused, image or caption.
         weights: Weights used for this probe, by term.

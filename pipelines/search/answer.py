@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from indexer import Store, SubjectHit
 from indexer.milvus import MilvusStore
+from pipelines.search.card import compared, shown
 from pipelines.search.notes import query_notes
 from pipelines.search.understood import understood
 from tgfr_search.model.blocks import STATEMENTS
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.model.probe import Probes
-from tgfr_search.types import AlignedFace, QueryResult, SearchHit
+from tgfr_search.model.statements import Claims
+from tgfr_search.types import AlignedFace, FloatArray, QueryResult, SearchHit
+from tgfr_search.words.read import read_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +74,18 @@ def answers(
     """
     clock.lap("encode")
     hits = store.search_subjects(made.queries, asked.top_k, asked.aggregate, where=asked.where)
-    candidates = [_candidates(store, model, made, at, own) for at, own in enumerate(hits)]
+    claims = [_claims(own) if mode != "image" else {} for own, mode in zip(lines, made.modes, strict=True)]
+    candidates = [_candidates(store, model, made, at, own, claims[at]) for at, own in enumerate(hits)]
     clock.lap("search")
     cut = [model.tgfr.tokenize(own).truncated if own else 0 for own in lines]
     return [
         QueryResult(
             candidates=candidates[i],
-            probe={**seen_in(faces[i], float(made.quality[i])), "captions_truncated": cut[i]},
+            probe={
+                **seen_in(faces[i], float(made.quality[i])),
+                "attributes": {} if faces[i] is None else _shown(model, made.shown[i]),
+                "captions_truncated": cut[i],
+            },
             mode=made.modes[i],
             weights=made.weights(i),
             offset=float(made.offsets[i] - made.stated.offsets[i]),
@@ -91,13 +102,19 @@ def answers(
 
 
 def _candidates(
-    store: Store | MilvusStore, model: FaceTextModel, made: Probes, number: int, hits: Sequence[SubjectHit]
+    store: Store | MilvusStore,
+    model: FaceTextModel,
+    made: Probes,
+    number: int,
+    hits: Sequence[SubjectHit],
+    claims: Claims,
 ) -> tuple[SearchHit, ...]:
     rows = store.rows([hit.row_id for hit in hits], chips=False)
     vectors, stated = store.vectors([hit.row_id for hit in hits]), made.stated.queries[number]
     parts = store.split(vectors * (made.queries[number] - stated))
     offset, own = float(made.offsets[number]), float(made.stated.offsets[number])
     shares = vectors @ stated + own if model.states(made.modes[number]) else None
+    cards = cards_of(model, store.split(vectors))
     return tuple(
         SearchHit(
             rank=at + 1,
@@ -109,9 +126,33 @@ def _candidates(
             image=row.image,
             caption=" ".join(row.captions),
             auto_caption=row.caption_source if row.captions else None,
+            attributes=cards[at],
+            statements=tuple(compared(claims, cards[at])),
         )
         for at, (hit, row) in enumerate(zip(hits, rows, strict=True))
     )
+
+
+def cards_of(model: FaceTextModel, blocks: Mapping[str, FloatArray]) -> list[dict[str, float]]:
+    """What each of N rows shows; empty where the model does not tell. A gallery's pictures count as good ones.
+
+    Args:
+        model: Of the rows.
+        blocks: Block → [N, dimension].
+    """
+    count, own = len(next(iter(blocks.values()))), model.directions
+    if own is None:
+        return [{}] * count
+    return [shown(own, each) for each in own.probabilities(blocks, np.ones(count))]
+
+
+def _claims(lines: Sequence[str]) -> dict[str, float]:
+    """What a description says, whoever reads it for the score."""
+    return read_lines(lines).claims
+
+
+def _shown(model: FaceTextModel, probabilities: npt.NDArray[np.float64]) -> dict[str, float]:
+    return {} if model.directions is None else shown(model.directions, probabilities)
 
 
 def seen_in(face: AlignedFace | None, predicted: float) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from tgfr_search.errors import FaceError, InputError, Reason
 from tgfr_search.faces.clip import Clip, Frame
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel
-from tgfr_search.model.probe import weigh
+from tgfr_search.model.probe import heard_lines, weigh_faces
 from tgfr_search.types import AlignedFace, FloatArray, QueryResult, Templates
 
 MOST_FACES = 12
@@ -84,7 +84,7 @@ def search_clip(
         notes, sha256 = cut_off if clip.cut_off else [], clip.sha256
     pinned = store.pinned().load()
     clock.lap("detect")
-    said = [lines if mode == "fused" else ()]
+    said = heard_lines(model, [lines if mode == "fused" else ()], [mode])
     parts = []
     for start in range(0, len(seen.faces), BATCH):
         batch = seen.faces[start : start + BATCH]
@@ -99,7 +99,7 @@ def search_clip(
     chosen = _meant(tracks, number)
     used = _best(tracks[chosen], quality)
     whole = pooled(Templates({name: block[used] for name, block in templates.blocks.items()}), quality[used])
-    made = weigh(whole, quality[used[:1]], [mode], model.scoring, layout)
+    made = weigh_faces(model, whole, quality[used[:1]], lines, [mode])
     (result,) = answers(pinned, model, made, [seen.faces[used[0]]], [lines], [given], asked, clock)
     people = [_track(track, seen, quality, at + 1, at == chosen) for at, track in enumerate(tracks)]
     weights = np.maximum(quality[used], LEAST_WEIGHT)

@@ -13,11 +13,13 @@ from indexer import Store
 from indexer.milvus import MilvusStore
 from pipelines.enrol.index import IndexSummary, contract_of, index_gallery
 from pipelines.search.answer import Asked, Clock, answers
+from pipelines.search.ask import FIRST, Question, questions
 from pipelines.search.clip import search_clip
 from pipelines.search.evidence import Judge
 from pipelines.search.open_store import open_searched
 from pipelines.search.probe import Caption, Image, load_probe, require_english, said_lines, search_mode
 from pipelines.search.several import search_several
+from pipelines.search.witnessed import Told, search_witnesses
 from tgfr_search.audit.entries import now
 from tgfr_search.audit.journal import Journal, search_entry
 from tgfr_search.errors import InputError
@@ -141,6 +143,7 @@ class Gallery:
         box: Sequence[float] | str | None = None,
         eyes: Sequence[Any] | str | None = None,
         images: Sequence[Image] | None = None,
+        witnesses: Sequence[Told] | None = None,
     ) -> QueryResult:
         """Ranks the gallery's subjects for one probe.
 
@@ -158,6 +161,8 @@ class Gallery:
             box: Or (x, y, width, height) that holds it, in pixels of the upright photo.
             eyes: Or the centres of its eyes, the one on the image's left first, or five points: eyes, tip of the nose,
                 corners of the mouth; then no detector is asked.
+            witnesses: In place of `caption` several witnesses, each with a reliability from 0 to 1: see
+                `tgfr_search.model.witnesses`. `description["witnesses"]` has what their words weigh.
             images: Several pictures of one unknown, in place of `image`: see `pipelines.search.several`. Of some that
                 give no face is told in `probe["pictures"]`.
 
@@ -167,6 +172,11 @@ class Gallery:
             FaceError: The photo gives no usable face.
         """
         choice = FaceChoice.of(face, box, eyes)
+        if witnesses is not None:
+            if said_lines(caption) or images is not None or is_video(image):
+                found = "witnesses, and a caption, several images or a video"
+                raise InputError("query", found=found, expected="witnesses with one photo or none")
+            return self._query_witnesses(image, witnesses, Asked(mode, top_k, aggregate, where), choice)
         if images is not None:
             if image is not None or choice is not None:
                 raise InputError("query", found="images, and one image or its face", expected="one of both")
@@ -181,6 +191,16 @@ class Gallery:
             [(image, caption)], top_k=top_k, mode=mode, aggregate=aggregate, where=where, choices=[choice]
         )
         return result
+
+    @staticmethod
+    def next_question(result: QueryResult, *, first: int = FIRST) -> Question:
+        """The question to the witness that would now split the first candidates best: see `pipelines.search.ask`.
+
+        Args:
+            result: Of a query with `top_k` of at least `first`.
+            first: Candidates that are split.
+        """
+        return questions(result, first=first)[0]
 
     def query_many(
         self,
@@ -259,6 +279,17 @@ class Gallery:
             found, rows = search_clip(*parts, probe, number, lines, given, asked)
         else:
             found, rows = search_several(*parts, cast("Sequence[Image]", probe), lines, given, asked)
+        (result,) = self.judge.results(self.store, [found], [lines], "several")
+        self._tell([result], [lines], asked, started, rows)
+        return result
+
+    def _query_witnesses(
+        self, image: Image | None, witnesses: Sequence[Told], asked: Asked, choice: FaceChoice | None
+    ) -> QueryResult:
+        self._check(asked.mode, asked.top_k, asked.where)
+        started = now()
+        found, lines, rows = search_witnesses(self.store, self.model, self.finder, image, witnesses, asked, choice)
+        # Words of which only a part counts were never calibrated: no ratio is told.
         (result,) = self.judge.results(self.store, [found], [lines], "several")
         self._tell([result], [lines], asked, started, rows)
         return result

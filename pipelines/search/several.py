@@ -23,7 +23,7 @@ from pipelines.search.probe import Image, load_probe, require_english, search_mo
 from tgfr_search.errors import FaceError, InputError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel
-from tgfr_search.model.probe import Probes, weigh
+from tgfr_search.model.probe import Probes, heard_lines, weigh_faces
 from tgfr_search.types import AlignedFace, FloatArray, QueryResult, Templates
 
 LEAST_WEIGHT = 0.05
@@ -92,11 +92,12 @@ def search_several(
     pinned = store.pinned().load()
     clock.lap("detect")
     features = model.face_encoder.encode(np.stack([face.pixels for face in faces]))
-    own = model.tgfr.embed(features, [lines if mode == "fused" else ()] * len(faces))
+    heard = heard_lines(model, [lines if mode == "fused" else ()], [mode])
+    own = model.tgfr.embed(features, heard * len(faces))
     best = int(np.argmax(own.quality))
-    layout, scoring = model.tgfr.layout, model.scoring
-    whole = weigh(pooled(own.templates, own.quality), own.quality[best : best + 1], [mode], scoring, layout)
-    made = Probes.concat([whole, weigh(own.templates, own.quality, [mode] * len(faces), scoring, layout)])
+    layout = model.tgfr.layout
+    whole = weigh_faces(model, pooled(own.templates, own.quality), own.quality[best : best + 1], lines, [mode])
+    made = Probes.concat([whole, weigh_faces(model, own.templates, own.quality, lines, [mode] * len(faces))])
     count = len(faces) + 1
     result, *alone = answers(pinned, model, made, [faces[best], *faces], [lines] * count, [given] * count, asked, clock)
     face_block = own.templates.blocks[layout[0][0]].astype(np.float64)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,7 @@ def fit_statements(
     rows, _ = embedded(model, train, [LEVELS[turn] for turn in turns], options, progress)
     blocks = tuple(name for name, _ in model.tgfr.layout if BLOCKS[name].source == "face")
     weights, means = ridge(rows, blocks, labels, options.alpha)
+    usual = np.nan_to_num(np.nanmean(labels, axis=0), nan=0.5).astype(np.float32)
     known = phrasing(line for own in train.captions for line in own)
     origin = {
         "model_id": model.model_id,
@@ -115,13 +116,12 @@ def fit_statements(
         "train_subjects": str(len(set(train.subjects))),
         "valid_images": str(len(valid)),
     }
-    raw = Directions(
-        ATTRIBUTES, blocks, weights, means, np.zeros((len(ATTRIBUTES), 4), np.float32), options.strength, known, origin
-    )
+    blank = np.zeros((len(ATTRIBUTES), 4), np.float32)
+    raw = Directions(ATTRIBUTES, blocks, weights, means, usual, blank, options.strength, known, origin)
     seen = [embedded(model, valid, [level] * len(valid), options, progress) for level in LEVELS]
     z, quality = np.concatenate([raw.seen(own) for own, _ in seen]), np.concatenate([q for _, q in seen])
     fits = [calibrate(z[:, a], quality, np.tile(truth[:, a], len(LEVELS))) for a in range(len(ATTRIBUTES))]
-    made = Directions(ATTRIBUTES, blocks, weights, means, np.array(fits, np.float32), options.strength, known, origin)
+    made = replace(raw, calibration=np.array(fits, np.float32))
     folder = model.folder / FOLDER
     write_directions(folder, made)
     p = [made.probabilities(own, q) for own, q in seen]

@@ -24,6 +24,7 @@ def own() -> Directions:
         ("face", "looks"),
         {"face": np.array([[2, 0], [0, 0]], np.float32), "looks": np.array([[0], [4]], np.float32)},
         np.array([0.5, 1.0], np.float32),
+        np.array([0.1, 0.5], np.float32),
         np.array([[1, 0, 0, 0], [1, 1, -1, 2]], np.float32),
         {"caption": 0.5},
         frozenset(word_pairs("This man wears eyeglasses.")),

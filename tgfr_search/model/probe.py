@@ -36,6 +36,8 @@ class Probes:
         offsets: float64 [N], what an inner product must be raised by to be a score.
         scoring: The weights that were folded in.
         stated: The part of both that is due to statements of the descriptions (`model.statements`).
+        shown: float64 [N, A], calibrated probabilities of what each face shows, A as `model.directions`; NaN where
+            there is no face, and no column where the model has no directions.
     """
 
     modes: tuple[str, ...]
@@ -44,6 +46,7 @@ class Probes:
     offsets: npt.NDArray[np.float64]
     scoring: ScoreModel
     stated: Stated
+    shown: npt.NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -66,13 +69,15 @@ class Probes:
             np.concatenate([part.offsets for part in parts]),
             parts[0].scoring,
             Stated.concat([part.stated for part in parts]),
+            np.concatenate([part.shown for part in parts]),
         )
 
     def take(self, rows: npt.NDArray[np.intp]) -> Probes:
         """Some of the probes, in that order."""
         modes = tuple(self.modes[at] for at in rows)
         stated = self.stated.take(rows)
-        return Probes(modes, self.quality[rows], self.queries[rows], self.offsets[rows], self.scoring, stated)
+        quality, queries, offsets = self.quality[rows], self.queries[rows], self.offsets[rows]
+        return Probes(modes, quality, queries, offsets, self.scoring, stated, self.shown[rows])
 
 
 def resolve_mode(mode: str, has_image: bool, has_caption: bool) -> str:
@@ -98,6 +103,7 @@ def weigh(
     scoring: ScoreModel,
     layout: Layout,
     stated: Stated | None = None,
+    shown: npt.NDArray[np.float64] | None = None,
 ) -> Probes:
     """Probes of templates that are there already.
 
@@ -108,10 +114,12 @@ def weigh(
         scoring: Weights of the terms.
         layout: (block, dimension) of the index, in its order.
         stated: What their descriptions state; None is nothing.
+        shown: What their faces show; None where that is not told.
     """
     queries, offsets = scoring.queries(templates, quality, modes, layout), scoring.offsets_of(modes, quality)
     own = stated or Stated.nothing(*queries.shape)
-    return Probes(tuple(modes), quality, queries + own.queries, offsets + own.offsets, scoring, own)
+    cards = np.empty((len(queries), 0)) if shown is None else shown
+    return Probes(tuple(modes), quality, queries + own.queries, offsets + own.offsets, scoring, own, cards)
 
 
 def make_probes(
@@ -134,7 +142,44 @@ def make_probes(
     embedded = model.tgfr.embed(faces, heard_lines(model, said, modes), read)
     quality = embedded.quality if faces is not None else np.zeros(len(modes), np.float32)
     stated = stated_lines(model, said, modes)
-    return weigh(embedded.templates, quality, modes, model.scoring, model.tgfr.layout, stated)
+    shown = shown_in(model, embedded.templates, quality, there=faces is not None)
+    return weigh(embedded.templates, quality, modes, model.scoring, model.tgfr.layout, stated, shown)
+
+
+def weigh_faces(
+    model: FaceTextModel, templates: Templates, quality: FloatArray, lines: Sequence[str], modes: Sequence[str]
+) -> Probes:
+    """Probes of templates of N faces of one person, with what is said of that person.
+
+    Args:
+        model: Whose templates.
+        templates: Of N probes; those of words are of the lines as `heard_lines` has them.
+        quality: [N], predicted.
+        lines: Of the description.
+        modes: N times `image` or `fused`.
+    """
+    stated = stated_lines(model, [lines] * len(modes), modes)
+    shown = shown_in(model, templates, quality)
+    return weigh(templates, quality, modes, model.scoring, model.tgfr.layout, stated, shown)
+
+
+def shown_in(
+    model: FaceTextModel, templates: Templates, quality: FloatArray, *, there: bool = True
+) -> npt.NDArray[np.float64]:
+    """What N faces show: probabilities [N, A], or no column where the model has no directions.
+
+    Args:
+        model: Whose directions.
+        templates: Of N faces.
+        quality: [N], predicted.
+        there: Whether there are faces at all; else NaN.
+    """
+    own = model.directions
+    if own is None:
+        return np.empty((len(templates), 0))
+    if not there:
+        return np.full((len(templates), len(own.attributes)), np.nan)
+    return own.probabilities(templates.blocks, quality)
 
 
 def heard_lines(model: FaceTextModel, lines: Sequence[Sequence[str]], modes: Sequence[str]) -> list[tuple[str, ...]]:

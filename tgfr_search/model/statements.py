@@ -76,6 +76,7 @@ class Directions:
         blocks: Names of the blocks that they are read from.
         weights: Block → float32 [A, dimension].
         means: float32 [A], what the weights give on average: m.
+        usual: float32 [A], the share of all faces that have the attribute.
         calibration: float32 [A, 4], (a, b, c, d) of P(holds) = σ((a + b·q)·z + c + d·q), q the picture's quality.
         strength: Mode → λ; a mode that is not in it hears no statements.
         known: Pairs of words of the phrasing that the text encoder was taught: see `words.phrasing`.
@@ -86,6 +87,7 @@ class Directions:
     blocks: tuple[str, ...]
     weights: Mapping[str, FloatArray]
     means: FloatArray
+    usual: FloatArray
     calibration: FloatArray
     strength: Mapping[str, float]
     known: frozenset[str]
@@ -93,7 +95,8 @@ class Directions:
 
     def __post_init__(self) -> None:
         count = len(self.attributes)
-        shapes = {"means": self.means.shape == (count,), "calibration": self.calibration.shape == (count, 4)}
+        shapes = {name: getattr(self, name).shape == (count,) for name in ("means", "usual")}
+        shapes |= {"calibration": self.calibration.shape == (count, 4)}
         shapes |= {name: len(self.weights.get(name, ())) == count for name in self.blocks}
         if wrong := [name for name, right in shapes.items() if not right]:
             raise CheckpointError("statements", found=f"another shape of {', '.join(wrong)}", expected=f"{count} rows")
@@ -103,7 +106,7 @@ class Directions:
         """Of all that moves a score or a probability."""
         arrays = {f"weights.{name}": self.weights[name] for name in self.blocks}
         told = [self.attributes, sorted(self.strength.items()), sorted(self.known)]
-        arrays |= {"means": self.means, "calibration": self.calibration}
+        arrays |= {"means": self.means, "usual": self.usual, "calibration": self.calibration}
         return hashlib.sha256(f"{arrays_sha256(arrays)} {json.dumps(told)}".encode()).hexdigest()
 
     def claims(self, lines: Sequence[str]) -> dict[str, float]:
@@ -196,7 +199,9 @@ def write_directions(folder: Path, own: Directions) -> Path:
         "known": json.dumps(sorted(own.known)),
         **own.origin,
     }
-    return write_shipped(folder, {**arrays, "means": own.means, "calibration": own.calibration}, told)
+    return write_shipped(
+        folder, {**arrays, "means": own.means, "usual": own.usual, "calibration": own.calibration}, told
+    )
 
 
 def read_directions(folder: Path, contract: Mapping[str, str]) -> Directions:
@@ -224,6 +229,7 @@ def read_directions(folder: Path, contract: Mapping[str, str]) -> Directions:
         blocks=blocks,
         weights={name: arrays[f"weights.{name}"].astype(np.float32) for name in blocks},
         means=arrays["means"].astype(np.float32),
+        usual=arrays["usual"].astype(np.float32),
         calibration=arrays["calibration"].astype(np.float32),
         strength=json.loads(told.pop("strength")),
         known=frozenset(json.loads(told.pop("known"))),

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
 from pipelines.enrol.batches import encode_crop
+from pipelines.search.card import card_text, compared_text
 from pipelines.search.explain import Explained
 from pipelines.search.explain_picture import explain_png
 from pipelines.search.gallery import Gallery
@@ -112,8 +113,10 @@ def _html(
         understood=understood_text(result.description),
         unread=unread_text(result.description),
         missing=MISSING,
+        shows=card_text(result.probe.get("attributes")),
         cards=[
-            {"hit": hit, "crop": crop, "bars": _bars(hit)} for hit, crop in zip(result.candidates, crops, strict=True)
+            {"hit": hit, "crop": crop, "bars": _bars(hit), "said": compared_text(hit.statements)}
+            for hit, crop in zip(result.candidates, crops, strict=True)
         ],
         why=None if explained is None else explained_view(explained, crops),
     )

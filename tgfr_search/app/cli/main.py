@@ -14,6 +14,7 @@ import typer
 
 import tgfr_search
 from tgfr_search.app.cli import console, console_streams
+from tgfr_search.app.cli.ask import ask
 from tgfr_search.app.cli.audit import audit_app
 from tgfr_search.app.cli.benchmark import benchmark, benchmark_pairs, degrade
 from tgfr_search.app.cli.case import case_app
@@ -149,6 +150,7 @@ app.command()(token)
 app.command()(benchmark)
 app.command("benchmark-pairs")(benchmark_pairs)
 app.command()(degrade)
+app.command()(ask)
 app.command()(compare)
 app.command()(calibrate)
 app.command()(threshold)

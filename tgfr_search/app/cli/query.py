@@ -63,6 +63,14 @@ def query(
             "fringe`; may be given several times. docs/words.md says what is understood."
         ),
     ] = None,
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(help="In place of --caption: what one witness said; once a witness, a new line within a line."),
+    ] = None,
+    reliability: Annotated[
+        list[float] | None,
+        typer.Option(help="Of each --witness, in their order: 0 (knows nothing) to 1 (surely speaks of this person)."),
+    ] = None,
     top_k: Annotated[int, typer.Option(help="Candidates shown.")] = 10,
     mode: Annotated[str, typer.Option(help=f"One of: {', '.join(QUERY_MODES)}.")] = "auto",
     aggregate: Annotated[str, typer.Option(help="A subject's score: `max` of its rows, or `mean`.")] = "max",
@@ -110,6 +118,10 @@ def query(
     from pipelines.search.gallery import Gallery
     from tgfr_search.faces.clip import is_video
 
+    witnesses = told_witnesses(witness, reliability)
+    if witnesses and (caption or explain):
+        told_too = "--caption" if caption else "--explain"
+        raise InputError("--witness", found=f"{told_too} beside it", expected="one of both")
     several, probe = probes if probes and len(probes) > 1 else None, probes[0] if probes else None
     alone = {"--face": face, "--box": box, "--eyes": eyes, "--faces": faces, "--explain": explain}
     if several and (told := [name for name, value in alone.items() if value]):
@@ -142,6 +154,7 @@ def query(
     )
     result = gallery.query(
         None if probe is None or several else str(probe),
+        witnesses=witnesses,
         images=None if several is None else [str(path) for path in several],
         caption=caption or (),
         top_k=top_k,
@@ -194,6 +207,20 @@ def query(
             write_people(faces, str(probe), result.probe["video"], gallery.finder.options.max_pixels)
         else:
             write_faces(faces, gallery.finder.load(str(probe)), result.face.seen)
+
+
+def told_witnesses(said: list[str] | None, reliability: list[float] | None) -> list[tuple[list[str], float]] | None:
+    """Witnesses of the command line: pairs of lines and reliability, 1 where none is given.
+
+    Raises:
+        InputError: More or fewer reliabilities than witnesses.
+    """
+    if reliability and len(reliability) != len(said or ()):
+        found = f"{len(reliability)} for {len(said or ())} --witness"
+        raise InputError("--reliability", found=found, expected="one for each --witness, in their order, or none")
+    if not said:
+        return None
+    return list(zip([text.splitlines() for text in said], reliability or [1.0] * len(said), strict=True))
 
 
 def _show(result: QueryResult, blocks: bool) -> None:

@@ -75,6 +75,8 @@ class Candidate(BaseModel):
     image: str
     caption: str
     auto_caption: str | None
+    attributes: dict[str, float] = {}
+    statements: list[dict[str, Any]] = []
     lr: dict[str, Any] | None = None
     expected_strangers: float | None = None
 
