@@ -6,7 +6,7 @@ The faces are encoded once, one view each, and kept in the cache: a second run t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -128,6 +128,38 @@ def fit_statements(
     figures = {level: figures_of(own, truth) for level, own in zip(LADDER, p, strict=True)}
     replace_text(folder / "CARD.md", statements_card(made, figures))
     return {"folder": str(folder), **origin, "strength": dict(options.strength), "valid": figures}
+
+
+def carry_statements(old: FaceTextModel, model: FaceTextModel, names: Mapping[str, str]) -> dict[str, Any]:
+    """Gives a model another one's directions, where it has the same blocks of the same networks under other names.
+
+    Args:
+        old: Has them.
+        model: Gets them; its trained modules are the same.
+        names: Block of `old` → its name in `model`; the others keep theirs.
+
+    Raises:
+        InputError: Nothing to carry, other trained modules, or a block that `model` has not.
+    """
+    own, ours, theirs = old.directions, model.contract, old.contract
+    if own is None:
+        raise InputError(f"{old.folder}", found="no statements", expected="a model that has them")
+    if ours["weights_sha256"] != theirs["weights_sha256"]:
+        raise InputError(f"{model.folder}", found="other trained modules", expected=theirs["weights_sha256"])
+    blocks = tuple(names.get(name, name) for name in own.blocks)
+    weights = {names.get(name, name): own.weights[name] for name in own.blocks}
+    origin = {**own.origin, "model_id": model.model_id, "face_encoder_sha256": ours["face_encoder_sha256"],
+              "carried_from": old.model_id}  # fmt: skip
+    made = replace(own, blocks=blocks, weights=weights, origin=origin)
+    made.placed(model.tgfr.layout)
+    folder = model.folder / FOLDER
+    write_directions(folder, made)
+    card = (old.folder / FOLDER / "CARD.md").read_text(encoding="utf-8")
+    card = card.replace(
+        f"# Statements of {old.model_id}", f"# Statements of {model.model_id}, carried from {old.model_id}"
+    )
+    replace_text(folder / "CARD.md", card)
+    return {"folder": str(folder), **origin, "blocks": list(blocks)}
 
 
 def _chips(

@@ -109,16 +109,27 @@ def model_fit_statements(
     every: Annotated[int, typer.Option(help="Of the train split only each so-many-th image.", min=1)] = 4,
     caption: Annotated[float, typer.Option(help="Weight of statements in a search by words.", min=0)] = 1.5,
     fused: Annotated[float, typer.Option(help="And in a search by photo and words.", min=0)] = 0.2,
+    carry: Annotated[
+        str | None,
+        typer.Option("--from", help="Take another model's, whose trained modules are the same, as they are."),
+    ] = None,
+    rename: Annotated[
+        list[str] | None, typer.Option(help="OLD=NEW: with --from, what a block is called in this model.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that find faces.")] = None,
     as_json: Json = False,
 ) -> None:
     """Make a model's directions of what descriptions state, anew: after its networks changed."""
-    from pipelines.train.statements import StatementOptions, fit_statements
+    from pipelines.train.statements import StatementOptions, carry_statements, fit_statements
     from tgfr_search.model.checkpoint import load_model
 
     strength = {mode: weight for mode, weight in (("caption", caption), ("fused", fused)) if weight}
     options = StatementOptions(data=data, cache=cache, every=every, strength=strength)
     loaded = load_model(model, statements=False)
+    if carry is not None:
+        told = carry_statements(load_model(carry), loaded, dict(pair.split("=", 1) for pair in rename or ()))
+        console.emit(told, as_json, lambda: console.pairs(told))
+        return
     with console.stages(quiet=as_json) as progress:
         values = fit_statements(loaded, options, workers=workers, progress=progress)
     shown = {name: value for name, value in values.items() if name != "valid"}
