@@ -97,6 +97,7 @@ class SearchAnswer(BaseModel):
     notes: list[str]
     description: dict[str, Any] | None = None
     calibration: dict[str, Any] | None = None
+    searched: int | None = None
 
 
 class GalleryTold(BaseModel):
