@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -76,3 +77,9 @@ def compared_text(statements: Sequence[Mapping[str, Any]]) -> list[dict[str, str
         }
         for own in statements
     ]
+
+
+def counted_text(statements: Sequence[Mapping[str, Any]]) -> str:
+    """How many statements a face agrees with, contradicts, cannot tell: "agrees 2, contradicts 1"; empty of none."""
+    counts = Counter(own["verdict"] for own in statements)
+    return ", ".join(f"{name} {counts[name]}" for name in (AGREES, CONTRADICTS, UNSEEN) if counts[name])

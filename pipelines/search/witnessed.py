@@ -22,13 +22,13 @@ Told = Witness | tuple[Caption, float]
 """A witness, or (line or lines, reliability)."""
 
 
-def as_witnesses(told: Sequence[Told]) -> tuple[Witness, ...]:
+def as_witnesses(told: Sequence[Told] | str) -> tuple[Witness, ...]:
     """Witnesses, checked.
 
     Raises:
         InputError: None, one who says nothing, or a reliability that is no number from 0 to 1.
     """
-    if isinstance(told, str | bytes) or not told:
+    if isinstance(told, str) or not told:
         raise InputError("witnesses", found="none", expected="one or more: Witness(lines, reliability)")
     out = []
     for number, own in enumerate(told, start=1):

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
 from pipelines.enrol.batches import encode_crop
-from pipelines.search.card import card_text, compared_text
+from pipelines.search.card import card_text, compared_text, counted_text
 from pipelines.search.explain import Explained
 from pipelines.search.explain_picture import explain_png
 from pipelines.search.gallery import Gallery
@@ -142,6 +142,7 @@ def _png(result: QueryResult, chip: bytes | None, crops: list[bytes | None], cap
         _line(draw, (x, y + FACE + 4), f"{hit.rank}. {hit.subject_id}", "black", CELL[0] - 6)
         made = ", machine caption" if hit.auto_caption else ""
         _line(draw, (x, y + FACE + 22), f"score {hit.score:.3f}{made}", "#555", CELL[0] - 6)
+        _line(draw, (x, y + FACE + 40), counted_text(hit.statements), "#555", CELL[0] - 6)
     return page
 
 
