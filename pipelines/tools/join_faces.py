@@ -26,6 +26,7 @@ from pipelines.faces.aligned import load_chips, silent
 from pipelines.faces.features import load_features
 from pipelines.train.score_weights import fit_scores, rank1_by_level
 from pipelines.train.sets import LEVELS
+from pipelines.train.statements import carry_statements
 from pipelines.train.trial import ValidSet, make_trial
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.encoders.base import FaceEncoder
@@ -34,7 +35,14 @@ from tgfr_search.encoders.registry import fast_dtype, make_face_encoder
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.files import replace_text
-from tgfr_search.model.checkpoint import find_model, joined_id, load_model, machine, read_config
+from tgfr_search.model.card import card as model_card
+from tgfr_search.model.checkpoint import (
+    find_model,
+    joined_id,
+    load_model,
+    machine,
+    read_config,
+)
 from tgfr_search.options import TrainOptions
 from tgfr_search.strict import load_toml
 
@@ -104,7 +112,7 @@ def join(
     config["model_id"] = joined_id(options.name, config["tensors_sha256"], face.spec.sha256)
     replace_text(out / "config.json", json.dumps(config, indent=1, sort_keys=True) + "\n")
 
-    model = load_model(out, device=options.device)
+    model = load_model(out, device=options.device, statements=False)
     dtype = fast_dtype(model.tgfr.device)
     face = make_face_encoder(str(out / "face"), model.tgfr.device, dtype, flip=False, regions=regions)
     valid, origin = _valid(options, face, dtype)
@@ -131,6 +139,11 @@ def join(
         },
     }
     replace_text(out / "config.json", json.dumps(config, indent=1, sort_keys=True) + "\n")
+    replace_text(out / "CARD.md", model_card(config))
+    old = load_model(base, device="cpu")
+    if old.directions is not None:
+        theirs = [name for name, _ in old.face_encoder.spec.parts]
+        carry_statements(old, model, dict(zip(theirs, reads, strict=True)))
     return config
 
 

@@ -38,6 +38,7 @@ def card(config: Mapping[str, Any]) -> str:
         f"seed {options['seed']}, "
         f"{origin['seconds']} s on {origin['machine']['device']}, torch {origin['machine']['torch']}, tgfr-search "
         f"{origin['package']}.",
+        *_joined(origin.get("joined")),
         "- **Limits**: figures on `valid` are those it was tuned on; measure it on people it never saw "
         "(`tgfr-search benchmark`) before you trust it with pictures unlike these.",
         "",
@@ -56,3 +57,15 @@ def _described(options: Mapping[str, Any]) -> str:
         return ""
     further = ", ".join(f"`{path}`" for path in options["describe"]["further"])
     return f", {options['describe']['epochs']} of step 3" + (f" (with descriptions of {further})" if further else "")
+
+
+def _joined(joined: Mapping[str, Any] | None) -> list[str]:
+    """Which further face encoders a trained model was given, where it was."""
+    if joined is None:
+        return []
+    members = ", ".join(f"`{member}`" for member in joined["members"])
+    once = "".join(f", `{name}` without the mirrored face" for name in joined["once"])
+    return [
+        f"- **Face encoders**: those of {members} side by side in the template{once}, over one wide chip; all else is "
+        f"`{joined['base']}`'s. The score weights are fitted anew on {joined['valid_images']:,} images of valid."
+    ]

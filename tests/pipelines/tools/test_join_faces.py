@@ -11,6 +11,7 @@ from pipelines.tools.join_faces import join
 from tgfr_search.errors import CheckpointError, InputError, OptionsError
 from tgfr_search.faces.wide import cut
 from tgfr_search.model.checkpoint import find_model, load_model, read_config
+from tgfr_search.model.probe import rows_of
 from tgfr_search.options import DataOptions, TrainOptions
 
 BASE = "tgfr-minilm-dlib"
@@ -45,6 +46,16 @@ def test_trained_blocks_stay_and_weights_are_new(
     assert {"face", "face_dlib", "adapted_dlib"} <= set(model.scoring.weights["image"])
     assert told["provenance"]["joined"]["base"] == base.model_id
 
+    card = (tmp_path / "models/joined/CARD.md").read_text(encoding="utf-8")
+    assert all(
+        part in card
+        for part in (
+            "`sface-2021=face`",
+            base.model_id,
+            f"{told['provenance']['joined']['valid_images']} images of valid",
+        )
+    )
+
     wide = np.random.default_rng(0).integers(0, 255, (2, 225, 225, 3), dtype=np.uint8)
     said = [("a man with glasses",), ()]
     ours, theirs = model.embed(wide, said), base.embed(cut(wide, "dlib-150"), said)
@@ -53,6 +64,15 @@ def test_trained_blocks_stay_and_weights_are_new(
         assert ours.templates.blocks[mine].shape == (2, dim)
         assert np.array_equal(ours.templates.blocks[mine], theirs.templates.blocks[name]), name
     assert np.array_equal(ours.quality, theirs.quality)
+    # Statements read the same blocks under their new names.
+    claims = [{"eyeglasses": -1.0}]
+    shares = []
+    for own, seen in ((model, ours), (base, theirs)):
+        assert own.directions is not None
+        stated = own.directions.stated(claims, ["caption"], own.tgfr.layout)
+        shares.append(stated.queries @ rows_of(seen.templates, own.tgfr.layout).T)
+    assert np.abs(shares[1]).max() > 0
+    assert shares[0] == pytest.approx(shares[1], abs=1e-4)
 
 
 def test_what_cannot_be_joined_is_told(options: TrainOptions, tmp_path: Path) -> None:
