@@ -35,6 +35,9 @@ _CHUNK = 1 << 20
 def key_of(committed: Manifest) -> str:
     """What the caches of a state are named by: equal only where rows and tombstones are the same."""
     files = [entry.sha256 for kind in (ROWS, DELETED) for entry in committed.of_kind(kind)]
+    files += [entry.sha256 for entry in committed.files if entry.kind != ROWS and committed.vectors_in(entry)]
+    if committed.spaces and committed.at_home != committed.contract:
+        files.append(committed.contract.space_id)
     blocks = [[block.name, block.dim] for block in committed.contract.blocks]
     return hashlib.sha256(canonical({"files": files, "blocks": blocks})).hexdigest()[:32]
 
@@ -87,7 +90,13 @@ def writing(directory: Path, committed: Manifest) -> Iterator[bool]:
         except IndexLockedError:
             yield False
             return
-        yield not lock.is_held(directory) and key_of(read_manifest(directory)) == key_of(committed)
+        yield not lock.is_held(directory) and key_of(_seen_as(committed, read_manifest(directory))) == key_of(committed)
+
+
+def _seen_as(before: Manifest, newest: Manifest) -> Manifest:
+    """The newest state through the same space, where it is still there."""
+    own = newest.contracts.get(before.contract.space_id)
+    return newest if own is None else newest.through(own)
 
 
 def find(directory: Path, committed: Manifest, name: str) -> Path | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -64,6 +66,16 @@ class Contract:
             raise IndexerError("metric of the contract", found=repr(self.metric), expected=repr(METRIC))
 
     @property
+    def space_id(self) -> str:
+        """A name for the space of these vectors, the same in every index: eight hex digits of a digest."""
+        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:8]
+
+    @property
+    def model(self) -> str:
+        """Id of the model that makes these vectors; empty where the fields do not say."""
+        return self.fields.get("model") or self.fields.get("model_id", "")
+
+    @property
     def dim(self) -> int:
         """Components of the concatenation of all blocks."""
         return sum(block.dim for block in self.blocks)
@@ -122,7 +134,7 @@ class Contract:
                 f"{index}: the index differs in {', '.join(differences)}",
                 found=", ".join(f"{name} = {ours!r}" for name, (ours, _) in differences.items()),
                 expected=", ".join(f"{name} = {theirs!r}" for name, (_, theirs) in differences.items()),
-                do="use the model and settings the index was built with, or build a new index with these",
+                do="use the model and settings the index was built with, or add these by `tgfr-search space add`",
             )
 
     def _differences(self, wanted: Contract) -> dict[str, tuple[str, str]]:

@@ -75,6 +75,10 @@ class ContractMismatchError(IndexerError):
     """The index was built with another model, encoder, alignment or preprocessing; every differing field is named."""
 
 
+class IncompleteSpaceError(IndexerError):
+    """A vector space has no vectors of some rows yet: an answer would leave them out without a word."""
+
+
 class BadVectorError(IndexerError):
     """A vector is NaN or infinite, not of unit norm, or of the wrong dimension; block and row are named."""
 

@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import pyarrow.compute as pc
 
 from indexer import caches, logs, segments, tables
 from indexer.backends.cache import described
-from indexer.errors import BadRowError, DamagedIndexError, UnknownRowError
+from indexer.errors import BadRowError, DamagedIndexError, IncompleteSpaceError, UnknownRowError
 from indexer.faces import CROP_COLUMN, FACE_COLUMNS, face_of
 from indexer.fields import Fields
 from indexer.guard import Guard, once
@@ -42,7 +43,8 @@ class Generation:
 
     def __init__(self, directory: Path, manifest: Manifest) -> None:
         self.directory, self.manifest, self.guard = directory, manifest, Guard()
-        self._schema = tables.rows_schema(manifest.contract)
+        self._rows_contract = None if manifest.spaces else manifest.contract
+        self._schema = tables.rows_schema(self._rows_contract)
 
     def __len__(self) -> int:
         written = sum(entry.rows for entry in self.manifest.of_kind(ROWS))
@@ -105,13 +107,85 @@ class Generation:
 
         Raises:
             DamagedIndexError: A segment cannot be read.
+            IncompleteSpaceError: The space has none of some rows.
         """
-        read = 0
-        for entry in self.manifest.of_kind(ROWS):
+        self.need_complete()
+        for _, part in self.vector_parts():
+            yield part
+
+    def vector_parts(self) -> Iterator[tuple[IdArray, FloatArray]]:
+        """Ids, and vectors float32 [n, D_total], of the rows that are there and have vectors; ids ascend.
+
+        Raises:
+            DamagedIndexError: A segment cannot be read.
+        """
+        files = self.vector_files
+        if all(former[-1] < ids[0] for (_, former), (_, ids) in pairwise(files)):
+            yield from self._as_they_lie(files)
+            return
+        yield self.vectors_of([entry for entry, _ in files])
+
+    def vectors_of(self, files: Sequence[FileEntry]) -> tuple[IdArray, FloatArray]:
+        """Ids, ascending, and vectors float32 [n, D_total] of the rows that are there of some files with vectors.
+
+        Raises:
+            DamagedIndexError: One cannot be read.
+        """
+        own = [(entry, ids) for entry, ids in self.vector_files if entry in files]
+        ids = self.ids[np.isin(self.ids, np.concatenate([self.ids[:0], *(each for _, each in own)]))]
+        vectors = np.empty((len(ids), self.manifest.contract.dim), np.float32)
+        for there, part in self._as_they_lie(own):
+            vectors[np.searchsorted(ids, there)] = part
+        return ids, vectors
+
+    def _as_they_lie(self, files: list[tuple[FileEntry, IdArray]]) -> Iterator[tuple[IdArray, FloatArray]]:
+        for entry, ids in files:
+            read = 0
             for part in segments.read_vectors(self.directory, entry, self.manifest.contract):
-                alive = self._alive[read : read + len(part)]
+                own = ids[read : read + len(part)]
                 read += len(part)
-                yield part if alive.all() else part[alive]
+                places = np.minimum(np.searchsorted(self.ids, own), max(0, len(self.ids) - 1))
+                alive = self.ids[places] == own if len(self.ids) else np.zeros(len(own), bool)
+                yield (own, part) if alive.all() else (own[alive], part[alive])
+
+    @once
+    def missing(self) -> IdArray:
+        """Ids of the rows that are there and of which the space has no vectors: int64 [n], ascending."""
+        if not self.manifest.spaces:
+            return self.ids[:0]
+        return np.setdiff1d(self.ids, np.concatenate([self.ids[:0], *(ids for _, ids in self.vector_files)]))
+
+    def need_complete(self) -> None:
+        """Refuse a space that has no vectors of some rows.
+
+        Raises:
+            IncompleteSpaceError: It is so.
+        """
+        if len(self.missing):
+            contract = self.manifest.contract
+            raise IncompleteSpaceError(
+                f"space {contract.space_id} of {self.directory}",
+                found=f"vectors of {len(self) - len(self.missing):,} of {len(self):,} rows",
+                expected="vectors of every row",
+                do=f"`tgfr-search space add {self.directory} --model …` encodes them; the model is {contract.model}",
+            )
+
+    @once
+    def vector_files(self) -> list[tuple[FileEntry, IdArray]]:
+        """The files with vectors of the space, each with the ids of its rows, by the first of these."""
+        found = []
+        for entry in self.manifest.files:
+            if entry.rows and self.manifest.vectors_in(entry):
+                if entry.kind != ROWS:
+                    schema = tables.space_schema(self.manifest.contract)
+                    found.append((entry, segments.read_ids(self.directory, entry, schema)))
+                elif not self.manifest.spaces or self.has_vectors(entry):
+                    found.append((entry, self._ids_of[entry.name]))
+        return sorted(found, key=lambda each: int(each[1][0])) if self.manifest.spaces else found
+
+    def has_vectors(self, entry: FileEntry) -> bool:
+        """Whether a file of rows has vectors beside them."""
+        return any(map(tables.is_vector, self.columns[entry.name]))
 
     @once
     def subjects(self) -> tuple[npt.NDArray[np.int64], list[str]]:
@@ -241,11 +315,15 @@ class Generation:
     def living_rows(self, run: Sequence[FileEntry]) -> pa.Table:
         """The rows of some neighbouring segments that are not deleted, up to date, as one table of today's columns.
 
+        With vectors, where there is one space, and it lies with the rows.
+
         Raises:
             DamagedIndexError: A segment cannot be read.
         """
-        contract = self.manifest.contract
-        table = together([segments.read_table(self.directory, entry, contract) for entry in run])
+        parts = [segments.read_table(self.directory, entry, self._rows_contract) for entry in run]
+        if self.manifest.spaces:
+            parts = [part.drop_columns(list(filter(tables.is_vector, part.column_names))) for part in parts]
+        table = together(parts)
         alive = ~np.isin(segments.to_numpy(table["row_id"]), self.deleted)
         if not alive.all():
             table = taken(table, np.flatnonzero(alive))
@@ -257,9 +335,13 @@ class Generation:
         return replaced("metadata", table, [at for at, _ in here], [json.loads(text) for _, text in here])
 
     @once
+    def _ids_of(self) -> dict[str, IdArray]:
+        files = self.manifest.of_kind(ROWS)
+        return {entry.name: segments.read_ids(self.directory, entry, self._schema) for entry in files}
+
+    @once
     def _written(self) -> IdArray:
-        parts = [segments.read_ids(self.directory, entry, self._schema) for entry in self.manifest.of_kind(ROWS)]
-        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+        return np.concatenate([np.empty(0, np.int64), *self._ids_of.values()])
 
     @once
     def _alive(self) -> npt.NDArray[np.bool_]:

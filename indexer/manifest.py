@@ -29,7 +29,9 @@ which nobody told the face, until a compaction writes them anew."""
 
 ROWS, DELETED, UPDATED, QUARANTINE, REMOVED, PURGE = "rows", "deleted", "updated", "quarantine", "removed", "purge"
 _SUFFIXES = {**dict.fromkeys((ROWS, DELETED, UPDATED, QUARANTINE, REMOVED), "parquet"), PURGE: "json"}
-_DATA_NAME = re.compile(r"([a-z]+)-(\d{8,})\.[a-z]+")
+SPACE = "space-"
+"""Kind of a file of vectors of one space: this and the space's id; it names rows by their ids."""
+_DATA_NAME = re.compile(r"([a-z]+|space-[0-9a-f]{8})-(\d{8,})\.[a-z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,10 @@ class FileEntry:
     """One immutable file of the index.
 
     Attributes:
-        kind: `rows` (templates and metadata), `deleted` (tombstones), `updated` (newer subjects and metadata of rows),
-            `quarantine` (photos not used, and why), `removed` (digests of photos that were deleted for good), all
-            Parquet; or `purge` (JSON, the proof of a purge).
+        kind: `rows` (what is known of photos, and templates), `space-` and an id (ids of rows, and templates),
+            `deleted` (tombstones), `updated` (newer subjects and metadata of rows), `quarantine` (photos not used, and
+            why), `removed` (digests of photos that were deleted for good), all Parquet; or `purge` (JSON, the proof of
+            a purge).
         generation: The commit that wrote it.
         rows: Number of rows in it.
         size: Bytes.
@@ -77,6 +80,13 @@ class Manifest:
         retired: Files that a compaction has replaced: no part of this state, kept for readers of earlier ones until
             `purge` removes them.
         format_version: Of the manifest as it was read; a commit writes the newest.
+        spaces: The contracts of all vector spaces, where there are several, or one that is not the first any more;
+            empty where `contract` is the only one.
+        home: Where `spaces` are told: id of the space whose vectors lie with the rows in files that have some; None
+            where that space was dropped.
+        default: Where `spaces` are told: id of the one that is searched where nobody says which.
+
+    With `spaces`, `contract` is that of the space which is looked through (`through`), the default as it is read.
     """
 
     index_id: str
@@ -88,6 +98,31 @@ class Manifest:
     files: tuple[FileEntry, ...] = ()
     retired: tuple[FileEntry, ...] = ()
     format_version: int = FORMAT_VERSION
+    spaces: tuple[Contract, ...] = ()
+    home: str | None = None
+    default: str = ""
+
+    @property
+    def contracts(self) -> dict[str, Contract]:
+        """Space id → contract, in the order in which they were added."""
+        return {each.space_id: each for each in self.spaces or (self.contract,)}
+
+    @property
+    def at_home(self) -> Contract | None:
+        """The contract of the vectors that lie with the rows, in files of rows that have some; None where of none."""
+        if not self.spaces:
+            return self.contract
+        return None if self.home is None else self.contracts[self.home]
+
+    def through(self, contract: Contract) -> Manifest:
+        """The same state, looked at through the space of this contract."""
+        return replace(self, contract=contract)
+
+    def vectors_in(self, entry: FileEntry) -> bool:
+        """Whether a file may hold vectors of the space that is looked through."""
+        home = self.at_home
+        own = self.contract.space_id
+        return entry.kind == SPACE + own or (entry.kind == ROWS and home is not None and home.space_id == own)
 
     def of_kind(self, kind: str) -> Iterator[FileEntry]:
         """The files of one kind, oldest first."""
@@ -103,6 +138,26 @@ class Manifest:
         gone = (entry for entry in self.files if entry not in kept)
         return self._follow(files=files, retired=(*self.retired, *gone))
 
+    def with_space(self, contract: Contract) -> Manifest:
+        """The manifest of the commit that adds an empty space."""
+        own = self.contract.space_id
+        home, default = (self.home, self.default) if self.spaces else (own, own)
+        return self._follow(spaces=(*self.contracts.values(), contract), home=home, default=default)
+
+    def with_default(self, space_id: str) -> Manifest:
+        """The manifest of the commit after which a space is searched where nobody says which."""
+        return self._follow(default=space_id)
+
+    def without_space(self, space_id: str) -> Manifest:
+        """The manifest of the commit that drops a space; its files retire."""
+        gone = tuple(entry for entry in self.files if entry.kind == SPACE + space_id)
+        return self._follow(
+            spaces=tuple(each for each in self.spaces if each.space_id != space_id),
+            home=None if self.home == space_id else self.home,
+            files=tuple(entry for entry in self.files if entry not in gone),
+            retired=(*self.retired, *gone),
+        )
+
     def without_retired(self, gone: Collection[FileEntry]) -> Manifest:
         """The manifest of the commit that forgets retired files which are no longer on disk."""
         return self._follow(retired=tuple(entry for entry in self.retired if entry not in gone))
@@ -117,11 +172,13 @@ class Manifest:
             "next_row_id": self.next_row_id,
             "created": self.created,
             "updated": self.updated,
-            "contract": self.contract.as_dict(),
+            "contract": (self.contracts[self.default] if self.spaces else self.contract).as_dict(),
             "files": [_listed(file) for file in self.files],
         }
         if self.format_version > 1:
             body["retired"] = [_listed(file) for file in self.retired]
+        if self.spaces:
+            body["spaces"] = {"contracts": [each.as_dict() for each in self.spaces], "home": self.home}
         return canonical({**body, "digest": hashlib.sha256(canonical(body)).hexdigest()})
 
     def _follow(self, **changed: Any) -> Manifest:
@@ -131,13 +188,18 @@ class Manifest:
 
 def data_name(kind: str, generation: int) -> str:
     """The name of the file of that kind that a commit writes."""
-    return f"{kind}-{generation:08d}.{_SUFFIXES[kind]}"
+    suffix = "parquet" if kind.startswith(SPACE) else _SUFFIXES[kind]
+    return f"{kind}-{generation:08d}.{suffix}"
 
 
 def generation_of(name: str) -> int | None:
     """The commit that writes a data file of this name; None for the name of anything else."""
     match = _DATA_NAME.fullmatch(name)
-    if match is None or match[1] not in _SUFFIXES or data_name(match[1], int(match[2])) != name:
+    if (
+        match is None
+        or not (match[1] in _SUFFIXES or match[1].startswith(SPACE))
+        or data_name(match[1], int(match[2])) != name
+    ):
         return None
     return int(match[2])
 
@@ -183,16 +245,21 @@ def read_manifest(directory: Path) -> Manifest:
             do="use the tgfr-search version that wrote it, or build the index again with this one",
         )
     try:
+        spaces = values.get("spaces", {"contracts": [], "home": None})
+        contract = Contract.from_dict(values["contract"])
         manifest = Manifest(
             index_id=values["index_id"],
             generation=values["generation"],
             next_row_id=values["next_row_id"],
             created=values["created"],
             updated=values["updated"],
-            contract=Contract.from_dict(values["contract"]),
+            contract=contract,
             files=tuple(FileEntry(*entry) for entry in values["files"]),
             retired=tuple(FileEntry(*entry) for entry in values.get("retired", ())),
             format_version=values["format_version"],
+            spaces=tuple(map(Contract.from_dict, spaces["contracts"])),
+            home=spaces["home"],
+            default=contract.space_id if spaces["contracts"] else "",
         )
         whole = manifest.to_bytes() == data
     except (KeyError, TypeError, ValueError, AttributeError, IndexerError):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from indexer.backends.base import BackendFactory
+from indexer.caches import key_of
 from indexer.checks import UNIT_TOLERANCE
 from indexer.filters.columns import Columns
 from indexer.filters.gallery import Searched, everything, filtered
 from indexer.generation import Generation
 from indexer.guard import Guard, once
+from indexer.manifest import UPDATED, Manifest
 
 FILTERS_KEPT = 8
 """Filters whose rows are remembered: each costs 24 bytes a row that it lets through."""
@@ -27,6 +29,20 @@ class Opened:
         self.generation, self._backend = generation, backend
         self.guard, self._filters = Guard(), Guard()
         self._filtered: dict[str, Searched] = {}
+
+    def followed_by(self, committed: Manifest) -> Opened:
+        """A later state; what is read and built of this one is kept where it is the same there."""
+        there = Opened(Generation(self.generation.directory, committed), self._backend)
+        before, after = self.generation, there.generation
+        if key_of(before.manifest) != key_of(committed) or list(before.manifest.of_kind(UPDATED)) != list(
+            committed.of_kind(UPDATED)
+        ):
+            return there
+        kept = before.__dict__
+        after.__dict__.update({name: kept[name] for name in ("ids", "vectors", "subjects") if name in kept})
+        if "everything" in self.__dict__:
+            there.__dict__["everything"] = self.__dict__["everything"]
+        return there
 
     def gallery(self, where: str | None) -> Searched:
         """What is searched: all rows, or those a filter lets through; the last few filters' are kept.

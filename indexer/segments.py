@@ -24,7 +24,7 @@ from indexer import io, tables
 from indexer.contract import Contract
 from indexer.errors import DamagedIndexError
 from indexer.faces import CROP_COLUMN
-from indexer.manifest import RESTORE, FileEntry, data_name, missing_file
+from indexer.manifest import RESTORE, ROWS, FileEntry, data_name, missing_file
 from indexer.rows import FloatArray, IdArray, split_key
 from indexer.tables import CAPTION_SOURCE, CHIP_COLUMN, vector_column
 from indexer.typed import taken
@@ -92,7 +92,7 @@ def read_ids(directory: Path, entry: FileEntry, schema: pa.Schema) -> IdArray:
     return ids
 
 
-def read_table(directory: Path, entry: FileEntry, contract: Contract) -> pa.Table:
+def read_table(directory: Path, entry: FileEntry, contract: Contract | None) -> pa.Table:
     """All columns of a rows file, all rows, as `tables.rows_table` makes them.
 
     Raises:
@@ -108,7 +108,7 @@ def read_table(directory: Path, entry: FileEntry, contract: Contract) -> pa.Tabl
 
 
 def read_vectors(directory: Path, entry: FileEntry, contract: Contract) -> Iterator[FloatArray]:
-    """The vectors of a rows file, a row group at a time, so that memory holds little more than the result.
+    """The vectors of a file of rows or of a space, a row group at a time: memory holds little more than the result.
 
     Yields:
         float32 [n, D_total], in row order.
@@ -117,7 +117,8 @@ def read_vectors(directory: Path, entry: FileEntry, contract: Contract) -> Itera
         DamagedIndexError: As `read_columns`.
     """
     columns = [vector_column(block.name) for block in contract.blocks]
-    with _open(directory, entry, tables.rows_schema(contract)) as file:
+    schema = tables.rows_schema(contract) if entry.kind == ROWS else tables.space_schema(contract)
+    with _open(directory, entry, schema) as file:
         for group in range(file.num_row_groups):
             table = file.read_row_group(group, columns=columns, use_threads=False)
             _need_rows(table, file.metadata.row_group(group).num_rows)

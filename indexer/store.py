@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow.compute as pc
 
 from indexer import io, lock, manifest
 from indexer.backends import DEFAULT_BACKEND
@@ -88,7 +89,7 @@ class Store:
 
         Args:
             path: The index directory.
-            contract: What the caller's queries are made with; None to open without asking.
+            contract: What the caller's queries are made with: the space that it fits is opened; None is the default.
             backend: What to search with, a name of `indexer.backends.BACKENDS` or what makes another package's; not
                 touched before it is needed.
 
@@ -100,7 +101,7 @@ class Store:
         while True:
             committed = manifest.read_manifest(path)
             if contract is not None:
-                committed.contract.require(contract, str(path))
+                committed = _fitting(committed, contract, str(path))
             store = cls(path, committed, backend)
             try:
                 store._generation.check_sizes()
@@ -110,6 +111,28 @@ class Store:
                     raise
             else:
                 return store
+
+    def fitting(self, contract: Contract) -> Store:
+        """This index through the space that a caller's vectors fit, which is whole: this store, or another.
+
+        Raises:
+            ContractMismatchError: There is none; names every field in which the default space differs.
+            IncompleteSpaceError: It has no vectors of some rows yet.
+        """
+        seen = _fitting(self.manifest, contract, str(self.path))
+        store = self if seen.contract == self.contract else Store(self.path, seen, self._backend)
+        store._generation.need_complete()
+        return store
+
+    def without_vectors(self) -> IdArray:
+        """Ids of the rows that have no vectors in this store's space: int64 [n], ascending."""
+        return self._generation.missing
+
+    def without_crop(self) -> IdArray:
+        """Ids of the rows that have no crop with a margin: int64 [n], ascending."""
+        here = self._generation
+        missing = np.from_dlpack(pc.indices_nonzero(pc.is_null(here.column("crop_points"))))
+        return here.ids[missing.astype(np.int64)]
 
     def __len__(self) -> int:
         return len(self._generation)
@@ -252,6 +275,7 @@ class Store:
         committed = manifest.read_manifest(self.path)
         if committed.index_id != self.index_id:
             raise IndexerError(str(self.path), found=f"index {committed.index_id}", expected=self.index_id)
+        committed = self._seen(committed)
         moves = committed.generation > self.generation
         if moves:
             self._move_to(committed)
@@ -343,7 +367,7 @@ class Store:
             committed = manifest.read_manifest(self.path)
             if committed.index_id != self.index_id:
                 raise IndexerError(str(self.path), found=f"index {committed.index_id}", expected=self.index_id)
-            writer = Writer(self.path, committed)
+            writer = Writer(self.path, self._seen(committed))
             self._move_to(writer.committed)
             try:
                 yield writer
@@ -354,9 +378,21 @@ class Store:
     def _gallery(self, where: str | None) -> Searched:
         return self._at.gallery(where)
 
+    def _seen(self, committed: Manifest) -> Manifest:
+        """A newer state through this store's space."""
+        own = committed.contracts.get(self.contract.space_id)
+        if own is None:
+            raise IndexerError(
+                f"space {self.contract.space_id} of {self.path}",
+                found="it was dropped",
+                expected="a space of the index",
+                do="open the index again",
+            )
+        return committed.through(own)
+
     def _move_to(self, committed: Manifest) -> None:
         if committed.generation != self.generation:
-            self._at = Opened(Generation(self.path, committed), self._backend)
+            self._at = self._at.followed_by(committed)
 
 
 def _need_empty(path: Path) -> None:
@@ -374,3 +410,12 @@ def _need_empty(path: Path) -> None:
             expected="an empty one",
             do="choose another path",
         )
+
+
+def _fitting(committed: Manifest, contract: Contract, index: str) -> Manifest:
+    """A state through the space that a contract fits."""
+    for own in committed.contracts.values():
+        if own.accepts(contract):
+            return committed.through(own)
+    committed.contract.require(contract, index)
+    return committed

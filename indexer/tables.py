@@ -61,18 +61,38 @@ def vector_column(block: str) -> str:
     return f"block_{block}"
 
 
-def rows_schema(contract: Contract) -> pa.Schema:
-    """The columns that every rows file has, whatever its format."""
+def space_schema(contract: Contract) -> pa.Schema:
+    """The columns of a file of vectors of one space."""
+    return pa.schema([pa.field("row_id", pa.int64(), nullable=False), *_vector_fields(contract)])
+
+
+def space_table(contract: Contract, blocks: Mapping[str, FloatArray], ids: IdArray) -> pa.Table:
+    """Vectors of rows as a table of one space; they are copied."""
+    schema = space_schema(contract)
+    columns = [pa.array(ids.tolist(), pa.int64())]
+    for block in contract.blocks:
+        flat = pa.array(blocks[block.name].flatten())
+        columns.append(pa.FixedSizeListArray.from_arrays(flat, type=schema.field(vector_column(block.name)).type))
+    return pa.table(columns, schema=schema)
+
+
+def rows_schema(contract: Contract | None) -> pa.Schema:
+    """The columns that every rows file has, whatever its format; with vectors of this contract, or without any."""
     text = pa.string()
     fields = [pa.field("row_id", pa.int64(), nullable=False)]
     fields += [pa.field(name, text, nullable=False) for name in ("subject_id", "image", "source_key", "image_sha256")]
     fields += [pa.field("captions", pa.list_(pa.field("element", text, nullable=False)), nullable=False)]
     fields += [pa.field(name, text, nullable=False) for name in ("metadata", "quality")]
     fields += [pa.field(CHIP_COLUMN, pa.binary())]
+    return pa.schema([*fields, *(_vector_fields(contract) if contract is not None else [])])
+
+
+def _vector_fields(contract: Contract) -> list[pa.Field]:
+    fields = []
     for block in contract.blocks:
         vector = pa.list_(pa.field("element", pa.float32(), nullable=False), block.dim)
         fields.append(pa.field(vector_column(block.name), vector, nullable=False))
-    return pa.schema(fields)
+    return fields
 
 
 def further_type(name: str) -> pa.DataType | None:
@@ -95,12 +115,19 @@ def agrees(found: pa.Schema, expected: pa.Schema) -> bool:
     if "captions" not in expected.names or not set(expected.names) <= set(found.names):
         return False
     basic = pa.schema([found.field(name) for name in expected.names])
-    further = (field for field in found if field.name not in expected.names)
+    further = [field for field in found if field.name not in expected.names]
+    if not any(is_vector(name) for name in expected.names):  # they may be of one of several spaces
+        further = [field for field in further if not is_vector(field.name)]
     return basic.equals(expected) and all(field.type == further_type(field.name) for field in further)
 
 
-def rows_table(contract: Contract, batch: RowBatch, ids: IdArray) -> pa.Table:
-    """A checked batch as a table; the vectors are copied, the caller may reuse its arrays."""
+def is_vector(name: str) -> bool:
+    """Whether a column holds a block."""
+    return name.startswith("block_")
+
+
+def rows_table(contract: Contract | None, batch: RowBatch, ids: IdArray) -> pa.Table:
+    """A checked batch as a table; the vectors are copied, the caller may reuse its arrays. None leaves them out."""
     schema = rows_schema(contract)
     columns: dict[str, Any] = {
         "row_id": pa.array(ids.tolist(), pa.int64()),
@@ -118,7 +145,7 @@ def rows_table(contract: Contract, batch: RowBatch, ids: IdArray) -> pa.Table:
     for name, kind in FURTHER.items():
         if name not in columns:
             columns[name] = pa.array([cells[name] for cells in faces], kind)
-    for block in contract.blocks:
+    for block in contract.blocks if contract is not None else ():
         flat = pa.array(batch.blocks[block.name].flatten())
         name = vector_column(block.name)
         columns[name] = pa.FixedSizeListArray.from_arrays(flat, type=schema.field(name).type)

@@ -154,10 +154,10 @@ class _Check:
 
     def content(self, generation: Generation) -> None:
         committed = generation.manifest
+        schema = tables.rows_schema(None if committed.spaces else committed.contract)
         try:
             written = [
-                segments.read_columns(self.directory, entry, tables.rows_schema(committed.contract), ["row_id"])
-                for entry in committed.of_kind(ROWS)
+                segments.read_columns(self.directory, entry, schema, ["row_id"]) for entry in committed.of_kind(ROWS)
             ]
             ids = np.concatenate([np.empty(0, np.int64), *(segments.to_numpy(table["row_id"]) for table in written)])
             if (np.diff(ids) <= 0).any() or (ids < 0).any() or (ids >= committed.next_row_id).any():
@@ -174,12 +174,19 @@ class _Check:
 
     def _living(self, generation: Generation) -> None:
         """Every row that is there can be read, and its blocks are unit vectors; a few thousand in memory at once."""
-        kept = 0
-        for part in generation.read_vectors():
-            names = [f"id {row_id}" for row_id in generation.ids[kept : kept + len(part)].tolist()]
-            kept += len(part)
-            for name, block in generation.manifest.contract.split(part).items():
-                check_unit(name, block, names)
+        committed = generation.manifest
+        for space_id, contract in committed.contracts.items():
+            here = Generation(self.directory, committed.through(contract))
+            there = np.concatenate([np.empty(0, np.int64), *(ids for _, ids in here.vector_files)])
+            if len(np.unique(there)) != len(there) or (there >= committed.next_row_id).any():
+                self.problems.append(f"space {space_id}: vectors twice of one row, or of rows that were never there")
+                continue
+            if len(here.missing):
+                self.notes.append(f"space {space_id}: no vectors yet of {len(here.missing)} rows")
+            for ids, part in here.vector_parts():
+                names = [f"id {row_id}" for row_id in ids.tolist()]
+                for name, block in contract.split(part).items():
+                    check_unit(name, block, names)
         for start in range(0, len(generation), ROWS_AT_ONCE):
             generation.rows(generation.ids[start : start + ROWS_AT_ONCE], chips=True, crops=True)
 

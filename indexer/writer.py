@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from indexer import io, manifest, segments, tables, typed
-from indexer.checks import check_text, to_json
+from indexer.checks import check_text, check_unit, to_json
 from indexer.errors import BadVectorError, IndexerError, UnknownRowError
 from indexer.generation import Generation
 from indexer.logs import merge_update
-from indexer.manifest import DELETED, QUARANTINE, REMOVED, ROWS, UPDATED, Manifest
-from indexer.rows import IdArray, QuarantineRecord, RowBatch, removed_key
+from indexer.manifest import DELETED, QUARANTINE, REMOVED, ROWS, SPACE, UPDATED, Manifest
+from indexer.rows import FloatArray, IdArray, QuarantineRecord, RowBatch, removed_key
 
 
 class Writer:
@@ -59,19 +59,14 @@ class Writer:
         """
         self._need_open()
         contract = self.committed.contract
-        found = {name: block.shape[1] for name, block in batch.blocks.items()}
-        expected = {block.name: block.dim for block in contract.blocks}
-        if found != expected:
-            wrong = [name for name in {**expected, **found} if found.get(name) != expected.get(name)]
-            raise BadVectorError(
-                f"{self._directory}: blocks of the batch differ in {', '.join(wrong)}",
-                found=", ".join(f"{name}[{found[name]}]" if name in found else f"no {name}" for name in wrong),
-                expected=", ".join(f"{name}[{expected[name]}]" if name in expected else f"no {name}" for name in wrong),
-                do="give every block of the index's contract, zeros where a row has none",
-            )
+        self._need_blocks(batch.blocks)
         ids = np.arange(self._next_row_id, self._next_row_id + len(batch), dtype=np.int64)
         if len(ids):
-            self._tables.append(tables.rows_table(contract, batch, ids))
+            if self.committed.spaces:
+                self._tables.append(tables.rows_table(None, batch, ids))
+                self._vectors.append(tables.space_table(contract, batch.blocks, ids))
+            else:
+                self._tables.append(tables.rows_table(contract, batch, ids))
             self._gathered["subject_id"].update(zip(ids.tolist(), batch.subject_ids, strict=True))
             self._gathered["image_sha256"].update(zip(ids.tolist(), batch.image_sha256s, strict=True))
             self._next_row_id += len(ids)
@@ -82,6 +77,28 @@ class Writer:
             if photo in self._generation.removed and not self._committed_rows(photo):
                 self._note_removed(photo, False)
         return ids
+
+    def fill(self, row_ids: IdArray, blocks: Mapping[str, FloatArray]) -> None:
+        """Gather vectors, in this writer's space, of rows that have none there.
+
+        Args:
+            row_ids: int64 [N], ascending.
+            blocks: Name → float32 [N, D_block], as `RowBatch.blocks`.
+
+        Raises:
+            BadVectorError: The blocks are not those of the contract, or not of unit norm.
+            UnknownRowError: A row is not there, or has vectors already.
+        """
+        self._need_open()
+        self._need_blocks(blocks)
+        for name, block in blocks.items():
+            check_unit(name, block, row_ids.tolist())
+        if strangers := np.setdiff1d(row_ids, self._generation.missing)[:5].tolist():
+            raise UnknownRowError(
+                f"row ids {strangers} of {self._directory}", found="no such rows", expected="rows without vectors"
+            )
+        if len(row_ids):
+            self._vectors.append(tables.space_table(self.committed.contract, blocks, row_ids))
 
     def quarantine(self, records: Iterable[QuarantineRecord]) -> None:
         """Gather photos that could not be enrolled; an image's newest record counts, an equal one changes nothing."""
@@ -187,6 +204,8 @@ class Writer:
         fresh: dict[str, pa.Table] = {}
         if self._tables:
             fresh[ROWS] = typed.together(self._tables)
+        if self._vectors:
+            fresh[SPACE + self.committed.contract.space_id] = pa.concat_tables(self._vectors)
         if self._deleted:
             fresh[DELETED] = tables.deleted_table(sorted(self._deleted))
         if self._updates:
@@ -211,7 +230,7 @@ class Writer:
             DiskFullError, StorageError: As `commit`.
         """
         self._need_open()
-        if self._tables or self._deleted or self._updates or self._log or self._removed:
+        if self._tables or self._vectors or self._deleted or self._updates or self._log or self._removed:
             raise IndexerError(str(self._directory), found="changes not committed yet", expected="none", do="commit")
         self.close()
         self._publish(fresh)
@@ -228,6 +247,7 @@ class Writer:
         self._generation = Generation(self._directory, committed)
         self._next_row_id = committed.next_row_id
         self._tables: list[pa.Table] = []
+        self._vectors: list[pa.Table] = []
         # What rows are told by, where it is not (yet) as the committed state says: column → row id → value.
         self._gathered: dict[str, dict[int, str]] = {"subject_id": {}, "image_sha256": {}}
         self._updates: dict[int, tables.RowUpdate] = {}
@@ -235,6 +255,19 @@ class Writer:
         self._log: dict[str, QuarantineRecord | None] = {}
         self._removed: dict[str, bool] = {}
         self._is_open = True
+
+    def _need_blocks(self, blocks: Mapping[str, FloatArray]) -> None:
+        contract = self.committed.contract
+        found = {name: block.shape[1] for name, block in blocks.items()}
+        expected = {block.name: block.dim for block in contract.blocks}
+        if found != expected:
+            wrong = [name for name in {**expected, **found} if found.get(name) != expected.get(name)]
+            raise BadVectorError(
+                f"{self._directory}: blocks of the batch differ in {', '.join(wrong)}",
+                found=", ".join(f"{name}[{found[name]}]" if name in found else f"no {name}" for name in wrong),
+                expected=", ".join(f"{name}[{expected[name]}]" if name in expected else f"no {name}" for name in wrong),
+                do="give every block of the index's contract, zeros where a row has none",
+            )
 
     def _need_open(self) -> None:
         if self._process != os.getpid():

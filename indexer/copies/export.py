@@ -1,5 +1,6 @@
 """Exports: the living rows as plain Parquet with a JSON manifest, for any program; and indexes made from them.
 
+Of a gallery with several spaces the vectors are in files `space-<id>-….parquet` beside them: row id and vector.
 An export holds no tombstones and no updates, only rows as they are, in files `rows-….parquet` ascending by row id, the
 quarantine, and the digests of removed photos. `export.json` lists each with its SHA-256 and tells the contract that the
 vectors were made by.
@@ -10,9 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from indexer import io, segments, tables
 from indexer.contract import Contract
@@ -23,14 +27,16 @@ from indexer.manifest import (
     QUARANTINE,
     REMOVED,
     ROWS,
+    SPACE,
     FileEntry,
     Manifest,
     canonical,
     utc_now,
     write_manifest,
 )
+from indexer.rows import FloatArray, IdArray
 from indexer.store import Store
-from indexer.upkeep.compact import runs
+from indexer.upkeep.compact import RUN_BYTES, runs
 from indexer.verify import verify
 
 EXPORT_NAME = "export.json"
@@ -77,6 +83,8 @@ def export_index(store: Store, target: str | Path) -> ExportReport:
             table = generation.living_rows(run)
             if len(table):
                 files.append(segments.write_table(building, ROWS, len(files) + 1, table))
+        for contract in committed.spaces:
+            files += _export_space(Generation(store.path, committed.through(contract)), building)
         if records := list(generation.quarantine.items()):
             files.append(segments.write_table(building, QUARANTINE, 1, tables.quarantine_table(records)))
         if generation.removed:
@@ -89,12 +97,35 @@ def export_index(store: Store, target: str | Path) -> ExportReport:
             "index_id": committed.index_id,
             "generation": committed.generation,
             "next_row_id": committed.next_row_id,
-            "contract": committed.contract.as_dict(),
+            "contract": (committed.contracts[committed.default] if committed.spaces else committed.contract).as_dict(),
+            "spaces": [contract.as_dict() for contract in committed.spaces],
             "files": [{**asdict(entry), "name": entry.name} for entry in files],
         }
         digest = hashlib.sha256(canonical(body)).hexdigest()
         io.write_file(building / EXPORT_NAME, canonical({**body, "digest": digest}))
     return ExportReport(str(target), committed.index_id, len(generation), len(files) + 1)
+
+
+def _export_space(generation: Generation, building: Path) -> Iterator[FileEntry]:
+    """Writes the vectors of a space, some files of them."""
+    contract, number = generation.manifest.contract, 0
+    ids, parts = list[IdArray](), list[FloatArray]()
+
+    def written() -> FileEntry:
+        blocks = contract.split(np.concatenate(parts))
+        table = tables.space_table(contract, blocks, np.concatenate(ids))
+        return segments.write_table(building, SPACE + contract.space_id, number, table)
+
+    for own, part in generation.vector_parts():
+        ids.append(own)
+        parts.append(part)
+        if sum(each.nbytes for each in parts) > RUN_BYTES:
+            number += 1
+            yield written()
+            ids, parts = [], []
+    if any(map(len, ids)):
+        number += 1
+        yield written()
 
 
 def import_index(source: str | Path, path: str | Path, contract: Contract | None = None) -> ExportReport:
@@ -118,7 +149,7 @@ def import_index(source: str | Path, path: str | Path, contract: Contract | None
     need_nothing(path)
     values = _read_export(source)
     fresh = _manifest_of(source, values)
-    if contract is not None:
+    if contract is not None and not any(own.accepts(contract) for own in fresh.contracts.values()):
         fresh.contract.require(contract, str(source))
     with new_directory(path, sum(entry.size for entry in fresh.files)) as building:
         for entry in fresh.files:
@@ -165,7 +196,11 @@ def _manifest_of(source: Path, values: dict[str, Any]) -> Manifest:
             raise ValueError("file names")
         contract, next_row_id = Contract.from_dict(values["contract"]), int(values["next_row_id"])
         now, last = utc_now(), max([entry.generation for entry in files], default=0)
-        return Manifest(str(uuid.uuid4()), last, next_row_id, now, now, contract, tuple(files))
+        spaces = tuple(map(Contract.from_dict, values.get("spaces", ())))
+        default = contract.space_id if spaces else ""
+        return Manifest(
+            str(uuid.uuid4()), last, next_row_id, now, now, contract, tuple(files), spaces=spaces, default=default
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(source / EXPORT_NAME, f"fields that are missing or of another kind ({error!r})") from None
 

@@ -117,6 +117,15 @@ class MilvusStore:
             "fields": dict(self.contract.fields),
         }
 
+    def fitting(self, contract: Contract) -> MilvusStore:
+        """As `Store.fitting`: this store, for one space was published.
+
+        Raises:
+            ContractMismatchError: It was made with something else; names every field.
+        """
+        self.contract.require(contract, f"collection {self.collection!r} of {self.server.uri}")
+        return self
+
     def pinned(self) -> MilvusStore:
         """As `Store.pinned`: this store, which nothing moves."""
         return self

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import pyarrow as pa
 
 from indexer import io, segments, tables
 from indexer.generation import Generation
-from indexer.manifest import DELETED, QUARANTINE, REMOVED, ROWS, UPDATED, FileEntry
+from indexer.manifest import DELETED, QUARANTINE, REMOVED, ROWS, SPACE, UPDATED, FileEntry
 from indexer.rows import IdArray
 from indexer.store import Store
 from indexer.writer import Writer
@@ -72,6 +73,7 @@ def compact_with(writer: Writer) -> CompactReport:
     segments_before = sum(1 for _ in writer.committed.of_kind(ROWS))
     for run in runs(list(writer.committed.of_kind(ROWS))):
         deleted, updates = _rewrite_run(writer, run, deleted, updates)
+    _compact_spaces(writer)
     generation = writer.generation
     if _log_is_long(generation, QUARANTINE, len(generation.quarantine)):
         _rewrite_log(writer, QUARANTINE, tables.quarantine_table(list(generation.quarantine.items())))
@@ -107,18 +109,19 @@ def _rewrite_run(
     """Commit the run as one segment where that changes anything; returns what stays deleted and updated elsewhere."""
     generation, committed = writer.generation, writer.committed
     directory, number = generation.directory, committed.generation + 1
-    schema = tables.rows_schema(committed.contract)
+    schema = tables.rows_schema(None if committed.spaces else committed.contract)
     ids = np.concatenate([segments.read_ids(directory, entry, schema) for entry in run])
     other_deleted = deleted[~np.isin(deleted, ids)]
     inside = set(ids.tolist())
     other_updates = {row_id: update for row_id, update in updates.items() if row_id not in inside}
     is_old = any(tables.CAPTION_SOURCE not in generation.columns[entry.name] for entry in run)
+    is_old = is_old or (bool(committed.spaces) and any(map(generation.has_vectors, run)))
     if len(run) == 1 and not is_old and len(other_deleted) == len(deleted) and len(other_updates) == len(updates):
         return deleted, updates
     io.need_space(directory, sum(entry.size for entry in run))
     table = generation.living_rows(run)
     written = [segments.write_table(directory, ROWS, number, table)] if len(table) else []
-    files = _in_place(committed.files, run, written)
+    files = [*_in_place(committed.files, run, written), *_moved_out(generation, run, number)]
     if len(other_deleted) < len(deleted):
         files = [entry for entry in files if entry.kind != DELETED]
         if len(other_deleted):
@@ -129,6 +132,38 @@ def _rewrite_run(
             files.append(segments.write_table(directory, UPDATED, number, tables.updated_table(other_updates)))
     writer.rewrite(committed.superseded_by(tuple(files)))
     return other_deleted, other_updates
+
+
+def _moved_out(generation: Generation, run: tuple[FileEntry, ...], number: int) -> list[FileEntry]:
+    """The vectors that lie with the rows of a run as a file of their space; none where there is one space alone."""
+    committed = generation.manifest
+    home = committed.at_home if committed.spaces else None
+    files = [entry for entry in run if home is not None and generation.has_vectors(entry)]
+    if home is None or not files:
+        return []
+    ids, vectors = Generation(generation.directory, committed.through(home)).vectors_of(files)
+    table = tables.space_table(home, home.split(vectors), ids)
+    return [segments.write_table(generation.directory, SPACE + home.space_id, number, table)] if len(ids) else []
+
+
+def _compact_spaces(writer: Writer) -> None:
+    """Commit the files of each space anew, run by run, where they hold vectors of deleted rows or are several."""
+    directory = writer.generation.directory
+    for contract in writer.committed.spaces:
+        here = Generation(directory, writer.committed.through(contract))
+        own = [(entry, ids) for entry, ids in here.vector_files if entry.kind != ROWS]
+        ascends = all(former[-1] < ids[0] for (_, former), (_, ids) in pairwise(own))
+        files = [entry for entry, _ in own]
+        for run in runs(files) if ascends else [tuple(files)]:
+            ids, vectors = here.vectors_of(run)
+            if len(run) == 1 and len(ids) == run[0].rows:
+                continue
+            io.need_space(directory, sum(entry.size for entry in run))
+            committed, kept = writer.committed, [entry for entry in writer.committed.files if entry not in run]
+            if len(ids):
+                table = tables.space_table(contract, contract.split(vectors), ids)
+                kept.append(segments.write_table(directory, run[0].kind, committed.generation + 1, table))
+            writer.rewrite(committed.superseded_by(tuple(kept)))
 
 
 def _in_place(files: Sequence[FileEntry], run: tuple[FileEntry, ...], written: list[FileEntry]) -> list[FileEntry]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer import caches, io, segments
+from indexer import caches, io, segments, tables
 from indexer.digest import row_digests
 from indexer.errors import DamagedIndexError
 from indexer.manifest import PURGE, ROWS, FileEntry, canonical, data_name, utc_now
@@ -98,9 +98,12 @@ def _write_proof(writer: Writer, doomed: list[FileEntry], before: int) -> tuple[
     removed: dict[int, dict[str, Any]] = {}
     for entry in doomed:
         if entry.kind == ROWS:
-            table = segments.read_table(directory, entry, committed.contract)
+            own, table = committed.at_home, segments.read_table(directory, entry, None)
             gone = ~np.isin(segments.to_numpy(table["row_id"]), writer.generation.ids)
-            for row_id, image, content in row_digests(taken(table, np.flatnonzero(gone)), committed.contract):
+            lost = taken(table, np.flatnonzero(gone))
+            with_vectors = own is not None and any(map(tables.is_vector, table.column_names))
+            blocks = tables.blocks_of(lost, own) if own is not None and with_vectors else {}
+            for row_id, image, content in row_digests(lost, blocks):
                 removed[row_id] = {"row_id": row_id, "image_sha256": image, "content_sha256": content}
     body = {
         "format": PROOF_FORMAT,

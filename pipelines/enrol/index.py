@@ -138,9 +138,7 @@ def index_gallery(
 
     records = read(problems.append)
     contract = contract_of(model, finder.detector)
-    if there is not None:
-        there.contract.require(contract, str(out))
-    store = Store.create(out, contract) if there is None else there
+    store = Store.create(out, contract) if there is None else there.fitting(contract)
     need_space(out, max(0, records.estimate - len(store)) * bytes_a_row(store.contract, crops))
     first_new = store.manifest.next_row_id
     summary = IndexSummary(str(out), model_id=model.model_id, ignored=records.ignored)

@@ -137,5 +137,5 @@ def _check_contract(store: Store, systems: Sequence[System], detector: str) -> N
     fields = {**own.assumed, **store.contract.fields}
     if not contracts and all(fields.get(name) == value for name, value in face.items()):
         return  # the face encoder alone is compared, and it is the index's own
-    if not any(map(store.contract.accepts, contracts)):
+    if not any(space.accepts(each) for space in store.manifest.contracts.values() for each in contracts):
         store.contract.require((contracts or [own])[0], str(store.path))

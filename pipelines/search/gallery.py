@@ -94,7 +94,10 @@ class Gallery:
             journal: Where each search is told before it is answered; what it cannot be told is not answered.
             calibration: Says what scores are worth; None is the one that comes with the model, if one does.
 
+        Of an index with several spaces the one that fits the model is searched.
+
         Raises:
+            IncompleteSpaceError: That space has no vectors of some rows yet.
             ContractMismatchError: The index was made with another model, encoder, alignment or preprocessing.
             IndexerError: There is no index, or it is damaged; or there is no such backend, or it cannot run here.
             CheckpointError: The model cannot be loaded.
@@ -105,7 +108,7 @@ class Gallery:
         # before the model is loaded: a wrong path should be told at once
         loaded = model if isinstance(model, FaceTextModel) else load_model(model, device=device)
         finder = (finder or FaceFinder()).for_detector(store.contract.fields.get("detector", ""))
-        store.contract.require(contract_of(loaded, finder.detector), str(path))
+        store = store.fitting(contract_of(loaded, finder.detector))
         given = None if calibration is None else Path(calibration)
         return cls(store, loaded, finder, journal, Judge.of(loaded, finder.detector, given))
 
@@ -124,7 +127,7 @@ class Gallery:
         summary = index_gallery(Path(source), Path(path), loaded, **options)
         store = Store.open(path)
         finder = (options.get("finder") or FaceFinder()).for_detector(store.contract.fields.get("detector", ""))
-        store.contract.require(contract_of(loaded, finder.detector), str(path))
+        store = store.fitting(contract_of(loaded, finder.detector))
         return cls(store, loaded, finder, options.get("journal")), summary
 
     def __len__(self) -> int:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from index_helpers import CONTRACT, make_batch, random_blocks
+from index_helpers import CONTRACT, OTHER, fill_space, make_batch, random_blocks
 
 from indexer import (
     QuarantineRecord,
@@ -23,6 +23,7 @@ from indexer import (
     restore,
     snapshot,
 )
+from indexer.spaces import drop_space, make_default
 
 
 def change(path: Path) -> None:
@@ -81,10 +82,24 @@ def load_mapped(path: Path) -> None:
     Store.open(path, backend="exact").load()
 
 
+def add_other_space(path: Path) -> None:
+    fill_space(path)
+
+
+def drop_first_space(path: Path) -> None:
+    """Once the other one is the default."""
+    store = fill_space(path)
+    make_default(store, OTHER.space_id)
+    store = Store.open(path)
+    if CONTRACT.space_id in store.manifest.contracts:
+        drop_space(store, CONTRACT.space_id)
+    purge(store)
+
+
 COPIES = {each.__name__: each for each in (restore_index, import_export, snapshot_index, export_origin)}
 CHANGES = {each.__name__: each for each in (change, delete_and_update, compact_index, purge_index)} | COPIES
 
-READS = {load_mapped.__name__: load_mapped}
+READS = {each.__name__: each for each in (load_mapped, add_other_space, drop_first_space)}
 
 
 def kill_at(number: int) -> None:

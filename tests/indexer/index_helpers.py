@@ -10,12 +10,17 @@ from typing import Any
 import numpy as np
 
 from indexer import Block, Contract, QuarantineRecord, RowBatch, Store
+from indexer.spaces import add_space
 
 DIMS = {"face": 8, "caption": 4}
 CONTRACT = Contract(
     tuple(Block(name, dim) for name, dim in DIMS.items()),
     {"model_id": "tgfr-1", "face_encoder": "dlib", "text_encoder": "minilm", "alignment": "sim5"},
 )
+
+
+OTHER = Contract((Block("face", 6), Block("text", 3)), {**CONTRACT.fields, "model_id": "tgfr-2"})
+"""What a second space of an index is made with."""
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -28,6 +33,25 @@ def random_blocks(rng: np.random.Generator, count: int, dims: dict[str, int] = D
     blocks = {name: unit(rng.standard_normal((count, dim))) for name, dim in dims.items()}
     blocks["caption"][::3] = 0.0
     return blocks
+
+
+def other_blocks(ids: Iterable[int]) -> dict[str, np.ndarray]:
+    """The blocks of rows in the space `OTHER`, by their ids."""
+    rows = [np.random.default_rng((7, row_id)).standard_normal(9) for row_id in ids]
+    flat = np.array(rows, np.float32).reshape(len(rows), 9)
+    return {"face": unit(flat[:, :6]), "text": unit(flat[:, 6:])}
+
+
+def fill_space(path: Path, at_once: int = 2) -> Store:
+    """Give an index the space `OTHER`, some rows a commit, or go on where that ended."""
+    store = add_space(Store.open(path), OTHER)
+    with store.writer() as writer:
+        missing = store.without_vectors()
+        for start in range(0, len(missing), at_once):
+            part = missing[start : start + at_once]
+            writer.fill(part, other_blocks(part.tolist()))
+            writer.commit()
+    return store
 
 
 def make_batch(subjects: Iterable[str], blocks: dict[str, np.ndarray], first: int = 0, **changed: Any) -> RowBatch:

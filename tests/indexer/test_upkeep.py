@@ -24,6 +24,7 @@ from indexer import (
     purge,
     repair,
     segments,
+    tables,
     verify,
 )
 from indexer.digest import row_digests
@@ -206,7 +207,7 @@ def test_purge_removes_every_byte(tmp_path: Path, compacted_before: bool) -> Non
         writer.commit()
     table = segments.read_table(store.path, list(store._generation.manifest.of_kind("rows"))[-1], CONTRACT)
     old = Store.open(store.path)
-    digests = {row_id: content for row_id, _, content in row_digests(table, CONTRACT)}
+    digests = {row_id: content for row_id, _, content in row_digests(table, tables.blocks_of(table, CONTRACT))}
     if compacted_before:
         compact(store)
     secrets = [block[:1].tobytes() for block in blocks.values() if block[0].any()] + [b"secret crop"]

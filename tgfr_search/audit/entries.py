@@ -56,6 +56,7 @@ class Act(StrEnum):
     REVIEW = "review"
     UNMASK = "unmask"
     REFUSED = "refused"
+    SPACE = "space changed"
 
 
 def now() -> str:

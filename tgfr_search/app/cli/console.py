@@ -34,8 +34,8 @@ def begin() -> None:
     _answered.clear()
 
 
-def emit(value: Mapping[str, Any], as_json: bool, show: Callable[[], None]) -> None:
-    """Prints a result: as one JSON object on standard output, or with `show` for people."""
+def emit(value: Mapping[str, Any] | Sequence[Mapping[str, Any]], as_json: bool, show: Callable[[], None]) -> None:
+    """Prints a result: as one JSON value on standard output, or with `show` for people."""
     if as_json:
         write(_json(value, indent=2))
         _answered.append(True)
@@ -53,7 +53,7 @@ def error(message: str, as_json: bool) -> None:
     console_streams.error(message)
 
 
-def _json(value: Mapping[str, Any], indent: int | None = None) -> str:
+def _json(value: Mapping[str, Any] | Sequence[Mapping[str, Any]], indent: int | None = None) -> str:
     """Valid JSON in the stream's characters; whatever a terminal would act on is an escape inside a string."""
     unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
     text = json.dumps(value, ensure_ascii=not unicode, indent=indent, default=str)

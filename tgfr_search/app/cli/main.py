@@ -45,6 +45,7 @@ from tgfr_search.app.cli.paths import DashGroup, read_paths
 from tgfr_search.app.cli.query import query
 from tgfr_search.app.cli.review import decide, open_, report
 from tgfr_search.app.cli.serve import serve, token, user_app
+from tgfr_search.app.cli.space import space_app
 from tgfr_search.app.cli.threshold import threshold
 from tgfr_search.errors import InputError, TgfrError
 from tgfr_search.installed import check_own_packages, explain_import
@@ -68,6 +69,7 @@ case_app.command("open")(open_)
 case_app.command()(decide)
 case_app.command()(report)
 app.add_typer(case_app, name="case")
+app.add_typer(space_app, name="space")
 app.add_typer(user_app, name="user")
 
 USAGE = 2
