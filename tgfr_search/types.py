@@ -207,7 +207,7 @@ class SearchHit:
         row_id: The best row of that subject.
         score: Weighted sum of block scores and the probe's offset; it orders candidates and is not a probability.
         blocks: Name → what that block adds to `score` (the rest is the result's `offset`); `statements` is the share of
-            what the description states, in a search that hears it.
+            what the description states, where that moves the score by itself.
         image: The row's name in the gallery.
         caption: The enrolled caption lines, joined by a space; empty where none was enrolled.
         attributes: Attribute → calibrated probability that the enrolled face shows it; empty where no model tells.

@@ -113,7 +113,7 @@ def _candidates(
     vectors, stated = store.vectors([hit.row_id for hit in hits]), made.stated.queries[number]
     parts = store.split(vectors * (made.queries[number] - stated))
     offset, own = float(made.offsets[number]), float(made.stated.offsets[number])
-    shares = vectors @ stated + own if model.states(made.modes[number]) else None
+    shares = vectors @ stated + own if stated.any() else None
     cards = cards_of(model, store.split(vectors))
     return tuple(
         SearchHit(

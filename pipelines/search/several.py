@@ -107,6 +107,7 @@ def search_several(
         "quality": result.probe["quality"],
         "faces": [],
         "box": None,
+        "attributes": result.probe["attributes"],
         "captions_truncated": result.probe["captions_truncated"],
         "pictures": _pictures(images, found, alone),
         "alike": np.round(alike, 4).tolist(),
