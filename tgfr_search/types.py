@@ -228,10 +228,10 @@ class SearchHit:
     image: str
     caption: str
     auto_caption: str | None = None
-    attributes: Mapping[str, float] = field(default_factory=dict)
-    statements: tuple[Mapping[str, Any], ...] = ()
     lr: Mapping[str, Any] | None = None
     expected_strangers: float | None = None
+    attributes: Mapping[str, float] = field(default_factory=dict)
+    statements: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,10 +274,10 @@ class QueryResult:
     where: str | None = None
     notice: str = LEAD_NOTICE
     notes: tuple[str, ...] = ()
-    description: Mapping[str, Any] | None = None
     calibration: Mapping[str, Any] | None = None
     searched: int | None = None
     face: AlignedFace | None = field(default=None, repr=False, compare=False)
+    description: Mapping[str, Any] | None = None
 
     def __iter__(self) -> Iterator[SearchHit]:
         return iter(self.candidates)
