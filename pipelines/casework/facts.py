@@ -105,8 +105,7 @@ def _search(case: Case, told: dict[str, Any], entry: dict[str, Any]) -> dict[str
         "face": _face_told(asked.get("face")),
         "steps": entry.get("processing", []),
         "faces": len(result["probe"].get("faces") or []),
-        "hits": [{**hit, "ratio": ratio_told(hit), "expected": _few(hit.get("expected_strangers"))}
-                 for hit in result["candidates"]],
+        "hits": [{**hit, **worth_told(hit)} for hit in result["candidates"]],
         "calibration": calibration.get("sha256", ""),
         "propositions": calibration.get("propositions", []),
         "quality": quality.get("predicted"),
@@ -147,8 +146,15 @@ def _reviewed(case: Case, name: str, review: Review | None) -> dict[str, Any]:
     }
 
 
-def ratio_told(hit: dict[str, Any]) -> str:
-    """A candidate's log10 LR with its interval; `*` where a bound cuts it; the reason where there is no number."""
+def worth_told(hit: dict[str, Any]) -> dict[str, str]:
+    """What a candidate's score is worth, as people read it: `ratio` and `expected` strangers.
+
+    The ratio is log10 LR with its interval, `*` where a bound cuts it, the reason where there is no number.
+    """
+    return {"ratio": _ratio_told(hit), "expected": _few(hit.get("expected_strangers"))}
+
+
+def _ratio_told(hit: dict[str, Any]) -> str:
     lr = hit.get("lr")
     if not lr:
         return "–"

@@ -98,10 +98,16 @@ def run_again(
     """
     told = Gallery(gallery.store, gallery.model, gallery.finder, gallery.journal, _judge(case, gallery, asked))
     told.judge = replace(told.judge, declared=_declared(case, evidence, origin))
-    face = FaceChoice(**_tuples(asked["face"])) if asked.get("face") else None
     query = (data, asked["lines"])
-    (result,) = told.query_many([query], top_k=asked["top_k"], mode=asked["mode"], where=asked["where"], choices=[face])
+    (result,) = told.query_many(
+        [query], top_k=asked["top_k"], mode=asked["mode"], where=asked["where"], choices=[chosen(asked)]
+    )
     return result
+
+
+def chosen(asked: dict[str, Any]) -> FaceChoice | None:
+    """Which face of the probe was meant in a search, by what it was asked; None is the largest."""
+    return FaceChoice(**_tuples(asked["face"])) if asked.get("face") else None
 
 
 def _declared(case: Case, evidence: str | None, origin: str) -> Declared:

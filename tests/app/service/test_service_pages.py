@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from service_helpers import PASSWORD, Browser
+from PIL import Image
+from service_helpers import PASSWORD, SEARCH, Browser
 
 import tgfr_search.app.service
 import tgfr_search.pages
@@ -20,6 +22,7 @@ from tgfr_search.app.service.roles import Role
 from tgfr_search.audit.entries import Act
 from tgfr_search.audit.retention import read_entries
 from tgfr_search.audit.verify import Key, read_checkpoint
+from tgfr_search.forensic.statement import log10_text
 from tgfr_search.pages.catalogue import Words, preferred, texts
 
 PAGES = Path(str(tgfr_search.pages.__file__)).parent
@@ -172,3 +175,44 @@ def test_the_catalogue_is_whole() -> None:
     }
     unused = {name for name in texts() if name not in asked and not name.startswith(tuple(built))}
     assert unused == set()
+
+
+def test_which_face_is_meant_is_chosen_on_the_page(client: TestClient, hub: Hub, people: Path) -> None:
+    """Every face outlined and numbered, one chosen by a form; the review shows that one; all without JavaScript."""
+    faces = [Image.open(people / f"probes/person000{who}.png").convert("RGB") for who in (0, 3)]
+    photo = Image.new("RGB", (faces[0].width * 2, faces[0].height), "white")
+    photo.paste(faces[0], (0, 0))
+    photo.paste(faces[1].resize((faces[1].width * 3 // 4, faces[1].height * 3 // 4)), (faces[0].width, 20))
+    data = io.BytesIO()
+    photo.save(data, "PNG")
+    browser = Browser(client, "examiner-1")
+    where = browser.post("/cases", **SEARCH).headers["location"]
+    sent = browser.post(f"{where}/evidence", files={"file": ("two.png", data.getvalue())}, kind="still")
+    page = browser.get(sent.headers["location"]).text
+    check(page)
+    assert page.count('class="box') - page.count('class="box-number') == 2
+    assert re.findall(r'class="box-number">(\d)<', page) == ["1", "2"]
+    assert re.findall(r'name="face" value="(\d)"( checked)?', page) == [("1", " checked"), ("2", "")]
+    assert browser.post(f"{where}/searches", evidence="E0001.png", face="second").status_code == 422
+    assert browser.post(f"{where}/searches", evidence="E0001.png", face="7").status_code == 422
+    search = browser.post(f"{where}/searches", evidence="E0001.png", face="2", top_k="2").headers["location"]
+    case = hub.cases.open(where.split("/")[-1])
+    kept = case.read_search("S0001")
+    assert kept["asked"]["face"] == {"number": 2}
+    assert kept["result"]["candidates"][0]["subject_id"] == "person0003"
+    shown = browser.get(f"{search}/probe").content
+    one = browser.post(f"{where}/searches", evidence="E0001.png", top_k="2").headers["location"]
+    assert browser.get(f"{one}/probe").content != shown
+    browser.post(search, act="begin")
+    browser.post(search, act="analyse", text="sharp")
+    for label in ("C01", "C02"):
+        masked = browser.get(search).text
+        assert "LR" not in masked
+        browser.post(search, act="decide", label=label, decision="inconclusive")
+    assert "log10 LR" not in browser.get(search).text
+    browser.post(search, act="unmask")
+    told = browser.get(search).text
+    check(told)
+    best = kept["result"]["candidates"][0]["lr"]
+    assert f"log10 LR {log10_text(best['log10'], best['low'], best['high'])}" in told
+    assert "H2" in told

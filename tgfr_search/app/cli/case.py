@@ -142,3 +142,17 @@ def close(directory: Folder, actor: Actor = None, as_json: Json = False) -> None
 
     Case.open(directory).close(actor=actor or account())
     console.emit({"closed": str(directory)}, as_json, lambda: console.pairs({"closed": str(directory)}))
+
+
+@case_app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(metavar="EXPORT.zip", help="What `case export` wrote somewhere.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="New folder, to be read, not worked in.")],
+    as_json: Json = False,
+) -> None:
+    """Unpack a case that somebody else exported, once our own verifier calls it whole."""
+    from pipelines.casework.receive import receive_export
+
+    made = receive_export(source, directory)
+    values = {"folder": str(made.folder), "files": made.files, "whole": True, "notes": list(made.notes)}
+    console.emit(values, as_json, lambda: console.pairs({"folder": str(made.folder), "files": made.files}))

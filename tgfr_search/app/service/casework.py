@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines.casework.case import Case
+from pipelines.casework.facts import worth_told
 from pipelines.casework.overview import overview as case_overview
 from pipelines.casework.review import Review, ReviewError, Step
 from pipelines.casework.reviews import act, review_of
@@ -16,6 +17,7 @@ from tgfr_search.app.service.api.search import slow_down
 from tgfr_search.app.service.hub import Hub
 from tgfr_search.app.service.problems import Problem
 from tgfr_search.app.service.roles import Role
+from tgfr_search.faces.choice import FaceChoice
 
 LIST_LENGTH = 20
 """Candidates that are compared; more than people compare with care helps nobody."""
@@ -65,6 +67,9 @@ def search(
     where: str | None,
     index: str = "",
     top_k: int = LIST_LENGTH,
+    face: int | None = None,
+    box: Sequence[float] | None = None,
+    eyes: Sequence[float] | str | None = None,
 ) -> str:
     """Searches in a case; returns the search's name alone: its candidates are for the blind review.
 
@@ -72,13 +77,17 @@ def search(
         Problem: Too many searches, or no such gallery.
         InputError, FaceError, FilterError, AuditError: As `pipelines.casework.search.search`.
     """
+    choice = FaceChoice.of(face, box, eyes)
+    if choice is not None and evidence is None:
+        raise Problem(422, "bad_input", "found a face that is meant and no photo", "give both")
     slow_down(hub, account)
     _, gallery = hub.gallery(index)
     told = Gallery(gallery.store, gallery.model, gallery.finder, hub.journal_of(account))
     with hub.encoding:
         name, _ = search_in(
-            case, told, actor=account.name, evidence=evidence, lines=lines, origin=origin, top_k=top_k, where=where
-        )
+            case, told, actor=account.name, evidence=evidence, lines=lines, origin=origin, top_k=top_k, where=where,
+            face=choice,
+        )  # fmt: skip
     hub.metrics.searches.inc()
     return name
 
@@ -108,6 +117,8 @@ def seen(case: Case, search: str, account: Account) -> dict[str, Any]:
         if "row" in candidate:
             hit = by_row[candidate["row"]]
             candidate |= {name: hit[name] for name in ("subject_id", "score", "caption", "auto_caption", "blocks")}
+            candidate |= {"lr": hit.get("lr"), "expected_strangers": hit.get("expected_strangers"), **worth_told(hit)}
+            candidate["rivals"] = rivals(hit, result["candidates"])
     over = "persons" in view
     own = [event for event in review.events if event["actor"] == account.name] if review is not None else []
     view |= {
@@ -122,10 +133,20 @@ def seen(case: Case, search: str, account: Account) -> dict[str, Any]:
     }
     if over or any("row" in each for each in view.get("candidates", ())):
         view |= {name: result[name] for name in ("index_id", "model_id", "notice", "notes", "mode", "offset")}
+        view |= {"calibration": result.get("calibration"), "searched": result.get("searched")}
     if over:
-        view["hits"] = result["candidates"]
+        view["hits"] = [{**hit, **worth_told(hit)} for hit in result["candidates"]]
         view["events"] = [] if review is None else review.events
     return view
+
+
+def rivals(hit: dict[str, Any], hits: Sequence[dict[str, Any]]) -> list[int]:
+    """Ranks of the other candidates whose likelihood ratio is within a factor of ten of this one's."""
+    own = (hit.get("lr") or {}).get("log10")
+    if own is None:
+        return []
+    others = ((each["rank"], (each.get("lr") or {}).get("log10")) for each in hits if each is not hit)
+    return [rank for rank, lr in others if lr is not None and abs(own - lr) <= 1]
 
 
 def next_label(view: dict[str, Any]) -> str:

@@ -11,9 +11,10 @@ from PIL import Image
 from pipelines.search.gallery import Gallery
 from tgfr_search.errors import FaceError
 from tgfr_search.faces.align import Alignment, align
+from tgfr_search.faces.choice import FaceChoice
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.faces.schemes import in_scheme
-from tgfr_search.types import ByteArray
+from tgfr_search.types import ByteArray, SeenFace
 
 LONGEST_SIDE = 1600
 FINER = 4
@@ -22,20 +23,18 @@ FINER = 4
 
 @dataclass(frozen=True)
 class FaceSeen:
-    """The face of a photo that is searched with.
+    """The faces of a photo, one of which is searched with.
 
     Attributes:
         width: Of the photo in pixels.
         height: Of it.
-        box: (left, top, right, bottom) of the face; None where there is none.
-        faces: How many were seen.
+        faces: All that were seen, the largest first: as `--face` numbers them.
         why: Reason code where there is none.
     """
 
     width: int
     height: int
-    box: tuple[int, int, int, int] | None
-    faces: int = 0
+    faces: tuple[SeenFace, ...] = ()
     why: str = ""
 
 
@@ -60,18 +59,23 @@ def face_seen(finder: FaceFinder, data: bytes) -> FaceSeen | None:
     try:
         face = finder.cut(photo)
     except FaceError as error:
-        return FaceSeen(width, height, None, why=error.reason.value)
-    return FaceSeen(width, height, face.box, face.faces_found)
+        return FaceSeen(width, height, why=error.reason.value)
+    return FaceSeen(width, height, face.seen)
 
 
-def probe_chip(gallery: Gallery, data: bytes) -> bytes:
+def probe_chip(gallery: Gallery, data: bytes, choice: FaceChoice | None = None) -> bytes:
     """The probe's face as JPEG, where it lies in its picture as candidates' faces lie in theirs, only finer.
+
+    Args:
+        gallery: Which is searched.
+        data: The photo.
+        choice: Which face is meant; None is the largest.
 
     Raises:
         FaceError: The photo gives no usable face.
     """
     photo = gallery.finder.load(data)
-    face = gallery.finder.cut(photo)
+    face = gallery.finder.cut(photo, choice)
     if face.box is None:
         return _jpeg(Image.fromarray(face.pixels))
     points = (face.landmarks + 0.5) / np.float32(photo.reduced) - np.float32(0.5)

@@ -34,6 +34,9 @@ class CaseSearch(Strict):
     where: str | None = Field(None, max_length=2000)
     index: str = Field("", max_length=255)
     top_k: int = Field(casework.LIST_LENGTH, ge=1, le=200)
+    face: int | None = Field(None, ge=1, le=9999, description="Number of the face that is meant, 1 the largest.")
+    box: list[float] | None = Field(None, max_length=4, description="Or x, y, width, height that holds it, in pixels.")
+    eyes: list[float] | None = Field(None, max_length=10, description="Or the centres of its eyes, or five points.")
 
 
 class ReviewAct(Strict):

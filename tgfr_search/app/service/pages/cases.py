@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import File, Form, Request, Response, UploadFile
 
 from pipelines.casework.case import KINDS, ORIGINS
+from pipelines.casework.search import chosen
 from tgfr_search.app.service import casework, pictures
 from tgfr_search.app.service.casebook import look, need_part, state_of
 from tgfr_search.app.service.guard import TheHub, Who
@@ -112,6 +113,8 @@ def search(
     origin: Line = "unknown",
     where: Line = "",
     index: Line = "",
+    face: Line = "",
+    eyes: Line = "",
     top_k: Annotated[int, Form(ge=1, le=casework.LIST_LENGTH)] = casework.LIST_LENGTH,
 ) -> Response:
     """Searches, and goes on to the analysis of the probe: the candidates come later, blind."""
@@ -126,6 +129,8 @@ def search(
         where=where or None,
         index=index,
         top_k=top_k,
+        face=None if eyes.strip() or not face else _number(face),
+        eyes=eyes.strip() or None,
     )
     return see(f"/cases/{case}/searches/{name}")
 
@@ -139,7 +144,13 @@ def probe_picture(hub: TheHub, case: str, search: str) -> Response:
         raise Problem(404, "no_picture", "searched by description alone")
     data, gallery = opened.evidence(kept["evidence"]), hub.gallery()[1]
     try:
-        picture = pictures.probe_chip(gallery, data)
+        picture = pictures.probe_chip(gallery, data, chosen(kept["asked"]))
     except FaceError:
         picture = pictures.photo_jpeg(gallery.finder, data)
     return Response(picture, media_type="image/jpeg")
+
+
+def _number(face: str) -> int:
+    if not face.isdecimal() or len(face) > 4:
+        raise Problem(422, "bad_input", "the face that is meant: found no number", "choose one of those that are shown")
+    return int(face)
