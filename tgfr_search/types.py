@@ -205,9 +205,10 @@ class SearchHit:
         rank: 1 is best.
         subject_id: Whose template it is.
         row_id: The best row of that subject.
-        score: Weighted sum of block scores and the probe's offset; it orders candidates and is not a probability.
-        blocks: Name → what that block adds to `score` (the rest is the result's `offset`); `statements` is the share of
-            what the description states, where that moves the score by itself.
+        score: Weighted sum of block scores, the probe's offset and `typicality`; it orders candidates and is not a
+            probability.
+        blocks: Name → what that block adds to `score` (the rest is the result's `offset` and `typicality`);
+            `statements` is the share of what the description states, where that moves the score by itself.
         image: The row's name in the gallery.
         caption: The enrolled caption lines, joined by a space; empty where none was enrolled.
         attributes: Attribute → calibrated probability that the enrolled face shows it; empty where no model tells.
@@ -218,6 +219,8 @@ class SearchHit:
             `image_log10`, the picture's alone; None where nobody asked what the score is worth.
         expected_strangers: How many of the rows searched would reach this score if all were strangers'; None where
             refused.
+        typicality: What is added to `score` for how the probe and this record stand to strangers, mostly below 0; 0
+            where the calibration in force has no cohort.
     """
 
     rank: int
@@ -232,6 +235,7 @@ class SearchHit:
     expected_strangers: float | None = None
     attributes: Mapping[str, float] = field(default_factory=dict)
     statements: tuple[Mapping[str, Any], ...] = ()
+    typicality: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +264,8 @@ class QueryResult:
         calibration: `sha256` of the calibration in force, its `population`, the `propositions` that `lr` weighs; None
             where there is none.
         searched: Rows that were ranked, after the filter; None where nobody counted.
+        threshold: Of an identification: `score` that every candidate reaches, the `fpir` it is for, and a
+            `warning`; None of a list of fixed length.
         face: What was searched with, for whoever draws or explains the answer; not part of `as_dict`.
     """
 
@@ -278,6 +284,7 @@ class QueryResult:
     searched: int | None = None
     face: AlignedFace | None = field(default=None, repr=False, compare=False)
     description: Mapping[str, Any] | None = None
+    threshold: Mapping[str, Any] | None = None
 
     def __iter__(self) -> Iterator[SearchHit]:
         return iter(self.candidates)
@@ -292,13 +299,14 @@ class QueryResult:
         """The candidates as a table, one row each, best first.
 
         Returns:
-            Columns `rank`, `subject_id`, `row_id`, `score`, one `block_NAME` for each block of the gallery, `image`,
-            `caption`, `auto_caption`; no rows where there is no candidate. `score` is the sum of the `block_` columns
-            and `offset`. What holds for all rows is in `attrs`: mode, offset, where, model_id, index_id, notice.
+            Columns `rank`, `subject_id`, `row_id`, `score`, one `block_NAME` for each block of the gallery,
+            `image`, `caption`, `auto_caption`, `typicality`; no rows where there is no candidate. `score` is the sum of
+            the `block_` columns, `typicality` and `offset`. What holds for all rows is in `attrs`: mode, offset, where,
+            model_id, index_id, notice.
         """
         import pandas as pd  # half a second that nobody should wait for who does not ask for a table
 
-        before, after = ("rank", "subject_id", "row_id", "score"), ("image", "caption", "auto_caption")
+        before, after = ("rank", "subject_id", "row_id", "score"), ("image", "caption", "auto_caption", "typicality")
         blocks = list(self.candidates[0].blocks) if self.candidates else []
         columns = {name: [getattr(hit, name) for hit in self.candidates] for name in before}
         columns |= {f"block_{name}": [hit.blocks[name] for hit in self.candidates] for name in blocks}

@@ -16,10 +16,12 @@ from pipelines.search.evidence import binding_of
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.forensic.calibration import Calibration, Origin
+from tgfr_search.forensic.correction import fit_correction
 from tgfr_search.forensic.lr import REFITS
 from tgfr_search.forensic.modes import ModeCalibration, fit_mode, strangers_of
 from tgfr_search.forensic.pairs import Pairs, thinned
 from tgfr_search.forensic.statement import Population
+from tgfr_search.model.cohort import Cohort
 
 IMPOSTORS = 30_000
 """Impostor pairs of a level and mode that a calibrator is fitted on, the highest-scoring first."""
@@ -31,6 +33,7 @@ def calibrate(
     cache: Path,
     *,
     finder: FaceFinder,
+    cohort: Cohort | None = None,
     population: str = "",
     refits: int = REFITS,
     workers: int | None = None,
@@ -43,17 +46,18 @@ def calibrate(
         system: Whose scores.
         cache: Folder of faces and features.
         finder: How photos become faces.
+        cohort: Of typicality, whose correction is fitted too; None corrects nothing.
         population: Who the people are, for H2; empty names the data set.
         refits: Of the intervals.
         workers: Processes that find faces.
         progress: Called as the work goes on.
 
     Raises:
-        InputError: Too few people or pairs, or they do not differ. Where only those with words are too few, their mode
-            is left out and a warning says so.
+        InputError: Too few people or pairs, or they do not differ; or somebody is in the cohort too. Where only those
+            with words are too few, their mode is left out and a warning says so.
         NothingUsableError: There is no face at all.
     """
-    data, scored = load_scored(options, system, cache, finder=finder, workers=workers, progress=progress)
+    data, scored = load_scored(options, system, cache, finder=finder, cohort=cohort, workers=workers, progress=progress)
     by_mode: dict[str, list[Scored]] = {}
     modes: dict[str, ModeCalibration] = {}
     warnings = tuned_on([system], data, options)
@@ -79,10 +83,15 @@ def calibrate(
     name = population or f"{options.probes.name}{f', split {split}' if split else ''}"
     people = len(set(data.probes.subjects) | set(data.templates.subjects))
     who = Population(name, people, "everybody in it with a face that was found")
-    return Calibration(binding_of(system.model, finder.detector), origin, who, modes)
+    return Calibration(binding_of(system.model, finder.detector, cohort), origin, who, modes)
 
 
 def _fit(levels: list[Scored], seed: int, refits: int) -> ModeCalibration:
+    correction = None
+    if levels[0].standing is not None:
+        parts = [thinned(one.as_pairs(typicality=True), IMPOSTORS, seed + at) for at, one in enumerate(levels)]
+        correction = fit_correction(Pairs.concat(parts))
+        levels = [one.corrected(correction) for one in levels]
     kept, score, quality = [], [], []
     for at, one in enumerate(levels):
         every = one.as_pairs()
@@ -94,4 +103,4 @@ def _fit(levels: list[Scored], seed: int, refits: int) -> ModeCalibration:
     probes = np.concatenate([one.quality for one in levels])
     strangers = strangers_of(np.concatenate(tops), probes, min(people))
     impostor = np.concatenate(score), np.concatenate(quality)
-    return fit_mode(Pairs.concat(kept), impostor, strangers, refits=refits, seed=seed)
+    return fit_mode(Pairs.concat(kept), impostor, strangers, refits=refits, seed=seed, correction=correction)

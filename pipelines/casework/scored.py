@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +15,18 @@ from pipelines.measure.load import load_data
 from pipelines.measure.systems import System
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.forensic.ablation import Searched
+from tgfr_search.forensic.correction import Correction, Standing
 from tgfr_search.forensic.pairs import Bools, Floats, Ints, Pairs
+from tgfr_search.forensic.typicality import record_terms
+from tgfr_search.model.cohort import Cohort
 from tgfr_search.types import FloatArray
 
 MODES = {"image": "none", "fused-1": "cross"}
 """Mode of a calibration → caption regime of its probes: words are always of another photo (docs/protocol.md, 13)."""
+
+CHUNK = 128
+"""Probes whose terms are computed at a time."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,7 @@ class Scored:
         pairs: [P, G], which of them are pairs for verification.
         gallery: Templates that are searched.
         searches: Probes whose person has a template in the gallery.
+        standing: How probes and templates stand to a cohort; None without one.
     """
 
     mode: str
@@ -51,17 +59,38 @@ class Scored:
     pairs: Bools
     gallery: Ints
     searches: Ints
+    standing: Standing | None = None
 
     @property
     def own(self) -> Bools:
         """[P, G], whether both are one person."""
         return np.asarray(self.probes[:, None] == self.templates[None, :])
 
-    def as_pairs(self) -> Pairs:
-        """All pairs for verification."""
+    def as_pairs(self, *, typicality: bool = False) -> Pairs:
+        """All pairs for verification, with how both stand to the cohort if asked for: `forensic.correction.TERMS`."""
         probe, template = np.nonzero(self.pairs)
         score = self.scores[probe, template].astype(np.float64)
-        return Pairs(score, self.quality[probe], self.probes[probe], self.templates[template])
+        terms = np.empty((0, 0))
+        if typicality and self.standing is not None:
+            own = self.standing
+            parts = [np.empty((0, 4))]
+            for start in range(0, len(self.scores), CHUNK):
+                rows = slice(start, start + CHUNK)
+                records = record_terms(own.records, own.levels, self.quality[rows])
+                here, there = np.nonzero(self.pairs[rows])
+                parts.append(np.concatenate([own.probes[rows][here], records[here, there]], axis=1))
+            terms = np.concatenate(parts)
+        return Pairs(score, self.quality[probe], self.probes[probe], self.templates[template], terms)
+
+    def corrected(self, correction: Correction | None) -> Scored:
+        """The same with corrected scores."""
+        if correction is None or self.standing is None:
+            return self
+        scores = self.scores.copy()
+        for start in range(0, len(scores), CHUNK):
+            rows = slice(start, start + CHUNK)
+            scores[rows] += self.standing.added(correction, self.quality[rows], rows).astype(np.float32)
+        return replace(self, scores=scores)
 
     def tops(self) -> tuple[Floats, int]:
         """Searches of strangers: the highest score of each probe in the gallery less its own person.
@@ -73,6 +102,11 @@ class Scored:
         best = np.where(own, -np.inf, self.scores[:, self.gallery]).max(axis=1)
         everybody = len(np.unique(self.templates[self.gallery]))
         return best.astype(np.float64), everybody - int(own.any())
+
+    def searched(self) -> Searched:
+        """Searches of strangers, and of people who are enrolled."""
+        best, own = self.by_person(self.scores)
+        return Searched(self.tops()[0], self.probes, best[np.arange(len(best)), own], self.probes[self.searches])
 
     def by_person(self, values: FloatArray | Floats) -> tuple[Floats, Ints]:
         """The best of each person's templates in the gallery, for probes whose person is there.
@@ -98,6 +132,7 @@ def load_scored(
     *,
     finder: FaceFinder,
     wanted: Sequence[tuple[str, str]] = tuple(MODES.items()),
+    cohort: Cohort | None = None,
     workers: int | None = None,
     progress: Progress = silent,
 ) -> tuple[BenchData, Iterator[Scored]]:
@@ -109,19 +144,24 @@ def load_scored(
         cache: Folder of faces and features.
         finder: How photos become faces.
         wanted: (mode, caption regime), in this order; those with words are left out where nobody is described.
+        cohort: Whom probes and templates are held against.
         workers: Processes that find faces.
         progress: Called as the work goes on.
 
     Raises:
-        InputError: As `load_data`; or there is no person with two photos.
+        InputError: As `load_data`; there is no person with two photos; or somebody is in the cohort too.
     """
     data = load_data(options, [system], cache, finder, workers, progress)
     if not len(data.roles.searches):
         raise InputError(f"{options.probes}", found="nobody with two photos", expected="people with two or more")
-    return data, _scored(Cells(options, data, np.empty((0, 0), np.float32), cache / "cells"), system, wanted)
+    if cohort is not None:
+        for side, what in ((data.probes, "probes"), (data.templates, "gallery")):
+            cohort.require_disjoint(set(side.chips.sha256), set(side.subjects), side.chips.data_sha256, what)
+    cells = Cells(options, data, np.empty((0, 0), np.float32), cache / "cells")
+    return data, _scored(cells, system, wanted, cohort)
 
 
-def _scored(cells: Cells, system: System, wanted: Sequence[tuple[str, str]]) -> Iterator[Scored]:
+def _scored(cells: Cells, system: System, wanted: Sequence[tuple[str, str]], cohort: Cohort | None) -> Iterator[Scored]:
     roles, options = cells.data.roles, cells.options
     for mode, regime in wanted:
         said, _ = cells.captions(regime)
@@ -135,6 +175,11 @@ def _scored(cells: Cells, system: System, wanted: Sequence[tuple[str, str]]) -> 
                 pairs = np.tril(pairs, -1)
                 borrowed = np.flatnonzero(said.described >= 0)
                 pairs[borrowed, said.described[borrowed]] = False
+            standing = None
+            if cohort is not None:
+                own = probes.take(np.flatnonzero(rows))
+                kind = "image" if mode == "image" else "fused"
+                standing = cohort.standing(own, templates[:, :-1], kind)
             yield Scored(
                 mode,
                 regime,
@@ -147,4 +192,5 @@ def _scored(cells: Cells, system: System, wanted: Sequence[tuple[str, str]]) -> 
                 pairs[rows],
                 roles.gallery,
                 np.flatnonzero(np.isin(np.flatnonzero(rows), roles.searches)).astype(np.int64),
+                standing,
             )

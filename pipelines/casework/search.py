@@ -134,6 +134,8 @@ def _judge(case: Case, gallery: Gallery, asked: dict[str, Any]) -> Judge:
 
 def _with(judge: Judge, path: Path) -> Judge:
     given = read_calibration(path)
+    if not given.binding.cohort_sha256:  # fitted without a cohort, and used without one
+        judge = replace(judge, cohort=None, binding=replace(judge.binding, cohort_sha256=""))
     given.require(judge.binding, f"{path}")
     return replace(judge, calibration=given)
 

@@ -21,6 +21,7 @@ from tgfr_search.errors import InputError
 from tgfr_search.evaluation.intervals import subject_weights
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.files import replace_text
+from tgfr_search.forensic.ablation import typicality_record
 from tgfr_search.forensic.bounds import Bounds
 from tgfr_search.forensic.calibration import Calibration
 from tgfr_search.forensic.metrics import cllr
@@ -37,6 +38,7 @@ from tgfr_search.forensic.validation import (
 )
 from tgfr_search.forensic.verdict import Criteria, verdict
 from tgfr_search.forensic.words import RELIABILITY, mixture
+from tgfr_search.model.cohort import Cohort
 from tgfr_search.strict import to_dict
 from tgfr_search.terms import LEAD_NOTICE
 from tgfr_search.types import FloatArray
@@ -63,6 +65,7 @@ def validate(
     cache: Path,
     *,
     finder: FaceFinder,
+    cohort: Cohort | None = None,
     criteria: Criteria | None = None,
     workers: int | None = None,
     progress: Progress = silent,
@@ -76,6 +79,7 @@ def validate(
         out: Folder; `validation.json` and `validation.html` are written there.
         cache: Folder of faces and features.
         finder: How photos become faces.
+        cohort: That the calibration was fitted with; None where it was fitted without.
         criteria: That it is held against, fixed beforehand; None takes the project's own.
         workers: Processes that find faces.
         progress: Called as the work goes on.
@@ -84,12 +88,14 @@ def validate(
         What was written.
 
     Raises:
-        InputError: The calibration is of another model, or was fitted on these very people.
+        InputError: The calibration is of another model or cohort, or was fitted on these very people; or somebody is in
+            the cohort too.
     """
-    calibration.require(binding_of(system.model, finder.detector))
+    calibration.require(binding_of(system.model, finder.detector, cohort))
     data, scored = load_scored(
-        options, system, cache, finder=finder, wanted=_wanted(calibration), workers=workers, progress=progress
-    )
+        options, system, cache, finder=finder, wanted=_wanted(calibration), cohort=cohort, workers=workers,
+        progress=progress,
+    )  # fmt: skip
     same_data = calibration.origin.data_sha256 == data.probes.chips.data_sha256
     if same_data and options.split is not None and calibration.origin.split in ("", options.split):
         raise InputError(
@@ -102,9 +108,12 @@ def validate(
         )
     weights = subject_weights(data.roles.subject_count, options.seed, options.resamples).astype(np.float64)
     records: dict[str, list[Any]] = {"cells": [], "search": [], "crowdedness": [], "thresholds": [], "words": []}
-    records["curves"] = []
+    records |= {"curves": [], "typicality": []}
     steps, pictures = len(_wanted(calibration)) * len(options.levels), dict[str, FloatArray]()
-    for at, one in enumerate(scored):
+    for at, plain in enumerate(scored):
+        one = plain.corrected(calibration.modes[plain.mode].correction)
+        if cohort is not None and plain.regime == MODES[plain.mode]:
+            records["typicality"] += _typical(plain, one, weights)
         ratios = _ratios(one, calibration.modes[one.mode])
         if one.mode == "image":
             pictures[one.level] = ratios
@@ -198,6 +207,11 @@ def _measure(
         records["search"].append(search_record(*names, best, own, people, SEARCHES, options.seed))
     records["crowdedness"] += _crowded(one)
     records["thresholds"] += list(_thresholds(one, mode, options.seed))
+
+
+def _typical(plain: Scored, one: Scored, weights: Floats) -> list[dict[str, Any]]:
+    """What the correction does to searches: persons missed without it and with it, paired by person."""
+    return [typicality_record(one.level, one.mode, plain.searched(), one.searched(), weights, fpir) for fpir in FPIRS]
 
 
 def _crowded(one: Scored) -> list[dict[str, Any]]:

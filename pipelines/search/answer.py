@@ -14,7 +14,9 @@ from indexer import Store, SubjectHit
 from indexer.milvus import MilvusStore
 from pipelines.search.card import compared, shown
 from pipelines.search.notes import query_notes
+from pipelines.search.typical import Typical
 from pipelines.search.understood import understood
+from tgfr_search.forensic.pairs import Floats
 from tgfr_search.model.blocks import STATEMENTS
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.model.probe import Probes
@@ -59,6 +61,7 @@ def answers(
     given: Sequence[tuple[str, ...]],
     asked: Asked,
     clock: Clock,
+    typical: Typical | None = None,
 ) -> list[QueryResult]:
     """Searches one generation of an index with N probes.
 
@@ -71,11 +74,18 @@ def answers(
         given: The same as it was given.
         asked: How is searched.
         clock: Has the laps before; `encode` ends now.
+        typical: Scores the head of the lists again; None leaves them as the inner product has them, as do means.
     """
     clock.lap("encode")
-    hits = store.search_subjects(made.queries, asked.top_k, asked.aggregate, where=asked.where)
+    again = typical if asked.aggregate == "max" else None
+    count = asked.top_k if again is None else again.head(asked.top_k)
+    hits = store.search_subjects(made.queries, count, asked.aggregate, where=asked.where)
+    added = [np.zeros(len(own)) for own in hits]
+    if again is not None:
+        better = [again.rescored(store, made, at, own, len(lines[at]), asked.top_k) for at, own in enumerate(hits)]
+        hits, added = [own for own, _ in better], [own for _, own in better]
     claims = [_claims(own) if mode != "image" else {} for own, mode in zip(lines, made.modes, strict=True)]
-    candidates = [_candidates(store, model, made, at, own, claims[at]) for at, own in enumerate(hits)]
+    candidates = [_candidates(store, model, made, at, own, claims[at], added[at]) for at, own in enumerate(hits)]
     clock.lap("search")
     cut = [model.tgfr.tokenize(own).truncated if own else 0 for own in lines]
     return [
@@ -108,6 +118,7 @@ def _candidates(
     number: int,
     hits: Sequence[SubjectHit],
     claims: Claims,
+    added: Floats,
 ) -> tuple[SearchHit, ...]:
     rows = store.rows([hit.row_id for hit in hits], chips=False)
     vectors, stated = store.vectors([hit.row_id for hit in hits]), made.stated.queries[number]
@@ -128,6 +139,7 @@ def _candidates(
             auto_caption=row.caption_source if row.captions else None,
             attributes=cards[at],
             statements=tuple(compared(claims, cards[at])),
+            typicality=float(added[at]),
         )
         for at, (hit, row) in enumerate(zip(hits, rows, strict=True))
     )

@@ -19,6 +19,7 @@ from pipelines.search.answer import Asked, Clock, answers
 from pipelines.search.probe import require_english, search_mode
 from pipelines.search.several import LEAST_WEIGHT, pooled, strangers
 from pipelines.search.tracks import Ints, Limits, find_tracks
+from pipelines.search.typical import Typical
 from tgfr_search.errors import FaceError, InputError, Reason
 from tgfr_search.faces.clip import Clip, Frame
 from tgfr_search.faces.finder import FaceFinder
@@ -54,6 +55,7 @@ def search_clip(
     lines: tuple[str, ...],
     given: tuple[str, ...],
     asked: Asked,
+    typical: Typical | None = None,
 ) -> tuple[QueryResult, int]:
     """The answer to a clip, and the rows of the index.
 
@@ -66,6 +68,7 @@ def search_clip(
         lines: What is said of the person.
         given: The same as it was given.
         asked: How is searched.
+        typical: Scores the head of the list again.
 
     Raises:
         FaceError: The file is no video that can be read, shows no face, or has no such track.
@@ -100,7 +103,7 @@ def search_clip(
     used = _best(tracks[chosen], quality)
     whole = pooled(Templates({name: block[used] for name, block in templates.blocks.items()}), quality[used])
     made = weigh_faces(model, whole, quality[used[:1]], lines, [mode])
-    (result,) = answers(pinned, model, made, [seen.faces[used[0]]], [lines], [given], asked, clock)
+    (result,) = answers(pinned, model, made, [seen.faces[used[0]]], [lines], [given], asked, clock, typical)
     people = [_track(track, seen, quality, at + 1, at == chosen) for at, track in enumerate(tracks)]
     weights = np.maximum(quality[used], LEAST_WEIGHT)
     pictures = [

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +15,33 @@ import numpy as np
 from indexer import Store
 from indexer.milvus import MilvusStore
 from pipelines.enrol.index import contract_of
+from pipelines.search.typical import Typical
+from tgfr_search.errors import InputError
 from tgfr_search.forensic.calibration import Binding, Calibration, read_calibration
 from tgfr_search.forensic.evidence import Declared, evidence, mode_key
 from tgfr_search.forensic.pairs import Floats
 from tgfr_search.forensic.statement import propositions
 from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.cohort import Cohort, read_cohort
 from tgfr_search.model.probe import make_probes_of_faces
 from tgfr_search.types import AlignedFace, QueryResult
 
-FILE = "calibration.json"
-"""In the folder of a model: the calibration that comes with it."""
+FILE, COHORT = "calibration.json", "cohort.safetensors"
+"""In the folder of a model: the calibration that comes with it, and the cohort that it was fitted with."""
 
 
-def binding_of(model: FaceTextModel, detector: str) -> Binding:
+def binding_of(model: FaceTextModel, detector: str, cohort: Cohort | None = None) -> Binding:
     """What a calibration of a model's scores belongs to: its contract with an index, and its score weights.
 
     Args:
         model: Whose scores.
         detector: That finds the faces.
+        cohort: Of typicality; None where the scores are not corrected.
     """
     contract = contract_of(model, detector)
     told = {"fields": dict(contract.fields), "scoring": model.scoring.as_dict()}
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-    return Binding(digest, model.model_id)
+    return Binding(digest, model.model_id, "" if cohort is None else cohort.sha256)
 
 
 @dataclass(frozen=True)
@@ -49,28 +53,53 @@ class Judge:
         binding: Of its scores.
         calibration: In force; None where there is none, and every answer is a reason code.
         declared: What the user says of the probe.
+        cohort: That the calibration was fitted with; None where it has none.
+        fpir: Of an identification: candidates below the threshold for it are no answer; None leaves the list whole.
     """
 
     model: FaceTextModel
     binding: Binding
     calibration: Calibration | None
     declared: Declared = Declared()  # noqa: RUF009 - frozen
+    cohort: Cohort | None = None
+    fpir: float | None = None
 
     @staticmethod
-    def of(model: FaceTextModel, detector: str, path: Path | None = None, declared: Declared | None = None) -> Judge:
-        """With the calibration at `path`, or the one that comes with the model.
+    def of(
+        model: FaceTextModel,
+        detector: str,
+        path: Path | None = None,
+        declared: Declared | None = None,
+        cohort: Path | None = None,
+    ) -> Judge:
+        """With the calibration at `path` and the cohort at `cohort`, or those that come with the model.
+
+        A calibration that was fitted without a cohort is used without one.
 
         Raises:
-            InputError: The file is no calibration, or of another model or detector.
+            InputError: A file is none of its kind, or of another model or detector; or the calibration is of another
+                cohort.
         """
-        binding = binding_of(model, detector)
+        found, said = None, declared or Declared()
         if path is not None:
-            given = read_calibration(path)
-            given.require(binding, f"{path}")
-            return Judge(model, binding, given, declared or Declared())
-        shipped = model.folder / FILE
-        found = _shipped(shipped, shipped.stat().st_mtime_ns) if shipped.is_file() else None
-        return Judge(model, binding, found, declared or Declared())
+            found = read_calibration(path)
+        elif (shipped := model.folder / FILE).is_file():
+            found = _shipped(shipped, shipped.stat().st_mtime_ns)
+        own = None
+        if cohort is not None or (found is not None and found.binding.cohort_sha256):
+            own = cohort_of(model, detector, cohort)
+        binding = binding_of(model, detector, own)
+        if found is not None and (path is not None or cohort is not None):
+            found.require(binding, f"{path or model.folder / FILE}")
+        return Judge(model, binding, found, said, own)
+
+    @cached_property
+    def typical(self) -> Typical | None:
+        """Scores the head of a search again; None where the calibration is not of these scores, or has no cohort."""
+        if self.calibration is None or self.cohort is None or self.calibration.binding != self.binding:
+            return None
+        modes = self.calibration.modes.items()
+        return Typical(self.cohort, {name: own.correction for name, own in modes if own.correction is not None})
 
     def results(
         self,
@@ -123,7 +152,8 @@ class Judge:
     def image_scores(self, face: AlignedFace, rows: Floats) -> Floats:
         """Scores of a picture alone, [N]."""
         probe = make_probes_of_faces(self.model, [face.pixels], [()], ["image"])
-        return np.asarray(rows @ probe.queries[0].astype(np.float64) + probe.offsets[0])
+        scores = np.asarray(rows @ probe.queries[0].astype(np.float64) + probe.offsets[0])
+        return scores if self.typical is None else scores + self.typical.added(probe, 0, rows.astype(np.float32), 0)
 
     def _judged(self, store: Store | MilvusStore, result: QueryResult, lines: int, comparison: str) -> QueryResult:
         mode = result.mode if comparison == "max" else comparison
@@ -139,7 +169,41 @@ class Judge:
             replace(hit, lr=lr, expected_strangers=expected)
             for hit, lr, expected in zip(result.candidates, found, strangers, strict=True)
         )
-        return replace(result, candidates=hits, calibration=self.told(), searched=searched)
+        worth = replace(result, candidates=hits, calibration=self.told(), searched=searched)
+        return worth if self.fpir is None else self._identified(worth, mode_key(mode, lines), searched)
+
+    def _identified(self, result: QueryResult, mode: str, searched: int) -> QueryResult:
+        """The answer of an identification: who reaches the threshold, perhaps nobody.
+
+        Raises:
+            InputError: The calibration is not of these scores or has not this mode, or shows no such rate.
+        """
+        own = None if self.calibration is None else self.calibration.modes.get(mode)
+        if own is None or self.calibration is None or self.calibration.binding != self.binding or self.fpir is None:
+            raise InputError(
+                "--mode-of-search identification", found=f"no threshold for {mode}",
+                expected="a calibration of this model and mode", do="take investigation, a list of fixed length",
+            )  # fmt: skip
+        told = own.strangers.threshold(self.fpir, max(searched, 1))
+        kept = tuple(hit for hit in result.candidates if hit.score >= told.score)
+        notes = [f"identification: threshold {told.score:.3f} for a FPIR of {told.fpir:g} among {searched:,} rows"]
+        notes += [told.warning] if told.warning else []
+        notes += [] if kept else ["no candidate reaches the threshold: that is the result of this search"]
+        limit = {"score": told.score, "fpir": told.fpir, "warning": told.warning}
+        return replace(result, candidates=kept, notes=(*result.notes, *notes), threshold=limit)
+
+
+def cohort_of(model: FaceTextModel, detector: str, path: Path | None = None) -> Cohort | None:
+    """The cohort at `path`, or the one that comes with the model, if one does.
+
+    Raises:
+        InputError: It is none, or of another model or detector.
+    """
+    contract = binding_of(model, detector).contract_sha256
+    if path is not None:
+        return read_cohort(path, model, contract)
+    shipped = model.folder / COHORT
+    return read_cohort(shipped, model, contract) if shipped.is_file() else None
 
 
 @lru_cache(maxsize=4)

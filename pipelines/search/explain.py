@@ -100,7 +100,7 @@ class Explanation:
         rank: Of the candidate.
         subject_id: Whose template it is.
         row_id: The row.
-        score: Σ `terms` + Σ what `statements` add + `offset`.
+        score: Σ `terms` + Σ what `statements` add + `offset` + `typicality`.
         terms: Term → what it adds: its weight for this probe times (block score − that term's mean impostor score).
         offset: The probe's own part, the same for every candidate.
         words: Every word of the description.
@@ -108,6 +108,7 @@ class Explanation:
         regions: [GRID][GRID], rows from the top of the probe's chip: score less the score with that patch blurred; None
             where the search used no image.
         statements: What the description states, where that moves the score by itself and not by the text encoder.
+        typicality: What how probe and record stand to strangers adds.
     """
 
     rank: int
@@ -120,6 +121,7 @@ class Explanation:
     phrases: tuple[Said, ...]
     regions: tuple[tuple[float, ...], ...] | None
     statements: tuple[Share, ...] = ()
+    typicality: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -188,8 +190,11 @@ def explain(
     centres = {term: weight * gallery.model.scoring.centres.get(term, 0.0) for term, weight in result.weights.items()}
     offset = result.offset + sum(centres.values())
     totals = [
-        sum(float(part[0, k]) for part in terms.values()) + sum(own.adds for own in shares[k]) + result.offset
-        for k in range(len(hits))
+        sum(float(part[0, k]) for part in terms.values())
+        + sum(own.adds for own in shares[k])
+        + result.offset
+        + hit.typicality
+        for k, hit in enumerate(hits)
     ]
     for hit, total in zip(hits, totals, strict=True):
         _check(hit, total, terms)
@@ -216,9 +221,8 @@ def explain(
         own = {term: float(part[0, k]) - centres[term] for term, part in terms.items()}
         grid = None if regions is None else tuple(tuple(row) for row in regions[:, :, k].tolist())
         words, phrases = said[:word_count], said[word_count:]
-        out.append(
-            Explanation(hit.rank, hit.subject_id, hit.row_id, totals[k], own, offset, words, phrases, grid, shares[k])
-        )
+        named = hit.rank, hit.subject_id, hit.row_id
+        out.append(Explanation(*named, totals[k], own, offset, words, phrases, grid, shares[k], hit.typicality))
     return Explained(tuple(out), lines, chip)
 
 

@@ -53,12 +53,13 @@ def strongest(explained: Explained) -> tuple[float, float]:
 
 
 def named_terms(own: Explanation) -> list[tuple[str, float]]:
-    """What each term is called and adds, the strongest first, and the probe's own part."""
+    """What each term is called and adds, the strongest first, the probe's own part, and typicality if there is any."""
     parts = [(TERMS[name].title, value) for name, value in own.terms.items()]
     parts += [(share_text(said), said.adds) for said in own.statements]
     return [
         *sorted(parts, key=lambda part: -abs(part[1])),
         ("the probe's own part, the same for all", own.offset),
+        *((("how both stand to strangers", own.typicality),) if own.typicality else ()),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -26,6 +27,7 @@ from tgfr_search.errors import InputError
 from tgfr_search.faces.choice import FaceChoice
 from tgfr_search.faces.clip import is_video
 from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.forensic.evidence import Declared
 from tgfr_search.model.checkpoint import FaceTextModel, load_model
 from tgfr_search.model.probe import make_probes_of_faces
 from tgfr_search.types import (
@@ -79,6 +81,9 @@ class Gallery:
         milvus_collection: str | None = None,
         journal: Journal | None = None,
         calibration: str | Path | None = None,
+        cohort: str | Path | None = None,
+        declared: Declared | None = None,
+        fpir: float | None = None,
     ) -> Gallery:
         """Opens an index for searching.
 
@@ -93,6 +98,10 @@ class Gallery:
             milvus_collection: Of `milvus`.
             journal: Where each search is told before it is answered; what it cannot be told is not answered.
             calibration: Says what scores are worth; None is the one that comes with the model, if one does.
+            cohort: That it was fitted with; None is the one that comes with the model.
+            declared: What the user says of the probes.
+            fpir: Only candidates at or above the calibration's threshold for this rate of false alarms; None is a list
+                of fixed length.
 
         Of an index with several spaces the one that fits the model is searched.
 
@@ -109,8 +118,9 @@ class Gallery:
         loaded = model if isinstance(model, FaceTextModel) else load_model(model, device=device)
         finder = (finder or FaceFinder()).for_detector(store.contract.fields.get("detector", ""))
         store = store.fitting(contract_of(loaded, finder.detector))
-        given = None if calibration is None else Path(calibration)
-        return cls(store, loaded, finder, journal, Judge.of(loaded, finder.detector, given))
+        given, people = (None if path is None else Path(path) for path in (calibration, cohort))
+        judge = Judge.of(loaded, finder.detector, given, declared, people)
+        return cls(store, loaded, finder, journal, judge if fpir is None else replace(judge, fpir=fpir))
 
     @classmethod
     def build(
@@ -258,7 +268,7 @@ class Gallery:
         made = make_probes_of_faces(self.model, pixels, lines, modes)
         asked = Asked(mode, int(top_k), aggregate, where)
         given = [(said,) if isinstance(said, str) else tuple(said or ()) for _, said in probes]
-        found = answers(store, self.model, made, faces, lines, given, asked, clock)
+        found = answers(store, self.model, made, faces, lines, given, asked, clock, self.judge.typical)
         results = self.judge.results(store, found, lines, aggregate)
         self._tell(results, lines, asked, started, len(store))
         return results
@@ -279,9 +289,10 @@ class Gallery:
         given = (caption,) if isinstance(caption, str) else tuple(caption or ())
         asked, parts = Asked(mode, int(top_k), aggregate, where), (self.store, self.model, self.finder)
         if is_video(probe):
-            found, rows = search_clip(*parts, probe, number, lines, given, asked)
+            found, rows = search_clip(*parts, probe, number, lines, given, asked, self.judge.typical)
         else:
-            found, rows = search_several(*parts, cast("Sequence[Image]", probe), lines, given, asked)
+            pictures = cast("Sequence[Image]", probe)
+            found, rows = search_several(*parts, pictures, lines, given, asked, self.judge.typical)
         (result,) = self.judge.results(self.store, [found], [lines], "several")
         self._tell([result], [lines], asked, started, rows)
         return result

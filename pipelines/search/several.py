@@ -20,6 +20,7 @@ from indexer import Store
 from indexer.milvus import MilvusStore
 from pipelines.search.answer import Asked, Clock, answers
 from pipelines.search.probe import Image, load_probe, require_english, search_mode
+from pipelines.search.typical import Typical
 from tgfr_search.errors import FaceError, InputError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel
@@ -58,6 +59,7 @@ def search_several(
     lines: tuple[str, ...],
     given: tuple[str, ...],
     asked: Asked,
+    typical: Typical | None = None,
 ) -> tuple[QueryResult, int]:
     """The answer to several pictures, and the rows of the index.
 
@@ -69,6 +71,7 @@ def search_several(
         lines: What is said of the person.
         given: The same as it was given.
         asked: How is searched.
+        typical: Scores the head of the lists again.
 
     Raises:
         FaceError: No picture gives a face.
@@ -99,7 +102,8 @@ def search_several(
     whole = weigh_faces(model, pooled(own.templates, own.quality), own.quality[best : best + 1], lines, [mode])
     made = Probes.concat([whole, weigh_faces(model, own.templates, own.quality, lines, [mode] * len(faces))])
     count = len(faces) + 1
-    result, *alone = answers(pinned, model, made, [faces[best], *faces], [lines] * count, [given] * count, asked, clock)
+    shown = [faces[best], *faces]
+    result, *alone = answers(pinned, model, made, shown, [lines] * count, [given] * count, asked, clock, typical)
     face_block = own.templates.blocks[layout[0][0]].astype(np.float64)
     alike = face_block @ face_block.T
     probe = {

@@ -23,6 +23,8 @@ def tree(**change: Any) -> dict[str, Any]:
     threshold = {"mode": "image", "level": "normal", "people": 300, "fpir_asked": 0.01, "fpir_seen": 0.02}
     out = {"cells": [cell, worse], "search": [search], "crowdedness": [], "thresholds": [threshold]}
     wrong = {"mode": "fused-1", "level": "bad", "words": "wrong", "cllr": 0.2, "cllr_image": 0.18}
+    saved = {"mode": "image", "level": "bad", "fpir": 0.01, "saved_low": 0.02}
+    out["typicality"] = [saved, saved | {"fpir": 0.1, "saved_low": -0.5}]
     out["words"] = [wrong, wrong | {"words": "cross", "cllr": 0.9}]
     for name, values in change.items():
         out[name][0] |= values
@@ -56,6 +58,7 @@ def test_what_holds_is_met_and_what_was_not_measured_is_neither() -> None:
         {"thresholds": {"fpir_seen": 0.031}},
         {"words": {"cllr": 0.22}},
         {"thresholds": {"fpir_seen": 0.002}},
+        {"typicality": {"saved_low": -0.01}},
     ],
 )
 def test_one_cell_that_fails_is_enough(change: dict[str, Any]) -> None:

@@ -117,7 +117,11 @@ def search_entry(
         candidates=tuple({"row": hit.row_id, **_worth(hit.lr)} for hit in result.candidates),
         calibration=str((result.calibration or {}).get("sha256", "")),
         result_hmac=journal.commitment(result_bytes(result)),
-        details={"mode": result.mode} | ({} if result.searched is None else {"searched": result.searched}),
+        details={
+            "mode": result.mode,
+            "mode_of_search": "investigation" if result.threshold is None else "identification",
+        }
+        | ({} if result.searched is None else {"searched": result.searched}),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from tgfr_search.errors import InputError, OptionsError
 from tgfr_search.files import replace_text
 from tgfr_search.forensic.bounds import Bounds
+from tgfr_search.forensic.correction import TERMS, Correction
 from tgfr_search.forensic.lr import Calibrator
 from tgfr_search.forensic.modes import Band, ModeCalibration, Strangers
 from tgfr_search.forensic.statement import Population
@@ -136,6 +137,8 @@ def read_calibration(path: Path) -> Calibration:
 def _mode_tree(mode: ModeCalibration) -> dict[str, Any]:
     tree = to_dict(mode)
     tree["calibrator"]["refits"] = [list(own) for own in mode.calibrator.refits]
+    if mode.correction is None:
+        del tree["correction"]
     return tree
 
 
@@ -160,8 +163,18 @@ def _mode(tree: dict[str, Any], where: str) -> ModeCalibration:
     if not bands:
         raise ValueError(f"{where}: no band of quality")
     strangers = from_dict(tree["strangers"], Strangers, f"{where}: strangers")
-    counts = (int(tree[name]) for name in ("people", "genuine", "impostor"))
-    return ModeCalibration(calibrator, bands, strangers, *counts)
+    people, genuine, impostor = (int(tree[name]) for name in ("people", "genuine", "impostor"))
+    correction = _correction(tree.get("correction"), where)
+    return ModeCalibration(calibrator, bands, strangers, people, genuine, impostor, correction)
+
+
+def _correction(tree: dict[str, Any] | None, where: str) -> Correction | None:
+    if tree is None:
+        return None
+    ends = tuple(tuple(map(_number, tree[name])) for name in ("low", "high"))
+    if set(tree) != {"low", "high"} or any(len(own) != len(TERMS) for own in ends):
+        raise ValueError(f"{where}: correction, expected low and high of {', '.join(TERMS)}")
+    return Correction(*ends)
 
 
 def _number(value: Any) -> float:

@@ -136,15 +136,15 @@ def fit(pairs: Pairs, *, prior: float = PRIOR, refits: int = REFITS, seed: int =
         InputError: Too few people or pairs, one class empty, all scores equal, a prior that is none.
     """
     checked_prior(prior)
-    _check(pairs)
+    check_enough(pairs)
     genuine = pairs.genuine
     knots = _knots(pairs)
     x = _features(pairs.score, pairs.quality, pairs.typicality, knots)
     # Columns of about unit size let the optimiser find its way; slopes keep their sign.
-    size = np.sqrt(np.average(x**2, axis=0, weights=_balanced(pairs.weight, genuine, 0.5)))
+    size = np.sqrt(np.average(x**2, axis=0, weights=balanced(pairs.weight, genuine, 0.5)))
     size[size == 0] = 1.0
     x, held = x / size, 2 * len(knots)
-    found = _minimise(x, genuine, _balanced(pairs.weight, genuine, prior), held, np.zeros(x.shape[1]))
+    found = minimise(x, genuine, balanced(pairs.weight, genuine, prior), held, np.zeros(x.shape[1]))
     again = []
     people, at = np.unique(np.concatenate([pairs.probe, pairs.record]), return_inverse=True)
     first, second = at[: len(pairs)], at[len(pairs) :]
@@ -153,7 +153,7 @@ def fit(pairs: Pairs, *, prior: float = PRIOR, refits: int = REFITS, seed: int =
         drawn = rng.multinomial(len(people), np.full(len(people), 1 / len(people)))
         weight = pairs.weight * np.where(genuine, drawn[first], drawn[first] * drawn[second])
         rows = weight > 0
-        again.append(_minimise(x[rows], genuine[rows], _balanced(weight[rows], genuine[rows], prior), held, found))
+        again.append(minimise(x[rows], genuine[rows], balanced(weight[rows], genuine[rows], prior), held, found))
     whole, *rest = (tuple(float(f"{value:.10g}") for value in own / size) for own in (found, *again))
     calibrator = Calibrator(knots, whole, prior, Bounds(-math.inf, math.inf), tuple(rest))
     raw = calibrator.unbounded(pairs.score, pairs.quality, pairs.typicality if pairs.typicality.size else None)
@@ -171,7 +171,12 @@ def checked_prior(prior: float) -> float:
     return prior
 
 
-def _check(pairs: Pairs) -> None:
+def check_enough(pairs: Pairs) -> None:
+    """Refuses pairs that nothing can be fitted on.
+
+    Raises:
+        InputError: Too few people or pairs, or one class empty.
+    """
     genuine = int(pairs.genuine.sum())
     if not genuine or genuine == len(pairs):
         found = f"{genuine:,} genuine and {len(pairs) - genuine:,} impostor pairs"
@@ -186,7 +191,7 @@ def _check(pairs: Pairs) -> None:
 
 def _knots(pairs: Pairs) -> tuple[float, ...]:
     order = np.argsort(pairs.score, kind="stable")
-    share = np.cumsum(_balanced(pairs.weight, pairs.genuine, 0.5)[order])
+    share = np.cumsum(balanced(pairs.weight, pairs.genuine, 0.5)[order])
     at = np.minimum(np.searchsorted(share / share[-1], KNOTS), len(order) - 1)
     knots = np.unique(pairs.score[order][at])
     if len(knots) < 2:
@@ -205,13 +210,13 @@ def _features(score: Floats, quality: Floats, typicality: Floats, knots: tuple[f
     return np.concatenate([parts * (1 - share), parts * share, np.stack([np.ones_like(q), q, q * q], 1), typicality], 1)
 
 
-def _balanced(weight: Floats, genuine: Bools, prior: float) -> Floats:
+def balanced(weight: Floats, genuine: Bools, prior: float) -> Floats:
     """Weights of which the genuine pairs have the share π*, all together 1."""
     own, other = weight[genuine].sum(), weight[~genuine].sum()
     return np.asarray(np.where(genuine, weight * prior / own, weight * (1 - prior) / other))
 
 
-def _minimise(x: Floats, genuine: Bools, weight: Floats, slopes: int, start: Floats) -> Floats:
+def minimise(x: Floats, genuine: Bools, weight: Floats, slopes: int, start: Floats) -> Floats:
     """Coefficients of the smallest weighted logistic loss, the first `slopes` of them ≥ 0."""
     from scipy.optimize import minimize  # a search applies a calibration and never fits one
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tgfr_search.forensic.correction import Correction
 from tgfr_search.forensic.lr import Calibrator, fit
 from tgfr_search.forensic.pairs import Floats, Pairs, finite
 from tgfr_search.forensic.tail import Tail, tail_of
@@ -62,7 +63,10 @@ class Strangers:
 
 @dataclass(frozen=True)
 class ModeCalibration:
-    """The calibrator of one mode with its bands of quality, the worst first, and searches of strangers."""
+    """The calibrator of one mode with its bands of quality, the worst first, and searches of strangers.
+
+    All of it speaks of corrected scores where there is a correction.
+    """
 
     calibrator: Calibrator
     bands: tuple[Band, ...]
@@ -70,6 +74,7 @@ class ModeCalibration:
     people: int
     genuine: int
     impostor: int
+    correction: Correction | None = None
 
     @property
     def quality_range(self) -> tuple[float, float]:
@@ -95,7 +100,13 @@ def strangers_of(tops: Floats, quality: Floats, people: int) -> Strangers:
 
 
 def fit_mode(
-    pairs: Pairs, impostor: tuple[Floats, Floats], strangers: Strangers, *, refits: int, seed: int
+    pairs: Pairs,
+    impostor: tuple[Floats, Floats],
+    strangers: Strangers,
+    *,
+    refits: int,
+    seed: int,
+    correction: Correction | None = None,
 ) -> ModeCalibration:
     """Calibrator and bands of one mode.
 
@@ -105,6 +116,7 @@ def fit_mode(
         strangers: Searches of people who are not enrolled.
         refits: Of the interval.
         seed: Of the resampled people.
+        correction: That was made to all these scores.
 
     Raises:
         InputError: As `lr.fit`.
@@ -119,4 +131,4 @@ def fit_mode(
         inside = (own.quality >= low) & (own.quality <= high)
         tail = tail_of(score[(quality >= low) & (quality <= high)])
         bands.append(Band(low, high, len(np.unique(own.probe[inside])), int(inside.sum()), tail))
-    return ModeCalibration(calibrator, tuple(bands), strangers, pairs.people(), len(own), len(score))
+    return ModeCalibration(calibrator, tuple(bands), strangers, pairs.people(), len(own), len(score), correction)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tgfr_search.errors import InputError
 from tgfr_search.forensic.tail import Expected
@@ -43,6 +45,16 @@ def propositions(population: Population) -> tuple[str, str]:
 def log10_text(log10: float, low: float, high: float) -> str:
     """A log10 LR with its 90 % interval, one decimal: `2.3 (1.8–2.7)`."""
     return f"{_signed(log10)} ({_signed(low)}–{_signed(high)})"
+
+
+def lr_text(lr: Mapping[str, Any] | None) -> str:
+    """`2.3 (1.8–2.7)` of a candidate's `lr`, or why there is no number; empty where nobody asked."""
+    if lr is None:
+        return ""
+    if lr["refused"] is not None:
+        return f"none: {lr['refused']}"
+    limit = ("≥ " if lr["log10"] > 0 else "≤ ") if lr["bounded"] else ""
+    return limit + log10_text(lr["log10"], lr["low"], lr["high"])
 
 
 def ratio_text(log10: float, bounded: bool) -> str:

@@ -6,12 +6,10 @@ searched, trained or fitted.
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import numpy as np
-import numpy.typing as npt
 
 from tgfr_search.errors import InputError
 from tgfr_search.forensic.pairs import Floats, finite
@@ -61,15 +59,6 @@ def record_terms(by_level: Floats, levels: Floats, quality: Floats) -> Floats:
     share = (at - low)[:, None, None]
     rising = finite(by_level, "cohort terms")[order]
     return np.asarray(rising[low] * (1 - share) + rising[np.minimum(low + 1, len(order) - 1)] * share)
-
-
-def cohort_digest(names: Sequence[str], templates: npt.NDArray[np.float32]) -> str:
-    """SHA-256 of a cohort: its row names and vectors, in order."""
-    total = hashlib.sha256(f"{templates.shape}".encode())
-    for name in names:
-        total.update(name.encode() + b"\0")
-    total.update(np.ascontiguousarray(templates, np.float32).tobytes())
-    return total.hexdigest()
 
 
 def check_disjoint(cohort: Collection[str], others: Collection[str], what: str) -> None:

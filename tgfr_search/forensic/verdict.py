@@ -19,6 +19,7 @@ class Criteria:
         overconfidence: By how much no bin of 100 searches or more may be overconfident.
         crowdedness: Highest FMR of the most crowded tenth over the median's.
         wrong_words: By how much another person's words may raise the picture's Cllr.
+        typicality: The share of persons missed that the cohort must save at FPIR .01, lower end of its interval.
         fpir_low: A threshold's false alarms, in what was asked for, at least.
         fpir_high: And at most.
     """
@@ -30,6 +31,7 @@ class Criteria:
     overconfidence: float = 0.05
     crowdedness: float = 2.0
     wrong_words: float = 0.03
+    typicality: float = 0.0
     fpir_low: float = 0.3
     fpir_high: float = 3.0
 
@@ -53,6 +55,7 @@ class Criterion:
     met: bool | None
 
 
+FPIR = 0.01
 LEVELS = ("normal", "poor", "bad", "very_bad")
 
 
@@ -78,6 +81,9 @@ def verdict(tree: Mapping[str, Any], criteria: Criteria) -> list[Criterion]:
     out.append(_highest(what, criteria.crowdedness, tree["crowdedness"], "ratio"))
     harm = [{**row, "harm": row["cllr"] - row["cllr_image"]} for row in tree["words"] if row["words"] == "wrong"]
     out.append(_highest("Cllr that another person's words add to the picture's", criteria.wrong_words, harm, "harm"))
+    saved = [row for row in tree["typicality"] if row["fpir"] == FPIR]
+    what = "persons missed at a FPIR of .01 that typicality saves, lower end"
+    out.append(_highest(what, criteria.typicality, saved, "saved_low", least=True))
     rows = [
         {**row, "share": row["fpir_seen"] / row["fpir_asked"]}
         for row in tree["thresholds"]

@@ -17,6 +17,7 @@ from pipelines.search.gallery import Gallery
 from pipelines.search.sheet.explained import explained_view
 from pipelines.search.sheet.text import drawable, fit, wrap
 from pipelines.search.understood import understood_text, unread_text
+from tgfr_search.forensic.statement import lr_text
 from tgfr_search.model.blocks import BLOCKS, STATEMENTS
 from tgfr_search.outputs import MARK, SOFTWARE, check_file, write_whole
 from tgfr_search.pages import render
@@ -24,7 +25,7 @@ from tgfr_search.types import QueryResult, SearchHit
 
 COLUMNS = 5
 FACE = 150
-CELL = (170, 214)
+CELL = (170, 250)
 ENDINGS = (".html", ".png")
 MISSING = "no picture kept"
 DRAWN = {**BLOCKS, STATEMENTS.name: STATEMENTS}
@@ -86,6 +87,10 @@ def check_sheet(path: Path, probe: Path | None = None, index: Path | None = None
     check_file(path, endings=ENDINGS, inputs=inputs, outside=[] if index is None else [index], force=force)
 
 
+def _worth(hit: SearchHit) -> str:
+    return "" if hit.lr is None else f"log10 LR {lr_text(hit.lr)}"
+
+
 def _bars(hit: SearchHit) -> list[dict[str, Any]]:
     """Share of each block in the score's positive part, in percent: what speaks for this candidate."""
     total = sum(max(0.0, value) for value in hit.blocks.values()) or 1.0
@@ -115,9 +120,16 @@ def _html(
         missing=MISSING,
         shows=card_text(result.probe.get("attributes")),
         cards=[
-            {"hit": hit, "crop": crop, "bars": _bars(hit), "said": compared_text(hit.statements)}
+            {
+                "hit": hit,
+                "crop": crop,
+                "bars": _bars(hit),
+                "said": compared_text(hit.statements),
+                "worth": _worth(hit),
+            }
             for hit, crop in zip(result.candidates, crops, strict=True)
         ],
+        propositions=(result.calibration or {}).get("propositions", ()),
         why=None if explained is None else explained_view(explained, crops),
     )
 
@@ -143,6 +155,7 @@ def _png(result: QueryResult, chip: bytes | None, crops: list[bytes | None], cap
         made = ", machine caption" if hit.auto_caption else ""
         _line(draw, (x, y + FACE + 22), f"score {hit.score:.3f}{made}", "#555", CELL[0] - 6)
         _line(draw, (x, y + FACE + 40), counted_text(hit.statements), "#555", CELL[0] - 6)
+        _line(draw, (x, y + FACE + 58), _worth(hit), "#555", CELL[0] - 6)
     return page
 
 

@@ -99,7 +99,7 @@ def test_calibrate_threshold_and_validate(
     assert all({"level", "people", "ece", "worst_overconfidence"} <= row.keys() for row in tree["search"])
     assert {row["people"] for row in tree["search"]} == {2, 6}
     assert tree["calibration"]["sha256"] == made.sha256
-    assert len(tree["verdict"]) == 13
+    assert len(tree["verdict"]) == 14
     assert any(each["met"] is None for each in tree["verdict"])  # nothing at the levels that were not asked for
     html = (tmp_path / "report" / "validation.html").read_text(encoding="utf-8")
     assert "criteria are met" in html

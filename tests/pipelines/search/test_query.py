@@ -84,14 +84,14 @@ def test_the_answer_as_a_table(gallery: Gallery, probes: list[tuple[Path, str, s
     result = gallery.query(path, caption=caption, top_k=4)
     frame = result.to_frame()
     blocks = [f"block_{name}" for name in result.candidates[0].blocks]
-    ends = ["image", "caption", "auto_caption"]
+    ends = ["image", "caption", "auto_caption", "typicality"]
     assert list(frame.columns) == ["rank", "subject_id", "row_id", "score", *blocks, *ends]
     assert list(frame["rank"]) == [1, 2, 3, 4]
     for row, hit in zip(frame.to_dict("records"), result.candidates, strict=True):
         assert (row["subject_id"], row["row_id"], row["score"]) == (hit.subject_id, hit.row_id, hit.score)
         assert (row["image"], row["caption"], row["auto_caption"]) == (hit.image, hit.caption, hit.auto_caption)
         assert {name: row[f"block_{name}"] for name in hit.blocks} == hit.blocks
-    summed = frame[blocks].sum(axis=1) + frame.attrs["offset"]
+    summed = frame[blocks].sum(axis=1) + frame["typicality"] + frame.attrs["offset"]
     assert np.allclose(summed, frame["score"], atol=1e-3)
     assert (frame.attrs["mode"], frame.attrs["notice"]) == ("fused", LEAD_NOTICE)
     empty = dataclasses.replace(result, candidates=()).to_frame()

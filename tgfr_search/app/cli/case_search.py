@@ -10,7 +10,6 @@ import typer
 from tgfr_search.app.cli import console
 from tgfr_search.app.cli.audit import Actor, Audit, make_journal
 from tgfr_search.app.cli.case import Folder, Kind
-from tgfr_search.app.cli.compare import lr_text
 from tgfr_search.app.cli.options import DEFAULT_INDEX, Aligned, Device, Index, Json, Model, Multiple, make_finder
 from tgfr_search.audit.journal import account
 from tgfr_search.errors import InputError
@@ -98,6 +97,8 @@ def search(
     values = {"search": name, "evidence": evidence, **result.as_dict()}
 
     def show() -> None:
+        from tgfr_search.forensic.statement import lr_text
+
         rows = [
             [str(hit.rank), hit.subject_id, str(hit.row_id), f"{hit.score:.3f}", lr_text(hit.lr), hit.image]
             for hit in result

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from tgfr_search.app.cli import console
+from tgfr_search.app.cli.declared import (
+    CaptionOrigin,
+    Generated,
+    PopulationName,
+    ProbeKinds,
+    Processing,
+    Reliability,
+    declared,
+)
 from tgfr_search.app.cli.options import (
     MIN_EYES,
     Aligned,
     CalibrationFile,
+    CohortFile,
     DetectorName,
     Device,
     Json,
@@ -30,6 +39,13 @@ def compare(
         list[str] | None, typer.Option(help="What a witness said of the person in A; may be given several times.")
     ] = None,
     calibration: CalibrationFile = None,
+    cohort: CohortFile = None,
+    probe_kind: ProbeKinds = "still",
+    processing: Processing = None,
+    generated: Generated = False,
+    caption_origin: CaptionOrigin = "witness",
+    reliability: Reliability = 0.8,
+    population: PopulationName = "",
     on_multiple: Multiple = "largest",
     detector: DetectorName = None,
     aligned: Aligned = False,
@@ -46,10 +62,12 @@ def compare(
     loaded = load_model(model, device=device)
     finder = make_finder(on_multiple, aligned, detector, min_eyes)
     finder = finder.for_alignment(loaded.face_encoder.spec.alignment)
-    told = run(loaded, finder, Judge.of(loaded, finder.detector, calibration), str(first), str(second), caption or ())
+    said = declared(probe_kind, processing, generated, caption_origin, population, reliability)
+    judge = Judge.of(loaded, finder.detector, calibration, said, cohort)
+    told = run(loaded, finder, judge, str(first), str(second), caption or ())
 
     def show() -> None:
-        from tgfr_search.forensic.statement import ratio_text
+        from tgfr_search.forensic.statement import lr_text, ratio_text
 
         parts = {"score": f"{told.score:.3f}", "quality of A": f"{told.probe['quality']:.2f}"}
         if told.lr["refused"] is None:
@@ -63,15 +81,3 @@ def compare(
         console.say(told.notice, err=True)
 
     console.emit(told.as_dict(), as_json, show)
-
-
-def lr_text(lr: Mapping[str, Any] | None) -> str:
-    """`2.3 (1.8–2.7)`, or why there is no number; empty where nobody asked."""
-    if lr is None:
-        return ""
-    if lr["refused"] is not None:
-        return f"none: {lr['refused']}"
-    from tgfr_search.forensic.statement import log10_text
-
-    limit = ("≥ " if lr["log10"] > 0 else "≤ ") if lr["bounded"] else ""
-    return limit + log10_text(lr["log10"], lr["low"], lr["high"])

@@ -12,6 +12,7 @@ from tgfr_search.app.cli.options import (
     MIN_EYES,
     Aligned,
     CalibrationFile,
+    CohortFile,
     DetectorName,
     Device,
     Json,
@@ -46,6 +47,8 @@ def calibrate(
     captions: Annotated[Path | None, typer.Option(help="Captions table of a folder.")] = None,
     population: Annotated[str, typer.Option(help="Who the people are, for proposition H2; default the data.")] = "",
     levels: Levels = ALL_LEVELS,
+    cohort: CohortFile = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Without a cohort: typicality corrects no score.")] = False,
     refits: Annotated[int, typer.Option(help="Fits on resampled people, for the 90 % interval.")] = 100,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     cache: Cache = None,
@@ -64,7 +67,10 @@ def calibrate(
     """
     if out.is_dir() or not out.absolute().parent.is_dir():
         raise InputError(f"{out}", found="no place for a file", expected="a file in a folder that is there")
+    if plain and cohort is not None:
+        raise InputError("--plain", found="a cohort", expected="one of both")
     from pipelines.casework.calibrate import calibrate as run
+    from pipelines.search.evidence import cohort_of
 
     options, system = _options(data, split, captions, levels, seed, model, device)
     finder = make_finder(on_multiple, aligned, detector, min_eyes)
@@ -75,6 +81,7 @@ def calibrate(
             system,
             cache or out.with_suffix(".cache"),
             finder=finder,
+            cohort=None if plain else cohort_of(system.model, finder.detector, cohort),
             population=population,
             refits=refits,
             workers=workers,
@@ -108,6 +115,7 @@ def validate(
     out: Annotated[Path, typer.Option(help="Folder of validation.json.")],
     split: Split = None,
     calibration: CalibrationFile = None,
+    cohort: CohortFile = None,
     criteria: Annotated[
         Path | None, typer.Option(help="What it is held against, TOML, fixed beforehand; default the project's own.")
     ] = None,
@@ -126,9 +134,12 @@ def validate(
     as_json: Json = False,
 ) -> None:
     """Measure likelihood ratios and thresholds on other people: Cllr, reliability of searches, crowdedness."""
-    check_folder(out, inputs=[path for path in (data, captions, calibration) if path is not None], known_by=EARLIER)
+    check_folder(
+        out, inputs=[path for path in (data, captions, calibration, cohort) if path is not None], known_by=EARLIER
+    )
     from pipelines.casework.validate import PAGE
     from pipelines.casework.validate import validate as run
+    from pipelines.search.evidence import cohort_of
     from tgfr_search.forensic.verdict import Criteria
     from tgfr_search.strict import load_toml
 
@@ -145,6 +156,7 @@ def validate(
             out,
             cache or out / "cache",
             finder=finder,
+            cohort=cohort_of(system.model, finder.detector, cohort) if made.binding.cohort_sha256 or cohort else None,
             criteria=asked,
             workers=workers,
             progress=progress,

@@ -20,7 +20,9 @@ def show_explained(explained: Explained) -> None:
     for own in explained.candidates:
         terms = [[name, f"{value:+.3f}"] for name, value in own.terms.items()]
         terms += [[share_text(said), f"{said.adds:+.3f}"] for said in own.statements]
-        terms += [["(offset)", f"{own.offset:+.3f}"], ["score", f"{own.score:.3f}"]]
+        terms += [["(offset)", f"{own.offset:+.3f}"]]
+        terms += [["(typicality)", f"{own.typicality:+.3f}"]] if own.typicality else []
+        terms += [["score", f"{own.score:.3f}"]]
         console.table(f"{own.rank}. {own.subject_id}", ["term", "adds"], terms)
         strongest = sorted((*own.phrases, *own.words), key=lambda said: -abs(said.effect))[:WORDS]
         if strongest:

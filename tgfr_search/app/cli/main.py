@@ -20,12 +20,14 @@ from tgfr_search.app.cli.benchmark import benchmark, benchmark_pairs, degrade
 from tgfr_search.app.cli.case import case_app
 from tgfr_search.app.cli.case_search import replay as case_replay
 from tgfr_search.app.cli.case_search import search as case_search
+from tgfr_search.app.cli.cohort import cohort_app
 from tgfr_search.app.cli.compare import compare
 from tgfr_search.app.cli.console_streams import INTERRUPTED, OutputError, PipeClosedError
 from tgfr_search.app.cli.data import data_app
 from tgfr_search.app.cli.effects import check_all
 from tgfr_search.app.cli.enrol import index
 from tgfr_search.app.cli.evidence import calibrate, validate
+from tgfr_search.app.cli.gallery import gallery_app
 from tgfr_search.app.cli.index import (
     compact,
     delete,
@@ -65,6 +67,8 @@ app.add_typer(data_app, name="data")
 app.add_typer(audit_app, name="audit")
 case_app.command("search")(case_search)
 case_app.command("replay")(case_replay)
+app.add_typer(cohort_app, name="cohort")
+app.add_typer(gallery_app, name="gallery")
 case_app.command("open")(open_)
 case_app.command()(decide)
 case_app.command()(report)

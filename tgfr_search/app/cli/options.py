@@ -62,6 +62,10 @@ CalibrationFile = Annotated[
     Path | None, typer.Option("--calibration", help="A calibration; default the one that comes with the model.")
 ]
 
+CohortFile = Annotated[
+    Path | None, typer.Option("--cohort", help="Of the calibration; default the one that comes with the model.")
+]
+
 
 def make_finder(
     on_multiple: str, aligned: bool, detector: str | None = None, min_eyes: float = MIN_EYES, *, several: bool = False

@@ -9,7 +9,15 @@ import typer
 
 from tgfr_search.app.cli import console
 from tgfr_search.app.cli.audit import Audit, make_journal
-from tgfr_search.app.cli.compare import lr_text
+from tgfr_search.app.cli.declared import (
+    CaptionOrigin,
+    Generated,
+    PopulationName,
+    ProbeKinds,
+    Processing,
+    declared,
+    list_of,
+)
 from tgfr_search.app.cli.explain import show_explained
 from tgfr_search.app.cli.options import (
     DEFAULT_INDEX,
@@ -17,6 +25,7 @@ from tgfr_search.app.cli.options import (
     Aligned,
     Backend,
     CalibrationFile,
+    CohortFile,
     DetectorName,
     Device,
     Index,
@@ -71,7 +80,7 @@ def query(
         list[float] | None,
         typer.Option(help="Of each --witness, in their order: 0 (knows nothing) to 1 (surely speaks of this person)."),
     ] = None,
-    top_k: Annotated[int, typer.Option(help="Candidates shown.")] = 10,
+    top_k: Annotated[int | None, typer.Option(help="Candidates shown; default 10.")] = None,
     mode: Annotated[str, typer.Option(help=f"One of: {', '.join(QUERY_MODES)}.")] = "auto",
     aggregate: Annotated[str, typer.Option(help="A subject's score: `max` of its rows, or `mean`.")] = "max",
     where: Annotated[
@@ -112,6 +121,22 @@ def query(
     backend: Backend = "auto",
     audit: Audit = None,
     calibration: CalibrationFile = None,
+    cohort: CohortFile = None,
+    probe_kind: ProbeKinds = "still",
+    processing: Processing = None,
+    generated: Generated = False,
+    caption_origin: CaptionOrigin = "witness",
+    population: PopulationName = "",
+    mode_of_search: Annotated[
+        str | None,
+        typer.Option(
+            help="investigation: a list of fixed length, 20 unless --top-k says another; identification: those that "
+            "reach the calibration's threshold for --fpir, perhaps nobody."
+        ),
+    ] = None,
+    fpir: Annotated[
+        float | None, typer.Option(help="Of an identification: rate of searches of strangers that report somebody.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Rank the gallery's subjects for a probe image, a description, or both."""
@@ -122,6 +147,8 @@ def query(
     if witnesses and (caption or explain):
         told_too = "--caption" if caption else "--explain"
         raise InputError("--witness", found=f"{told_too} beside it", expected="one of both")
+    length, rate = list_of(mode_of_search, top_k, fpir)
+    said = declared(probe_kind, processing, generated, caption_origin, population)
     several, probe = probes if probes and len(probes) > 1 else None, probes[0] if probes else None
     alone = {"--face": face, "--box": box, "--eyes": eyes, "--faces": faces, "--explain": explain}
     if several and (told := [name for name, value in alone.items() if value]):
@@ -151,13 +178,16 @@ def query(
         milvus_collection=milvus_collection,
         journal=make_journal(audit),
         calibration=calibration,
+        cohort=cohort,
+        declared=said,
+        fpir=rate,
     )
     result = gallery.query(
         None if probe is None or several else str(probe),
         witnesses=witnesses,
         images=None if several is None else [str(path) for path in several],
         caption=caption or (),
-        top_k=top_k,
+        top_k=length,
         mode=mode,  # type: ignore[arg-type]
         aggregate=aggregate,  # type: ignore[arg-type]
         where=where,
@@ -226,6 +256,8 @@ def told_witnesses(said: list[str] | None, reliability: list[float] | None) -> l
 def _show(result: QueryResult, blocks: bool) -> None:
     """Who, how sure, why: the score is never squeezed, and its parts are told by name where they are not asked for."""
     import sys
+
+    from tgfr_search.forensic.statement import lr_text
 
     terminal = sys.stdout.isatty()
     first = result.candidates[0].blocks if result.candidates else {}

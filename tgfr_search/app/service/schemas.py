@@ -79,6 +79,7 @@ class Candidate(BaseModel):
     statements: list[dict[str, Any]] = []
     lr: dict[str, Any] | None = None
     expected_strangers: float | None = None
+    typicality: float = 0.0
 
 
 class SearchAnswer(BaseModel):
@@ -98,6 +99,7 @@ class SearchAnswer(BaseModel):
     description: dict[str, Any] | None = None
     calibration: dict[str, Any] | None = None
     searched: int | None = None
+    threshold: dict[str, Any] | None = None
 
 
 class GalleryTold(BaseModel):
