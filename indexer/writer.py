@@ -99,6 +99,7 @@ class Writer:
             )
         if len(row_ids):
             self._vectors.append(tables.space_table(self.committed.contract, blocks, row_ids))
+            self._filled.append(row_ids)
 
     def quarantine(self, records: Iterable[QuarantineRecord]) -> None:
         """Gather photos that could not be enrolled; an image's newest record counts, an equal one changes nothing."""
@@ -218,8 +219,12 @@ class Writer:
             # Closed until it is known to be whole: after an error nobody can tell whether the manifest reached the
             # disk, and a second commit of the same number would write over files that it may list.
             self.close()
+            # Else each commit of a long filling would look into the files of all before it.
+            left = np.setdiff1d(self._generation.missing, np.concatenate(self._filled)) if self._filled else None
             files = [segments.write_table(self._directory, kind, number, table) for kind, table in fresh.items()]
             self._publish(self.committed.next(files, self._next_row_id))
+            if left is not None and not fresh.keys() & {ROWS, DELETED}:
+                self._generation.__dict__["missing"] = left
         return self.committed.generation
 
     def rewrite(self, fresh: Manifest) -> None:
@@ -248,6 +253,7 @@ class Writer:
         self._next_row_id = committed.next_row_id
         self._tables: list[pa.Table] = []
         self._vectors: list[pa.Table] = []
+        self._filled: list[IdArray] = []
         # What rows are told by, where it is not (yet) as the committed state says: column → row id → value.
         self._gathered: dict[str, dict[int, str]] = {"subject_id": {}, "image_sha256": {}}
         self._updates: dict[int, tables.RowUpdate] = {}

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from crash_child import READS
 from index_helpers import (
@@ -35,10 +36,11 @@ from indexer import (
     import_index,
     io,
     purge,
+    segments,
     snapshot,
     verify,
 )
-from indexer.manifest import ROWS, SPACE, read_manifest
+from indexer.manifest import ROWS, SPACE, FileEntry, read_manifest
 from indexer.spaces import add_space, drop_space, list_spaces, make_default
 
 FIRST = CONTRACT.space_id
@@ -103,6 +105,26 @@ def test_a_space_without_some_rows_is_refused_and_says_what_to_do(store: Store) 
     assert report.ok
     assert any("no vectors yet of 6 rows" in note for note in report.notes)
     assert list_spaces(Store.open(store.path))[1]["rows"] == 2
+
+
+def test_a_long_filling_does_not_look_into_its_earlier_files(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work of its commits × commits would be hours of a large gallery."""
+    read, looked = segments.read_ids, list[str]()
+
+    def watched(directory: Path, entry: FileEntry, schema: pa.Schema) -> np.ndarray:
+        looked.append(entry.kind)
+        return read(directory, entry, schema)
+
+    monkeypatch.setattr(segments, "read_ids", watched)
+    other = add_space(store, OTHER)
+    with other.writer() as writer:
+        for row_id in other.without_vectors().tolist():
+            writer.fill(np.array([row_id]), other_blocks([row_id]))
+            writer.commit()
+        assert looked.count(SPACE + OTHER.space_id) == 0
+        with pytest.raises(UnknownRowError):
+            writer.fill(np.array([0]), other_blocks([0]))
+    assert answers(other, OTHER) == expected_of_other(store)
 
 
 def test_what_cannot_be_filled(store: Store) -> None:
