@@ -78,7 +78,7 @@ def test_the_log_has_ratios_and_reasons_and_the_calibration(tmp_path: Path) -> N
     ratio = {"log10": 2.25, "low": 1.8, "high": 2.7, "bounded": True, "refused": None, "image_log10": None}
     none = {**dict.fromkeys(ratio), "bounded": False, "refused": "quality_out_of_range"}
     hits = tuple(
-        SearchHit(at, SECRETS[0], at, 1.0, {}, "x", "", None, lr) for at, lr in ((1, ratio), (2, none), (3, None))
+        SearchHit(at, SECRETS[0], at, 1.0, {}, "x", "", None, lr=lr) for at, lr in ((1, ratio), (2, none), (3, None))
     )
     told = {"sha256": "c" * 64, "population": SECRETS[0], "propositions": [SECRETS[1]]}
     result = QueryResult(
