@@ -174,8 +174,13 @@ class Cells:
             model=config["model"], scoring=config["scoring"], captions=cell.captions,
             statements=_statements_of(cell.system), condition=self.condition,
             level=LADDER[cell.level], seed=o.seed, resamples=o.resamples,
-            probes=d.probes.chips.folder.name, templates=d.templates.chips.folder.name,
+            probes=d.probes.chips.folder.name, templates=d.templates.chips.folder.name, **self._labels(),
         )  # fmt: skip
+
+    def _labels(self) -> dict[str, str]:
+        """Of decisions about labels, which change who is whom; nothing where there are none."""
+        decided = self.options.same_person
+        return {} if decided is None else {"labels": hashlib.sha256(decided.read_bytes()).hexdigest()}
 
 
 def _statements_of(system: System) -> str:

@@ -46,6 +46,7 @@ class BenchOptions:
         condition: `clean-gallery` or `both`.
         regimes: Caption regimes.
         group_by: A metadata column to break figures down by.
+        same_person: Decisions about labels: who is one person under several ids (`tgfr_search.data.same_person`).
         seed: Of degradations, caption draws, open-set split and resamples.
         resamples: Of the bootstrap.
         enrolment: Also measure failure to enrol on degraded whole photos.
@@ -67,6 +68,7 @@ class BenchOptions:
     resamples: int = RESAMPLES
     enrolment: bool = True
     end_to_end: bool = False
+    same_person: Path | None = None
 
     def __post_init__(self) -> None:
         _choice("level", self.levels, LEVELS)

@@ -16,6 +16,7 @@ from pipelines.faces.aligned import Chips, Progress, chips_of, load_chips
 from pipelines.faces.features import load_features
 from pipelines.measure.data import VIEW_OF_LEVEL, BenchData, BenchOptions, Side, join
 from pipelines.measure.systems import System
+from tgfr_search.data.same_person import one_name_each, read_decisions
 from tgfr_search.encoders.base import FaceEncoder
 from tgfr_search.encoders.registry import make_face_encoder
 from tgfr_search.errors import InputError
@@ -65,10 +66,23 @@ def load_data(
     chips = load_chips(
         options.probes, options.split, cache, finder, captions=options.captions_file, workers=workers, progress=progress
     )
+    chips = relabelled(chips, options.same_person)
     probes = side(chips, options.levels)
     if gallery is None:
         return join(probes, None, options.seed)
+    gallery = relabelled(gallery, options.same_person)
     return join(probes, side(gallery, options.levels if options.condition == "both" else ()), options.seed)
+
+
+def relabelled(chips: Chips, decided: Path | None) -> Chips:
+    """The same faces with one id for those whom somebody decided to be one person.
+
+    Raises:
+        InputError: The file is no table of decisions, or they contradict each other.
+    """
+    if decided is None:
+        return chips
+    return replace(chips, subjects=one_name_each(chips.subjects, read_decisions(decided)))
 
 
 def encoders_of(systems: Sequence[System]) -> dict[str, FaceEncoder]:

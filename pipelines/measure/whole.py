@@ -19,7 +19,7 @@ from pipelines.faces.features import load_features
 from pipelines.measure.cells import Cell, Cells, Measured
 from pipelines.measure.data import VIEW_OF_LEVEL, BenchData, BenchOptions, Side, join
 from pipelines.measure.failure_to_enrol import DegradingFinder
-from pipelines.measure.load import encoders_of
+from pipelines.measure.load import encoders_of, relabelled
 from pipelines.measure.systems import System
 from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.data.records import read_records
@@ -107,7 +107,7 @@ def load_whole(
     records = read_records(
         options.probes, captions=options.captions_file, split=options.split, on_problem=lambda problem: None
     )
-    chips = _everybody(clean, list(map(_listed, records)), list(found.values()))
+    chips = relabelled(_everybody(clean, list(map(_listed, records)), list(found.values())), options.same_person)
     places = [{} if own is None else {name: at for at, name in enumerate(own.names)} for own in found.values()]
     rows = np.array([[own.get(name, -1) for own in places] for name in chips.names], np.int64).reshape(-1, len(levels))
     views = tuple(VIEW_OF_LEVEL.get(level, level) for level in levels)

@@ -50,6 +50,10 @@ def benchmark(
     systems: Annotated[
         str | None, typer.Option(help="Names or name=checkpoint folder, comma separated; default all shipped.")
     ] = None,
+    same_person: Annotated[
+        Path | None,
+        typer.Option(help="Decisions about labels, as `gallery check` asks for: who is one person under several ids."),
+    ] = None,
     group_by: Annotated[str | None, typer.Option(help="Metadata column to break figures down by.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     resamples: Annotated[int, typer.Option(help="Of the bootstrap.")] = 1000,
@@ -81,7 +85,7 @@ def benchmark(
             probes, out, pairs, encoder, workers, on_multiple, detector, aligned, min_eyes, device, as_json=as_json
         )
         return
-    inputs = [path for path in (probes, gallery, captions_file) if path is not None]
+    inputs = [path for path in (probes, gallery, captions_file, same_person) if path is not None]
     check_folder(out, inputs=inputs, outside=[] if gallery is None else [gallery], known_by=EARLIER)
     from pipelines.measure.benchmark import run_benchmark
     from pipelines.measure.data import BenchOptions
@@ -98,6 +102,7 @@ def benchmark(
         condition=condition,
         regimes=check_regimes(_split(captions)),
         group_by=group_by,
+        same_person=same_person,
         seed=seed,
         resamples=resamples,
         enrolment=enrolment,

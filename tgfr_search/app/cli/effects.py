@@ -45,6 +45,7 @@ IDLE = (
             "captions",
             "systems",
             "group_by",
+            "same_person",
             "seed",
             "resamples",
             "enrolment",
