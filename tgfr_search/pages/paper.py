@@ -11,14 +11,14 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 from tgfr_search.installed import explain_import
 from tgfr_search.outputs import MARK
 from tgfr_search.pages.catalogue import Words, texts
 from tgfr_search.visible import visible
 
-STANDARD = "a-2a"
+STANDARD: Final = "a-2a"
 NO_GLYPH = "could not be displayed"
 """In the compiler's message where no font has a character: PDF/A forbids an empty box in its place."""
 DRAWN = ((0x20, 0x17F), (0x386, 0x3CE), (0x400, 0x45F), (0x2010, 0x201E), (0x2026, 0x2026), (0x2212, 0x2212))
