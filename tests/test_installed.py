@@ -73,7 +73,7 @@ def test_a_package_whose_folder_is_gone_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("missing", "arguments", "says"),
     [
-        ("torch", ["info", "index"], "`torch`; found: not installed"),
+        ("torch", ["index", "gallery"], "`torch`; found: not installed"),
         ("cv2", ["demo", "d"], "pip install --upgrade opencv-python-headless"),
         ("pyarrow", ["info", "index"], "pip install --upgrade pyarrow"),
         ("typer", ["--version"], "pip install --upgrade typer"),

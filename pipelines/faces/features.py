@@ -92,9 +92,9 @@ def load_features(
     spec = encoder.spec
     count, width = len(chips), len(views)
     how = {name: LADDER.get(name, RANDOM_VIEWS) for name in views if name != "original"}
-    chip_key, alignment = chips.folder.name, ALIGNMENTS[spec.alignment]
-    side = alignment.ladder_side
-    scale = {} if side == alignment.size else {"side": side}
+    chip_key, alignment = chips.folder.name, ALIGNMENTS.get(spec.alignment)
+    side = alignment.ladder_side if alignment else None  # a chip that nobody has placed counts as dlib's
+    scale = {} if alignment is None or side == alignment.size else {"side": side}
     key = cache_key(chips=chip_key, views=views, how=how, encoder=spec, seed=seed, precision=str(precision), **scale)
     folder = cache / f"features-{key}"
     folder.mkdir(parents=True, exist_ok=True)

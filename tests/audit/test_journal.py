@@ -90,5 +90,6 @@ def test_the_log_has_ratios_and_reasons_and_the_calibration(tmp_path: Path) -> N
     assert entry["candidates"] == [
         {"row": 1, "lr": 2.25, "bounded": True}, {"row": 2, "refused": "quality_out_of_range"}, {"row": 3}
     ]  # fmt: skip
-    assert (entry["calibration"], entry["details"]) == ("c" * 64, {"mode": "image", "searched": 41})
+    details = {"mode": "image", "mode_of_search": "investigation", "searched": 41}
+    assert (entry["calibration"], entry["details"]) == ("c" * 64, details)
     assert not [secret for secret in SECRETS if secret in (tmp_path / LOG).read_text()]

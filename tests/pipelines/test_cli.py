@@ -58,7 +58,7 @@ def test_the_two_commands_as_they_stand(demo: Path, tmp_path: Path, run: Run) ->
     answer = json.loads(run_process("query", "probe.jpg", "--caption", "a person who smiles", "--json", cwd=tmp_path))
     assert answer["candidates"][0]["subject_id"] == "person0001"
     hit = {"rank", "subject_id", "row_id", "score", "blocks", "image", "caption", "auto_caption", "lr"}
-    assert set(answer["candidates"][0]) == hit | {"expected_strangers", "typicality"}
+    assert set(answer["candidates"][0]) == hit | {"expected_strangers", "typicality", "attributes", "statements"}
     assert answer["candidates"][0]["lr"]["refused"] is None
     assert "H2: " in answer["calibration"]["propositions"][1]
     assert {"sha256", "quality", "faces"} <= set(answer["probe"])

@@ -26,7 +26,7 @@ def test_a_search_is_in_the_log_before_it_is_answered(
     gallery = Gallery.open(enrolled[0], model=model, journal=journal)
     result = gallery.query(caption="a man with a beard", top_k=3)
     (told,) = [entry for _, entry in read_entries(tmp_path) if entry["act"] == "search"]
-    assert told["candidates"] == [{"row": hit.row_id} for hit in result]
+    assert told["candidates"] == [{"row": hit.row_id, "refused": "mode_not_calibrated"} for hit in result]
     assert f"{told['index']['id']}@{told['index']['generation']}" == result.index_id
     data = (tmp_path / LOG).read_text()
     assert not any(hit.subject_id in data or hit.image in data for hit in result)

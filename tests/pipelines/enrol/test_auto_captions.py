@@ -139,7 +139,10 @@ def test_the_command(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     why = CliRunner().invoke(app, ["query", probe, "--caption", "A bald man.", "--explain", "1", "--json"])
     answer = json.loads(why.stdout)
     own = answer["explained"]["candidates"][0]
-    assert sum(own["terms"].values()) + own["offset"] == pytest.approx(answer["candidates"][0]["score"], abs=1e-3)
+    stated = sum(said["adds"] for said in own["statements"])
+    assert sum(own["terms"].values()) + stated + own["offset"] == pytest.approx(
+        answer["candidates"][0]["score"], abs=1e-3
+    )
     told = CliRunner().invoke(app, ["query", probe, "--caption", "A bald man.", "--explain", "1"])
     assert "bald" in told.stdout
     assert "not whether two pictures show one person" in told.stderr
