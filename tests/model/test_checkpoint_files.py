@@ -11,7 +11,8 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from tgfr_search.errors import CheckpointError, InputError
-from tgfr_search.model.checkpoint import DEFAULT_MODEL, WEIGHTS, load_model, read_config
+from tgfr_search.model.blocks import TERMS
+from tgfr_search.model.checkpoint import DEFAULT_MODEL, WEIGHTS, load_model, read_config, shipped
 
 SHIPPED = WEIGHTS / DEFAULT_MODEL
 
@@ -69,3 +70,12 @@ def test_a_tokenizer_without_words_is_refused(folder: Path) -> None:
     (folder / "text/tokenizer.json").unlink()
     with pytest.raises(InputError, match=r"text; found: .*no word; is tokenizer\.json missing"):
         load_model(folder, device="cpu")
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_shipped_model_is_whole(name: str) -> None:
+    model = load_model(name, device="cpu", verify=True)
+    assert model.model_id.startswith(f"{name}-")
+    blocks = {block for block, _ in model.tgfr.layout}
+    terms = [TERMS[term] for weights in model.scoring.weights.values() for term in weights]
+    assert {block.name for term in terms for block in (term.probe, term.gallery)} <= blocks
