@@ -61,7 +61,7 @@ def _weights(missing: list[dict[str, str]]) -> dict[str, Any]:
     from tgfr_search.encoders.dlib_resnet import find_dat
     from tgfr_search.encoders.text_files import INSTALLED, find_text_model
     from tgfr_search.faces.detect import landmark_model
-    from tgfr_search.model.checkpoint import find_model, shipped
+    from tgfr_search.model.checkpoint import find_model, heads_file, read_config, shipped
 
     found: dict[str, Any] = {}
     for what, find in (("face net", find_dat), ("landmarks", landmark_model)):
@@ -71,7 +71,8 @@ def _weights(missing: list[dict[str, str]]) -> dict[str, Any]:
         except TgfrError as error:
             missing.append({"what": what, "do": error.do})
     for name in shipped():
-        path = find_model(name) / "model.safetensors"
+        folder = find_model(name)
+        path = heads_file(folder, read_config(folder))
         found[f"model {name}"] = {"path": str(path), "sha256": _sha256(path)}
     if not shipped():
         missing.append(

@@ -234,7 +234,7 @@ def load_model(
     face = make_face_encoder(face_source(folder, config), where, dtype, flip=options.flip, regions=options.regions)
     text = make_text_encoder(str(folder / config["text"]))
     model = TGFR(text, options, parts=face.spec.parts, region_channels=face.spec.regions[0])
-    trained = folder / config.get("heads", ".") / "model.safetensors"
+    trained = heads_file(folder, config)
     heads = read_tensors(trained)
     try:
         missing, unexpected = model.load_state_dict({k: _full(v) for k, v in heads.items()}, strict=False)
@@ -256,6 +256,11 @@ def load_model(
     if not statements or not (folder / STATEMENTS).is_dir():
         return loaded
     return replace(loaded, directions=read_directions(folder / STATEMENTS, loaded.contract))
+
+
+def heads_file(folder: Path, config: Mapping[str, Any]) -> Path:
+    """The tensors of the trained modules: the checkpoint's own, or those of the one whose modules it has."""
+    return folder / str(config.get("heads", ".")) / "model.safetensors"
 
 
 def face_source(folder: Path, config: Mapping[str, Any]) -> str:
