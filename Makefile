@@ -43,7 +43,7 @@ demo: install
 	$(BIN)/tgfr-search index demo/data/gallery --out demo/index
 	$(BIN)/tgfr-search query demo/data/probes-degraded/person0000.jpg --index demo/index \
 	  --caption "$$($(BIN)/python -c 'import csv; print(next(csv.DictReader(open("demo/data/probes.csv")))["caption"])')" \
-	  --sheet demo/candidates.html --sheet demo/candidates.png
+	  --population 'people who do not exist' --sheet demo/candidates.html --sheet demo/candidates.png
 	# The case is where the service looks for its cases; accounts with one password, to try it on this machine.
 	rm -rf demo/service
 	$(BIN)/python -m pipelines.tools.demo_case demo/data demo/index demo/service/cases/$$(date +%Y)-0001 demo

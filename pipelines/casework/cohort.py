@@ -14,10 +14,11 @@ from indexer import Store
 from pipelines.faces.aligned import Progress, chips_of, data_sha256, silent, source_sha256
 from pipelines.faces.features import load_features
 from pipelines.measure.data import LEVELS, VIEW_OF_LEVEL, Side
-from pipelines.measure.systems import BATCH
+from pipelines.measure.systems import batches
 from pipelines.search.evidence import binding_of
 from tgfr_search.data.records import read_records
 from tgfr_search.data.regimes import assign
+from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.encoders.registry import make_face_encoder
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder
@@ -134,11 +135,8 @@ def _records(options: CohortOptions) -> Iterator[Record]:
 def _embedded(
     model: FaceTextModel, side: Side, level: str, captions: Sequence[tuple[str, ...]]
 ) -> tuple[Templates, FloatArray]:
-    features, view = next(iter(side.features.values())), side.view(level)
-    flip, parts = model.config["model"]["flip"], []
-    for start in range(0, len(side), BATCH):
-        rows = side.order[start : start + BATCH]
-        found = features.batch(rows, view, None if flip else np.zeros(len(rows), np.int64))
-        on_device = type(found)(*(x.to(model.tgfr.device) for x in found))
-        parts.append(model.tgfr.embed(on_device, captions[start : start + BATCH]))
+    parts = []
+    for rows, found in batches(model, side, side.view(level)):
+        on_device = FaceFeatures(*(x.to(model.tgfr.device) for x in found))
+        parts.append(model.tgfr.embed(on_device, captions[rows]))
     return Templates.concat([own.templates for own in parts]), np.concatenate([own.quality for own in parts])

@@ -39,6 +39,7 @@ def search(
     where: str | None = None,
     face: FaceChoice | None = None,
     calibration: Path | Literal["none"] | None = None,
+    population: str = "",
 ) -> tuple[str, QueryResult]:
     """Searches a gallery in a case; the whole answer is kept and logged before it is returned.
 
@@ -54,6 +55,7 @@ def search(
         where: As `Gallery.query`.
         face: Which face of the probe is meant; None is the largest.
         calibration: Says what scores are worth, and is kept in the case; `none`: nothing does; None: the gallery's own.
+        population: Of the people who might be in the probe, for H2; empty where it is the calibration's.
 
     Returns:
         (name of the search in the case, answer).
@@ -72,6 +74,7 @@ def search(
         "index": str(gallery.store.path.resolve()) if isinstance(gallery.store, Store) else "",
         "face": _told(face),
         "calibration": _kept(case, gallery.judge, calibration, actor) if isinstance(calibration, Path) else calibration,
+        "population": population,
     }
 
     def run(data: bytes | None) -> QueryResult:
@@ -94,10 +97,10 @@ def run_again(
         data: The probe's bytes.
         evidence: Its name in the case.
         origin: Of the description.
-        asked: As `search` keeps it; searches of before there were `face` and `calibration` have neither.
+        asked: As `search` keeps it; earlier searches have no `face`, `calibration` or `population`.
     """
     told = Gallery(gallery.store, gallery.model, gallery.finder, gallery.journal, _judge(case, gallery, asked))
-    told.judge = replace(told.judge, declared=_declared(case, evidence, origin))
+    told.judge = replace(told.judge, declared=_declared(case, evidence, origin, asked.get("population", "")))
     query = (data, asked["lines"])
     (result,) = told.query_many(
         [query], top_k=asked["top_k"], mode=asked["mode"], where=asked["where"], choices=[chosen(asked)]
@@ -110,16 +113,17 @@ def chosen(asked: dict[str, Any]) -> FaceChoice | None:
     return FaceChoice(**_tuples(asked["face"])) if asked.get("face") else None
 
 
-def _declared(case: Case, evidence: str | None, origin: str) -> Declared:
+def _declared(case: Case, evidence: str | None, origin: str, population: str) -> Declared:
     """What the probe is, what was done to it, where the words come from: a sketch has no likelihood ratio."""
     said = Origin(origin or Origin.UNKNOWN)
     if evidence is None:
-        return Declared(origin=said)
+        return Declared(origin=said, population=population)
     kinds = {kind.replace(" ", "-"): kind for kind in ProbeKind}
     kind = kinds[about(case)[evidence]["kind"]]
     steps = steps_to(case, evidence)
     done = tuple(step for step in steps if step not in ("frame", GENERATED))
-    return Declared(kind=kind, processing=done, generated=GENERATED in steps, origin=said)
+    generated = GENERATED in steps
+    return Declared(kind=kind, processing=done, generated=generated, origin=said, population=population)
 
 
 def _judge(case: Case, gallery: Gallery, asked: dict[str, Any]) -> Judge:

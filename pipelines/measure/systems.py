@@ -105,7 +105,7 @@ class Frozen:
 
     def _faces(self, side: Side, view: int) -> Templates:
         own = self.model.face_encoder.spec.parts[0][1]
-        parts = [F.normalize(features.global_[:, :own], dim=1) for _, features in _batches(self.model, side, view)]
+        parts = [F.normalize(features.global_[:, :own], dim=1) for _, features in batches(self.model, side, view)]
         return Templates({"face": np.concatenate([part.numpy() for part in parts])})
 
 
@@ -164,7 +164,7 @@ class Trained:
         )
 
     def _on_device(self, side: Side, view: int) -> Iterator[tuple[slice, FaceFeatures]]:
-        for rows, features in _batches(self.model, side, view):
+        for rows, features in batches(self.model, side, view):
             yield rows, FaceFeatures(*(x.to(self.model.tgfr.device) for x in features))
 
 
@@ -218,8 +218,14 @@ def make_system(name: str, model: FaceTextModel) -> System:
     return KINDS.get(name, (Trained, ""))[0](name, model)
 
 
-def _batches(model: FaceTextModel, side: Side, view: int) -> Iterator[tuple[slice, FaceFeatures]]:
-    """Rows of a side with their features, as they lie in the cache; both orientations where the model averages them."""
+def batches(model: FaceTextModel, side: Side, view: int) -> Iterator[tuple[slice, FaceFeatures]]:
+    """Rows of a side with their features, as they lie in the cache; both orientations where the model averages them.
+
+    Args:
+        model: Whose features.
+        side: The faces.
+        view: Which view of them.
+    """
     flip, spec = model.config["model"]["flip"], model.face_encoder.spec
     for start in range(0, len(side), BATCH):
         rows = side.order[start : start + BATCH]

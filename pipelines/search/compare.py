@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.search.evidence import Judge
+from pipelines.search.evidence import PICTURE_ALONE, Judge
 from pipelines.search.probe import Caption, Image, probe_face, require_english, said_lines
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel
@@ -28,6 +28,7 @@ class Comparison:
         lr: As a candidate's in `QueryResult`.
         calibration: As in `QueryResult`.
         model_id: What encoded both.
+        notes: What a reader would want to know.
         notice: What the numbers mean.
     """
 
@@ -38,6 +39,7 @@ class Comparison:
     lr: dict[str, Any]
     calibration: dict[str, Any] | None
     model_id: str
+    notes: tuple[str, ...] = ()
     notice: str = LEAD_NOTICE
 
     def as_dict(self) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def compare(
     if judge.typical is not None:
         value = value + judge.typical.added(made, 0, row, len(lines))
     alone = judge.image_scores(first, row.astype(np.float64)) if judge.reads_words(mode, len(lines)) else value
-    (lr,), _ = judge.of_scores(mode, len(lines), value, alone, round(float(made.quality[0]), 4), 1)
+    (lr,), _ = judge.of_scores(mode, lines, value, alone, round(float(made.quality[0]), 4), 1)
     return Comparison(
         _seen(first, float(made.quality[0])),
         _seen(second, float(other.quality[0])),
@@ -86,6 +88,7 @@ def compare(
         lr,
         judge.told(),
         model.model_id,
+        () if judge.familiar(mode, lines) else (PICTURE_ALONE,),
     )
 
 

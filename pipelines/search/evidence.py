@@ -44,6 +44,12 @@ def binding_of(model: FaceTextModel, detector: str, cohort: Cohort | None = None
     return Binding(digest, model.model_id, "" if cohort is None else cohort.sha256)
 
 
+PICTURE_ALONE = (
+    "the description is put otherwise than the words that calibrations are fitted on: it ranks, and the likelihood "
+    "ratios and expected strangers are the picture's alone"
+)
+
+
 @dataclass(frozen=True)
 class Judge:
     """Says what scores are worth.
@@ -116,28 +122,40 @@ class Judge:
             lines: What was said of each probe.
             comparison: `max` is one picture against a subject's best row; nothing else is calibrated.
         """
-        return [self._judged(store, one, len(own), comparison) for one, own in zip(results, lines, strict=True)]
+        return [self._judged(store, one, own, comparison) for one, own in zip(results, lines, strict=True)]
 
     def of_scores(
-        self, mode: str, lines: int, scores: Floats, image_scores: Floats, quality: float | None, searched: int
+        self,
+        mode: str,
+        lines: Sequence[str],
+        scores: Floats,
+        image_scores: Floats,
+        quality: float | None,
+        searched: int,
     ) -> tuple[list[dict[str, Any]], list[float | None]]:
         """`lr` and `expected_strangers` of each score; see `tgfr_search.forensic.evidence.evidence`."""
         found = evidence(
             self.calibration,
             self.binding,
             mode=mode,
-            lines=lines,
+            lines=len(lines),
             scores=scores,
             image_scores=image_scores,
             quality=quality,
             searched=searched,
             declared=self.declared,
+            familiar=self.familiar(mode, lines),
         )
         return [each.lr() for each in found], [each.expected_strangers for each in found]
 
     def reads_words(self, mode: str, lines: int) -> bool:
         """Whether a search needs the picture's scores beside its own."""
         return mode != "image" and self.calibration is not None and mode_key(mode, lines) in self.calibration.modes
+
+    def familiar(self, mode: str, lines: Sequence[str]) -> bool:
+        """Whether a description beside a picture is put as those that a calibration is fitted on."""
+        own = self.model.directions
+        return own is None or mode != "fused" or not self.model.states(mode) or not own.unfamiliar(lines)
 
     def told(self) -> dict[str, Any] | None:
         """What stands beside the numbers."""
@@ -155,11 +173,13 @@ class Judge:
         scores = np.asarray(rows @ probe.queries[0].astype(np.float64) + probe.offsets[0])
         return scores if self.typical is None else scores + self.typical.added(probe, 0, rows.astype(np.float32), 0)
 
-    def _judged(self, store: Store | MilvusStore, result: QueryResult, lines: int, comparison: str) -> QueryResult:
+    def _judged(
+        self, store: Store | MilvusStore, result: QueryResult, lines: Sequence[str], comparison: str
+    ) -> QueryResult:
         mode = result.mode if comparison == "max" else comparison
         scores = np.array([hit.score for hit in result.candidates], np.float64)
         alone = scores
-        if self.reads_words(mode, lines) and result.face is not None and len(scores):
+        if self.reads_words(mode, len(lines)) and result.face is not None and len(scores):
             vectors = store.vectors([hit.row_id for hit in result.candidates])
             alone = self.image_scores(result.face, vectors.astype(np.float64))
         quality = (result.probe["quality"] or {}).get("predicted")
@@ -170,7 +190,12 @@ class Judge:
             for hit, lr, expected in zip(result.candidates, found, strangers, strict=True)
         )
         worth = replace(result, candidates=hits, calibration=self.told(), searched=searched)
-        return worth if self.fpir is None else self._identified(worth, mode_key(mode, lines), searched)
+        if self.reads_words(mode, len(lines)) and not self.familiar(mode, lines):
+            worth = replace(worth, notes=(*worth.notes, PICTURE_ALONE))
+        if self.fpir is None:
+            return worth
+        key = mode_key(mode, len(lines)) if self.familiar(mode, lines) else "words put in another way"
+        return self._identified(worth, key, searched)
 
     def _identified(self, result: QueryResult, mode: str, searched: int) -> QueryResult:
         """The answer of an identification: who reaches the threshold, perhaps nobody.

@@ -26,12 +26,13 @@ from tgfr_search.model.checkpoint import FaceTextModel
 
 PERSONS, RELEASES = ("examiner-1", "examiner-2"), "reviewer-1"
 CANDIDATES = 8
+POPULATION = "people who do not exist"
 PURPOSE = "Demonstration: nobody in this case exists"
 BASIS = "none is needed to search for people who do not exist"
 ANALYSIS = "Frontal, small and soft; shape of the face and hair line can be compared, skin and ears cannot."
 NOTE = (
-    "The decisions in this case are a script's that knows who is who, and its likelihood ratios are calibrated on "
-    "photographs of people, which these are not. It shows how a case looks, nothing else."
+    "The decisions in this case are a script's that knows who is who. It has no likelihood ratios: the calibration "
+    "that comes along is of photographs of people, which these are not. It shows how a case looks, nothing else."
 )
 
 
@@ -70,8 +71,9 @@ def write_demo_case(
     evidence = case.add(probe, actor=PERSONS[0])
     gallery = Gallery.open(index, model=model)
     name, result = search(
-        case, gallery, actor=PERSONS[0], evidence=evidence, lines=[line], origin="witness", top_k=CANDIDATES
-    )
+        case, gallery, actor=PERSONS[0], evidence=evidence, lines=[line], origin="witness", top_k=CANDIDATES,
+        population=POPULATION,
+    )  # fmt: skip
     whose = {hit.row_id: hit.subject_id for hit in result}
     for person in PERSONS:
         _review(case, name, person, {row for row, owner in whose.items() if owner == subject})

@@ -87,6 +87,7 @@ def evidence(
     quality: float | None,
     searched: int,
     declared: Declared | None = None,
+    familiar: bool = True,
 ) -> list[Evidence]:
     """What the scores of one probe against N records are worth.
 
@@ -100,6 +101,8 @@ def evidence(
         quality: Predicted for the probe; None where it has no face.
         searched: People really searched, after filters.
         declared: By the user.
+        familiar: Whether the description is put as those were that the calibration was fitted on. Otherwise the
+            numbers are the picture's alone; what refuses a number refuses it all the same.
 
     Raises:
         InputError: A score is NaN.
@@ -107,7 +110,8 @@ def evidence(
     said = declared or Declared()
     own = None if calibration is None else calibration.modes.get(mode_key(mode, lines))
     image = None if calibration is None else calibration.modes.get("image")
-    band = None if own is None or quality is None else own.band(quality)
+    used, scores = (own, scores) if familiar else (image, image_scores)
+    band = None if used is None or quality is None else used.band(quality)
     facts = Facts(
         calibrated=calibration is not None,
         contract_matches=calibration is None or calibration.binding.contract_sha256 == binding.contract_sha256,
@@ -115,7 +119,7 @@ def evidence(
         mode_calibrated=own is not None and image is not None,
         uses_words=mode != "image",
         quality=quality,
-        quality_range=(0.0, 1.0) if own is None else own.quality_range,
+        quality_range=(0.0, 1.0) if used is None else used.quality_range,
         people=0 if band is None else band.people,
         genuine=0 if band is None else band.genuine,
         kind=said.kind,
@@ -126,10 +130,10 @@ def evidence(
         calibrated_population="" if calibration is None else calibration.population.name,
     )
     reason = refusal(facts)
-    if reason is not None or own is None or image is None or band is None or quality is None:
+    if reason is not None or used is None or image is None or band is None or quality is None:
         return [refused(reason or Refusal.NO_CALIBRATION)] * len(scores)
     at = np.full(len(scores), quality)
-    ratios = own.calibrator.ratios(scores, at)
+    ratios = used.calibrator.ratios(scores, at)
     alone = None
     if mode != "image":
         picture = image.calibrator.ratios(image_scores, at)

@@ -14,16 +14,18 @@ import pytest
 from indexer import Store
 from pipelines.enrol.index import IndexSummary
 from pipelines.search.compare import compare
-from pipelines.search.evidence import Judge, binding_of
+from pipelines.search.evidence import PICTURE_ALONE, Judge, binding_of
 from pipelines.search.gallery import Gallery
 from tests.forensic.scores import gaussian_pairs
 from tgfr_search.app.cli.main import main
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.forensic.calibration import Calibration, Origin
+from tgfr_search.forensic.evidence import Declared
 from tgfr_search.forensic.modes import ModeCalibration, fit_mode, strangers_of
 from tgfr_search.forensic.pairs import thinned
 from tgfr_search.forensic.statement import Population
+from tgfr_search.forensic.words import Origin as WordsOrigin
 from tgfr_search.model.checkpoint import FaceTextModel
 
 KEYS = {"log10", "low", "high", "bounded", "refused", "image_log10"}
@@ -87,6 +89,47 @@ def test_words_come_as_an_increment_of_the_picture(gallery: Gallery, probe: Path
         if hit.row_id in alone:
             assert hit.lr["image_log10"] == pytest.approx(alone[hit.row_id], abs=1e-3)
         assert hit.lr["log10"] >= hit.lr["image_log10"] + np.log10(0.2) - 1e-3  # the witness may be wrong
+
+
+OTHERWISE = "some old bloke, no specs and no fringe"
+"""Not in the phrasing of the captions that the text encoder, and any calibration here, was taught."""
+
+
+def test_words_that_no_calibration_has_seen_rank_and_the_ratio_is_the_pictures(gallery: Gallery, probe: Path) -> None:
+    picture = {hit.row_id: hit for hit in gallery.query(probe, mode="image", top_k=12).candidates}
+    result = gallery.query(probe, caption=OTHERWISE, top_k=12)
+    assert PICTURE_ALONE in result.notes
+    assert result.mode == "fused"
+    assert any(abs(hit.score - picture[hit.row_id].score) > 0.05 for hit in result.candidates)
+    for hit in result.candidates:
+        alone = picture[hit.row_id]
+        assert hit.lr is not None
+        assert alone.lr is not None
+        assert hit.lr["image_log10"] == hit.lr["log10"] == pytest.approx(alone.lr["log10"], abs=1e-3)
+        assert (hit.lr["refused"], hit.lr["bounded"]) == (None, alone.lr["bounded"])
+        assert hit.expected_strangers == pytest.approx(alone.expected_strangers, rel=1e-3)
+    taught = gallery.query(probe, caption="The man is young. He has black hair.", top_k=1)
+    assert PICTURE_ALONE not in taught.notes
+    of_the_picture = replace(gallery.judge, declared=Declared(origin=WordsOrigin.PROBE_PICTURE))
+    told = Gallery(gallery.store, gallery.model, gallery.finder, judge=of_the_picture)
+    refused = told.query(probe, caption=OTHERWISE).candidates[0].lr
+    assert refused is not None
+    assert refused["refused"] == "description_of_the_probe_picture"
+
+
+def test_an_identification_has_no_threshold_for_such_words(gallery: Gallery, probe: Path) -> None:
+    own = Gallery(gallery.store, gallery.model, gallery.finder, judge=replace(gallery.judge, fpir=0.02))
+    assert own.query(probe, caption="The man is young. He has black hair.").threshold is not None
+    with pytest.raises(InputError, match="words put in another way"):
+        own.query(probe, caption=OTHERWISE)
+
+
+def test_a_comparison_says_whose_ratio_it_has(gallery: Gallery, probe: Path, model: FaceTextModel) -> None:
+    pair = (model, gallery.finder, gallery.judge, probe, probe)
+    told, alone = compare(*pair, OTHERWISE), compare(*pair)
+    assert told.notes == (PICTURE_ALONE,)
+    assert alone.notes == ()
+    assert told.lr["log10"] == pytest.approx(alone.lr["log10"], abs=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,8 @@ def test_a_case_from_the_search_to_the_report(
     assert pages[".pdf"].startswith(b"%PDF-")
     assert b"examiner-2" in pages[".html"]
     assert b"do not exist" in pages[".html"]
+    hits = Case.open(made.case).read_search(told["searches"][0]["name"])["result"]["candidates"]
+    assert {hit["lr"]["refused"] for hit in hits} == {"population_mismatch"}
     with zipfile.ZipFile(made.exported) as archive:
         archive.extractall(tmp_path / "bag")
     run = subprocess.run([sys.executable, "-I", "-S", "verify.py", "."], cwd=tmp_path / "bag", check=False)

@@ -10,7 +10,20 @@ import typer
 from tgfr_search.app.cli import console
 from tgfr_search.app.cli.audit import Actor, Audit, make_journal
 from tgfr_search.app.cli.case import Folder, Kind
-from tgfr_search.app.cli.options import DEFAULT_INDEX, Aligned, Device, Index, Json, Model, Multiple, make_finder
+from tgfr_search.app.cli.declared import PopulationName
+from tgfr_search.app.cli.options import (
+    DEFAULT_INDEX,
+    Aligned,
+    Device,
+    FaceBox,
+    FaceEyes,
+    FaceNumber,
+    Index,
+    Json,
+    Model,
+    Multiple,
+    make_finder,
+)
 from tgfr_search.audit.journal import account
 from tgfr_search.errors import InputError
 from tgfr_search.terms import QUERY_MODES
@@ -39,18 +52,14 @@ def search(
     top_k: Annotated[int, typer.Option(help="Candidates.")] = 20,
     mode: Annotated[str, typer.Option(help=f"One of: {', '.join(QUERY_MODES)}.")] = "auto",
     where: Annotated[str | None, typer.Option(help="Rank only rows for which this is true.")] = None,
-    face: Annotated[
-        int | None, typer.Option(help="Of several faces in the photo: which is meant, 1 the largest.")
-    ] = None,
-    box: Annotated[str | None, typer.Option(help="Or X,Y,WIDTH,HEIGHT that holds it, in pixels of the photo.")] = None,
-    eyes: Annotated[
-        str | None,
-        typer.Option(help="Or the centres of its eyes, X1,Y1,X2,Y2, left in the picture first; or five points so."),
-    ] = None,
+    face: FaceNumber = None,
+    box: FaceBox = None,
+    eyes: FaceEyes = None,
     calibration: Annotated[
         Path | None,
         typer.Option(metavar="FILE|none", help="Says what scores are worth, and is kept; default the model's own."),
     ] = None,
+    population: PopulationName = "",
     on_multiple: Multiple = "largest",
     aligned: Aligned = False,
     model: Model = None,
@@ -93,6 +102,7 @@ def search(
         where=where,
         face=choice,
         calibration=weighed,
+        population=population,
     )
     values = {"search": name, "evidence": evidence, **result.as_dict()}
 

@@ -76,6 +76,8 @@ def compare(
         else:
             parts["no likelihood ratio"] = told.lr["refused"]
         console.pairs(parts)
+        for note in told.notes:
+            console.say(f"note: {note}", err=True)
         for line in (told.calibration or {}).get("propositions", ()):
             console.say(line, err=True)
         console.say(told.notice, err=True)

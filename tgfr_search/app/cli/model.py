@@ -9,6 +9,7 @@ import typer
 
 from tgfr_search.app.cli import console
 from tgfr_search.app.cli.options import Json
+from tgfr_search.errors import InputError
 from tgfr_search.outputs import check_folder
 
 model_app = typer.Typer(help="Models: what is installed, what it was trained on.", no_args_is_help=True)
@@ -102,9 +103,9 @@ def model_train_attributes(
 @model_app.command("fit-statements")
 def model_fit_statements(
     model: Annotated[str | None, typer.Argument(help="Name or folder; default the one that comes along.")] = None,
-    data: Annotated[Path, typer.Option(help="Images with attributes and captions.")] = Path(
-        "../shared/data/mmceleba_hq.parquet"
-    ),
+    data: Annotated[
+        Path | None, typer.Option(help="Images with attributes and captions, of splits `train` and `valid`.")
+    ] = None,
     cache: Annotated[Path, typer.Option(help="Folder of caches.")] = Path("runs/features"),
     every: Annotated[int, typer.Option(help="Of the train split only each so-many-th image.", min=1)] = 4,
     caption: Annotated[float, typer.Option(help="Weight of statements in a search by words.", min=0)] = 1.5,
@@ -123,13 +124,17 @@ def model_fit_statements(
     from pipelines.train.statements import StatementOptions, carry_statements, fit_statements
     from tgfr_search.model.checkpoint import load_model
 
-    strength = {mode: weight for mode, weight in (("caption", caption), ("fused", fused)) if weight}
-    options = StatementOptions(data=data, cache=cache, every=every, strength=strength)
+    if (data is None) == (carry is None):
+        found = "neither --data nor --from" if data is None else "--data and --from"
+        raise InputError("fit-statements", found=found, expected="one of both: what to learn from, or whose to take")
     loaded = load_model(model, statements=False)
     if carry is not None:
         told = carry_statements(load_model(carry), loaded, dict(pair.split("=", 1) for pair in rename or ()))
         console.emit(told, as_json, lambda: console.pairs(told))
         return
+    assert data is not None
+    strength = {mode: weight for mode, weight in (("caption", caption), ("fused", fused)) if weight}
+    options = StatementOptions(data=data, cache=cache, every=every, strength=strength)
     with console.stages(quiet=as_json) as progress:
         values = fit_statements(loaded, options, workers=workers, progress=progress)
     shown = {name: value for name, value in values.items() if name != "valid"}

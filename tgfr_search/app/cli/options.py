@@ -66,6 +66,20 @@ CohortFile = Annotated[
     Path | None, typer.Option("--cohort", help="Of the calibration; default the one that comes with the model.")
 ]
 
+FaceNumber = Annotated[
+    int | None,
+    typer.Option("--face", help="Of several faces: which is meant, 1 the largest, in a video the one in most frames."),
+]
+FaceBox = Annotated[
+    str | None, typer.Option("--box", help="Or X,Y,WIDTH,HEIGHT that holds it, in pixels of the photo.")
+]
+FaceEyes = Annotated[
+    str | None,
+    typer.Option(
+        "--eyes", help="Or the centres of its eyes, X1,Y1,X2,Y2, left in the picture first; or five points so."
+    ),
+]
+
 
 def make_finder(
     on_multiple: str, aligned: bool, detector: str | None = None, min_eyes: float = MIN_EYES, *, several: bool = False

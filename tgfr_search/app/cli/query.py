@@ -1,9 +1,9 @@
-"""The command `query`: what is asked, and the answer as a person reads it. Exit codes as in `cli.py`."""
+"""The command `query`: what is asked. Exit codes as in `main.py`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -18,7 +18,6 @@ from tgfr_search.app.cli.declared import (
     declared,
     list_of,
 )
-from tgfr_search.app.cli.explain import show_explained
 from tgfr_search.app.cli.options import (
     DEFAULT_INDEX,
     MIN_EYES,
@@ -28,6 +27,9 @@ from tgfr_search.app.cli.options import (
     CohortFile,
     DetectorName,
     Device,
+    FaceBox,
+    FaceEyes,
+    FaceNumber,
     Index,
     Json,
     MilvusCollection,
@@ -37,23 +39,9 @@ from tgfr_search.app.cli.options import (
     Multiple,
     make_finder,
 )
+from tgfr_search.app.cli.query_answer import show_answer
 from tgfr_search.errors import InputError
 from tgfr_search.terms import QUERY_MODES
-from tgfr_search.visible import cut_words
-
-if TYPE_CHECKING:
-    from tgfr_search.types import QueryResult, SearchHit
-
-CAPTION_SHOWN = 60
-"""Characters of an enrolled caption on a terminal; a pipe and `--json` get all of it."""
-STRONGEST = 2
-"""Blocks named as the reason of a score."""
-SHOWN_PEOPLE = 10
-"""People of a video on a terminal; `--json` has all."""
-SHOWN = 3
-"""Candidates of each of several pictures on a terminal; `--json` has all."""
-LEAST = 0.005
-"""A smaller difference shows as zero."""
 
 
 def query(
@@ -86,15 +74,9 @@ def query(
     where: Annotated[
         str | None, typer.Option(help="Rank only rows for which this is true: \"site = 'A' and year >= 2024\".")
     ] = None,
-    face: Annotated[
-        int | None,
-        typer.Option(help="Of several faces: which is meant, 1 the largest, in a video the one in most frames."),
-    ] = None,
-    box: Annotated[str | None, typer.Option(help="Or X,Y,WIDTH,HEIGHT that holds it, in pixels of the photo.")] = None,
-    eyes: Annotated[
-        str | None,
-        typer.Option(help="Or the centres of its eyes, X1,Y1,X2,Y2, left in the picture first; or five points so."),
-    ] = None,
+    face: FaceNumber = None,
+    box: FaceBox = None,
+    eyes: FaceEyes = None,
     faces: Annotated[
         Path | None, typer.Option(help="Also write the photo with its faces, or a video's people, numbered (.png).")
     ] = None,
@@ -201,30 +183,8 @@ def query(
 
         explained = explain_scores(gallery, result, None if probe is None else str(probe), caption or (), count=explain)
 
-    def show() -> None:
-        _show(result, blocks)
-        for picture in result.probe.get("pictures", ()):
-            firsts = ", ".join(f"{hit['subject_id']} {hit['score']:.3f}" for hit in picture["candidates"][:SHOWN])
-            console.say(f"{picture['picture']} alone: {firsts or picture['error']['detail']}")
-        if explained is not None:
-            show_explained(explained)
-        _show_understood(result)
-        for track in result.probe.get("video", {}).get("tracks", ())[:SHOWN_PEOPLE]:
-            span = f"{track['first_seconds']:.1f}–{track['last_seconds']:.1f} s"
-            used = ", searched with" if track["chosen"] else ""
-            console.say(f"face {track['number']}: in {track['frames']} of the frames looked at, {span}{used}", err=True)
-        for note in result.notes:
-            console.say(f"note: {note}", err=True)
-        if result.calibration is not None:
-            for line in result.calibration["propositions"]:
-                console.say(line, err=True)
-            console.say("strangers: how many would reach this score if all who were searched were strangers", err=True)
-        console.say("why: the parts of the score that differ most from the mean of the candidates shown", err=True)
-        console.say(f"timing ms: {' '.join(f'{k} {v:.1f}' for k, v in result.timing_ms.items())}", err=True)
-        console.say(result.notice, err=True)
-
     values = result.as_dict() | ({} if explained is None else {"explained": explained.as_dict()})
-    console.emit(values, as_json, show)
+    console.emit(values, as_json, lambda: show_answer(result, blocks, explained))
     for path in sheet or ():
         from pipelines.search.probe import said_lines
         from pipelines.search.sheet.sheet import write_sheet
@@ -251,66 +211,3 @@ def told_witnesses(said: list[str] | None, reliability: list[float] | None) -> l
     if not said:
         return None
     return list(zip([text.splitlines() for text in said], reliability or [1.0] * len(said), strict=True))
-
-
-def _show(result: QueryResult, blocks: bool) -> None:
-    """Who, how sure, why: the score is never squeezed, and its parts are told by name where they are not asked for."""
-    import sys
-
-    from tgfr_search.forensic.statement import lr_text
-
-    terminal = sys.stdout.isatty()
-    first = result.candidates[0].blocks if result.candidates else {}
-    names = list(first) if blocks else []
-    worth = result.calibration is not None
-    mean = {name: sum(hit.blocks[name] for hit in result.candidates) / len(result.candidates) for name in first}
-    rows = [
-        [
-            str(hit.rank),
-            hit.subject_id,
-            f"{hit.score:.3f}",
-            *(f"{hit.blocks[name]:.3f}" for name in names),
-            *((lr_text(hit.lr), _strangers(hit)) if worth else ()),
-            _why(hit, mean),
-            hit.image,
-            _caption(hit, terminal),
-        ]
-        for hit in result.candidates
-    ]
-    title = f"{result.mode} search" + (f" where {result.where}" if result.where else "")
-    heads = ["rank", "score", "subject"] if terminal else ["rank", "subject", "score"]
-    if terminal:  # what must not be squeezed comes first; a long subject is folded, never cut
-        rows = [[rank, score, subject, *rest] for rank, subject, score, *rest in rows]
-    console.table(
-        title,
-        [*heads, *names, *(["log10 LR", "strangers"] if worth else []), "why", "image", "caption"],
-        rows,
-        key=2 if terminal else 3,
-    )
-
-
-def _show_understood(result: QueryResult) -> None:
-    """What of the words was read, and which words were not."""
-    from pipelines.search.understood import understood_text, unread_text
-
-    if result.description is not None:
-        console.say(f"understood: {understood_text(result.description) or 'nothing'}", err=True)
-        if unread := unread_text(result.description):
-            console.say(f"not understood: {unread}", err=True)
-
-
-def _strangers(hit: SearchHit) -> str:
-    expected = hit.expected_strangers
-    return "" if expected is None else f"{expected:.2g}" if expected >= 0.01 else "< 0.01"
-
-
-def _why(hit: SearchHit, mean: dict[str, float]) -> str:
-    """The blocks in which this candidate differs most from the mean of those shown."""
-    apart = [(name, value - mean[name]) for name, value in hit.blocks.items()]
-    ranked = sorted(apart, key=lambda block: -abs(block[1]))[:STRONGEST]
-    return ", ".join(f"{name} {value:+.2f}" for name, value in ranked if abs(value) >= LEAST) or "–"
-
-
-def _caption(hit: SearchHit, terminal: bool) -> str:
-    caption = cut_words(hit.caption, CAPTION_SHOWN) if terminal else hit.caption
-    return ("[machine-made] " if hit.auto_caption else "") + caption
