@@ -120,7 +120,8 @@ def test_a_picture_of_a_few_pixels_is_no_aligned_face() -> None:
 
 
 def test_what_was_asked_for_and_not_done_is_told(gallery: Gallery, probe: Path) -> None:
-    assert gallery.query(probe, caption="a man with black hair").notes == ()
+    assert gallery.query(probe, caption="The man has black hair.").notes == ()
+    assert "put otherwise" in gallery.query(probe, caption="a man with black hair").notes[0]
     assert "no description" in gallery.query(probe, mode="fused").notes[0]
     assert "no photo" in gallery.query(caption="a man", mode="fused").notes[0]
     assert "left out" in gallery.query(probe, caption="\u200b").notes[0]
