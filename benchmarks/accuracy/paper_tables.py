@@ -24,7 +24,6 @@ from pipelines.measure.data import BenchOptions
 from pipelines.measure.entries import DEGRADED
 from pipelines.measure.systems import load_systems, shipped_systems
 from tgfr_search.app.cli.console import stages
-from tgfr_search.data.regimes import REGIMES
 from tgfr_search.evaluation.report.reading import EER, FNIRS, RANKS, TARS, Metric, Report, Series, percent, points
 
 MMCELEBA, FACE2TEXT = "data/mmceleba_hq.parquet", "data/face2text.parquet"
@@ -41,6 +40,9 @@ class Table(NamedTuple):
 
 
 SYSTEMS = ("frozen", "control", "caption", "bilstm-flf", "bert-flf", "cgfr", "tgfr", "default")
+REGIMES = ("own", "own3", "paper", "cross", "wrong", "constant", "none")
+"""Those of docs/protocol.md 7; `cross3` and `wrong3` are for likelihood ratios, which `validate` measures."""
+
 TABLES = {
     "mmceleba": Table(MMCELEBA, SYSTEMS, REGIMES),
     "mmceleba-both": Table(

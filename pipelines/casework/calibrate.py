@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 import tgfr_search
-from pipelines.casework.scored import MODES, Scored, load_scored
+from pipelines.casework.scored import LINES, MODES, Scored, load_scored
 from pipelines.faces.aligned import Progress, silent
 from pipelines.measure.checks import tuned_on
 from pipelines.measure.data import BenchOptions
@@ -17,6 +18,7 @@ from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.forensic.calibration import Calibration, Origin
 from tgfr_search.forensic.correction import fit_correction
+from tgfr_search.forensic.evidence import parts_of
 from tgfr_search.forensic.lr import REFITS
 from tgfr_search.forensic.modes import ModeCalibration, fit_mode, strangers_of
 from tgfr_search.forensic.pairs import Pairs, thinned
@@ -34,6 +36,7 @@ def calibrate(
     *,
     finder: FaceFinder,
     cohort: Cohort | None = None,
+    lines: Sequence[int] = LINES,
     population: str = "",
     refits: int = REFITS,
     workers: int | None = None,
@@ -47,17 +50,21 @@ def calibrate(
         cache: Folder of faces and features.
         finder: How photos become faces.
         cohort: Of typicality, whose correction is fitted too; None corrects nothing.
+        lines: Of descriptions that are calibrated beside the picture alone, each number a mode of its own.
         population: Who the people are, for H2; empty names the data set.
         refits: Of the intervals.
         workers: Processes that find faces.
         progress: Called as the work goes on.
 
     Raises:
-        InputError: Too few people or pairs, or they do not differ; or somebody is in the cohort too. Where only those
-            with words are too few, their mode is left out and a warning says so.
+        InputError: Too few people or pairs, or they do not differ; somebody is in the cohort too; or no regime has so
+            many lines. Where only those with words are too few, their mode is left out and a warning says so.
         NothingUsableError: There is no face at all.
     """
-    data, scored = load_scored(options, system, cache, finder=finder, cohort=cohort, workers=workers, progress=progress)
+    wanted = _wanted(lines)
+    data, scored = load_scored(
+        options, system, cache, finder=finder, wanted=wanted, cohort=cohort, workers=workers, progress=progress
+    )
     by_mode: dict[str, list[Scored]] = {}
     modes: dict[str, ModeCalibration] = {}
     warnings = tuned_on([system], data, options)
@@ -70,7 +77,9 @@ def calibrate(
                 if one.mode == "image":
                     raise
                 warnings.append(f"{one.mode} is not calibrated: {error}")
-        progress("modes and levels", at + 1, len(MODES) * len(options.levels))
+        progress("modes and levels", at + 1, len(wanted) * len(options.levels))
+    found = {*modes, *(text.partition(" ")[0] for text in warnings)}
+    warnings += [f"{mode} is not calibrated: no probe has so many lines" for mode, _ in wanted if mode not in found]
     split = options.split or ""
     origin = Origin(
         data.probes.chips.data_sha256,
@@ -84,6 +93,19 @@ def calibrate(
     people = len(set(data.probes.subjects) | set(data.templates.subjects))
     who = Population(name, people, "everybody in it with a face that was found")
     return Calibration(binding_of(system.model, finder.detector, cohort), origin, who, modes)
+
+
+def _wanted(lines: Sequence[int]) -> list[tuple[str, str]]:
+    """Modes with their caption regimes, the picture first.
+
+    Raises:
+        InputError: There is no regime with so many lines.
+    """
+    if any(count not in LINES for count in lines) or len(set(lines)) < len(lines):
+        raise InputError(
+            "--lines", found=",".join(map(str, lines)), expected=f"of {', '.join(map(str, LINES))}, none twice"
+        )
+    return [(mode, regime) for mode, regime in MODES.items() if mode == "image" or parts_of(mode)[1] in lines]
 
 
 def _fit(levels: list[Scored], seed: int, refits: int) -> ModeCalibration:

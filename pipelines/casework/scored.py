@@ -17,13 +17,20 @@ from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.forensic.ablation import Searched
 from tgfr_search.forensic.correction import Correction, Standing
+from tgfr_search.forensic.evidence import parts_of
 from tgfr_search.forensic.pairs import Bools, Floats, Ints, Pairs
 from tgfr_search.forensic.typicality import record_terms
 from tgfr_search.model.cohort import Cohort
 from tgfr_search.types import FloatArray
 
-MODES = {"image": "none", "fused-1": "cross"}
+MODES = {"image": "none", "fused-1": "cross", "fused-3": "cross3"}
 """Mode of a calibration → caption regime of its probes: words are always of another photo (docs/protocol.md, 13)."""
+
+WRONG = {"fused-1": "wrong", "fused-3": "wrong3"}
+"""Mode → the regime in which as many lines are of another person."""
+
+LINES = tuple(parts_of(mode)[1] for mode in MODES if mode != "image")
+"""Of a description that can be calibrated."""
 
 CHUNK = 128
 """Probes whose terms are computed at a time."""
@@ -165,7 +172,8 @@ def _scored(cells: Cells, system: System, wanted: Sequence[tuple[str, str]], coh
     roles, options = cells.data.roles, cells.options
     for mode, regime in wanted:
         said, _ = cells.captions(regime)
-        rows = np.array([mode == "image" or any(lines) for lines in said.probe])
+        kind, count = parts_of(mode)
+        rows = np.array([mode == "image" or len(lines) == count for lines in said.probe])
         if not rows.any():
             continue
         for level in options.levels:
@@ -178,7 +186,6 @@ def _scored(cells: Cells, system: System, wanted: Sequence[tuple[str, str]], coh
             standing = None
             if cohort is not None:
                 own = probes.take(np.flatnonzero(rows))
-                kind = "image" if mode == "image" else "fused"
                 standing = cohort.standing(own, templates[:, :-1], kind)
             yield Scored(
                 mode,

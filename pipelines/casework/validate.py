@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 import tgfr_search
-from pipelines.casework.scored import MODES, Scored, load_scored
+from pipelines.casework.scored import MODES, WRONG, Scored, load_scored
 from pipelines.casework.validation_page import page
 from pipelines.faces.aligned import Progress, silent
 from pipelines.measure.checks import tuned_on
 from pipelines.measure.data import BenchOptions
 from pipelines.measure.systems import System
 from pipelines.search.evidence import binding_of
+from tgfr_search.data.regimes import BORROWED
 from tgfr_search.errors import InputError
 from tgfr_search.evaluation.intervals import subject_weights
 from tgfr_search.faces.finder import FaceFinder
@@ -24,7 +25,6 @@ from tgfr_search.files import replace_text
 from tgfr_search.forensic.ablation import typicality_record
 from tgfr_search.forensic.bounds import Bounds
 from tgfr_search.forensic.calibration import Calibration
-from tgfr_search.forensic.metrics import cllr
 from tgfr_search.forensic.modes import ModeCalibration
 from tgfr_search.forensic.pairs import Floats
 from tgfr_search.forensic.statement import propositions
@@ -35,9 +35,10 @@ from tgfr_search.forensic.validation import (
     curve_record,
     search_record,
     threshold_record,
+    words_record,
 )
 from tgfr_search.forensic.verdict import Criteria, verdict
-from tgfr_search.forensic.words import RELIABILITY, mixture
+from tgfr_search.forensic.words import mixture
 from tgfr_search.model.cohort import Cohort
 from tgfr_search.strict import to_dict
 from tgfr_search.terms import LEAD_NOTICE
@@ -110,7 +111,11 @@ def validate(
     records: dict[str, list[Any]] = {"cells": [], "search": [], "crowdedness": [], "thresholds": [], "words": []}
     records |= {"curves": [], "typicality": []}
     steps, pictures = len(_wanted(calibration)) * len(options.levels), dict[str, FloatArray]()
+    unseen: list[str] = []
     for at, plain in enumerate(scored):
+        if not (plain.own & plain.pairs).any():
+            unseen.append(f"{plain.mode}, words {plain.regime}, {plain.level}: not validated, no pair of one person")
+            continue
         one = plain.corrected(calibration.modes[plain.mode].correction)
         if cohort is not None and plain.regime == MODES[plain.mode]:
             records["typicality"] += _typical(plain, one, weights)
@@ -119,7 +124,7 @@ def validate(
             pictures[one.level] = ratios
         else:
             alone = pictures[one.level][one.rows], calibration.modes["image"].calibrator.bounds
-            records["words"].append(_words(one, ratios, calibration.modes[one.mode], *alone))
+            records["words"].append(_words(one, ratios, calibration.modes[one.mode], *alone, weights))
         if one.regime == MODES[one.mode]:
             _measure(one, ratios, calibration.modes[one.mode], options, weights, records)
         progress("modes and levels", at + 1, steps)
@@ -140,6 +145,7 @@ def validate(
         "warnings": [
             *tuned_on([system], data, options),
             *(f"of the calibration: {text}" for text in calibration.origin.warnings),
+            *unseen,
             *data.warnings,
         ],
         **records,
@@ -154,8 +160,12 @@ def validate(
 
 def _wanted(calibration: Calibration) -> list[tuple[str, str]]:
     """The picture first; with words those of the person, then somebody else's."""
-    regimes = {"image": ("none",), "fused-1": ("cross", "wrong")}
-    return [(mode, regime) for mode, own in regimes.items() if mode in calibration.modes for regime in own]
+    return [
+        (mode, regime)
+        for mode, own in MODES.items()
+        if mode in calibration.modes
+        for regime in ([own] if mode == "image" else [own, WRONG[mode]])
+    ]
 
 
 def _ratios(one: Scored, mode: ModeCalibration) -> FloatArray:
@@ -169,21 +179,15 @@ def _ratios(one: Scored, mode: ModeCalibration) -> FloatArray:
 
 
 def _words(
-    one: Scored, fused: FloatArray, mode: ModeCalibration, picture: FloatArray, limits: Bounds
+    one: Scored, fused: FloatArray, mode: ModeCalibration, picture: FloatArray, limits: Bounds, weights: Floats
 ) -> dict[str, Any]:
     """What words of the usual reliability make of the picture's ratios: right ones, and another person's."""
     own = mode.calibrator.bounds
-    same = one.own[one.pairs]
+    probe, template = np.nonzero(one.pairs)
     alone = np.clip(picture[one.pairs].astype(np.float64), limits.low, limits.high)
     said = mixture(np.clip(fused[one.pairs].astype(np.float64), own.low, own.high), alone)
-    return {
-        "level": one.level,
-        "mode": one.mode,
-        "words": one.regime,
-        "reliability": RELIABILITY,
-        "cllr": cllr(said[same], said[~same]),
-        "cllr_image": cllr(alone[same], alone[~same]),
-    }
+    people = one.probes[probe], one.templates[template]
+    return words_record(one.level, one.mode, BORROWED[one.regime], said, alone, *people, weights)
 
 
 def _measure(

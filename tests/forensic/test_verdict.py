@@ -25,7 +25,10 @@ def tree(**change: Any) -> dict[str, Any]:
     wrong = {"mode": "fused-1", "level": "bad", "words": "wrong", "cllr": 0.2, "cllr_image": 0.18}
     saved = {"mode": "image", "level": "bad", "fpir": 0.01, "saved_low": 0.02}
     out["typicality"] = [saved, saved | {"fpir": 0.1, "saved_low": -0.5}]
-    out["words"] = [wrong, wrong | {"words": "cross", "cllr": 0.9}]
+    right = wrong | {"words": "cross", "cllr": 0.9, "saved_low": -1.0}
+    three = right | {"mode": "fused-3", "saved_low": 0.01}
+    out["words"] = [wrong, right, three | {"level": "normal", "saved_low": -1.0}, three]
+    out["words"][-1] |= change.pop("three", {})
     for name, values in change.items():
         out[name][0] |= values
     return out
@@ -59,6 +62,7 @@ def test_what_holds_is_met_and_what_was_not_measured_is_neither() -> None:
         {"words": {"cllr": 0.22}},
         {"thresholds": {"fpir_seen": 0.002}},
         {"typicality": {"saved_low": -0.01}},
+        {"three": {"saved_low": -0.001}},
     ],
 )
 def test_one_cell_that_fails_is_enough(change: dict[str, Any]) -> None:

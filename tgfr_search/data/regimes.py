@@ -11,9 +11,12 @@ import numpy.typing as npt
 
 from tgfr_search.errors import InputError
 
-REGIMES = ("own", "own3", "paper", "cross", "wrong", "constant", "none")
+REGIMES = ("own", "own3", "paper", "cross", "cross3", "wrong", "wrong3", "constant", "none")
 CONSTANT = "A photograph of a person."
-PROBE_LINES = {"own3": 3}
+PROBE_LINES = {"own3": 3, "cross3": 3, "wrong3": 3}
+BORROWED = {"cross": "cross", "cross3": "cross", "wrong": "wrong", "wrong3": "wrong"}
+"""Regimes in which the words describe another image, and whose draw of that image they share: the line of `cross` is
+the first of `cross3`, so that one line and three differ by the two more and by nothing else."""
 
 Lines = tuple[str, ...]
 
@@ -25,8 +28,8 @@ class Captions(NamedTuple):
         gallery: N tuples, what each image is enrolled with as a template.
         probe: N tuples, what is said of each image as a probe; empty where there is nothing to say.
         absent: How many probes have no text although the regime asks for one.
-        described: int64 [N], in `cross` the image that each probe's words describe: its other lines stay enrolled, so
-            probe and described image are no pair for verification. −1 where words describe no other image.
+        described: int64 [N], in `cross` and `cross3` the image that each probe's words describe: its other lines stay
+            enrolled, so probe and described image are no pair for verification. −1 where words describe no other image.
     """
 
     gallery: list[Lines]
@@ -51,9 +54,10 @@ def assign(
 ) -> Captions:
     """Captions of both sides for every image of a labelled set.
 
-    `cross` takes a line of another image of the same person, never of the person's first image: that is the template of
-    identification, and its remaining lines describe the same photo. `cross` and `wrong` withhold the very line from the
-    enrolment of the image that it is taken from, so that no string stands on both sides by construction.
+    `cross` and `cross3` take lines of another image of the same person, never of the person's first image: that is the
+    template of identification, and its remaining lines describe the same photo. They, `wrong` and `wrong3` withhold the
+    very lines from the enrolment of the image that they are taken from, so that no string stands on both sides by
+    construction. Where an image has fewer lines than the regime asks for, all of them are said.
 
     Args:
         regime: One of `REGIMES`.
@@ -74,28 +78,29 @@ def assign(
     gallery = list(captions)
     if regime == "none":
         return Captions(gallery, [()] * count, 0, described)
-    rngs = [_draw(seed, regime, name) for name in names]
+    rngs = [_draw(seed, BORROWED.get(regime, regime), name) for name in names]
+    said = PROBE_LINES.get(regime, 1)
     if regime == "paper":
         gallery = [_some(own, 1, _draw(seed, "paper-gallery", name)) for name, own in zip(names, captions, strict=True)]
-    if regime in ("own", "own3", "paper"):
-        probe = [_some(own, PROBE_LINES.get(regime, 1), rng) for own, rng in zip(captions, rngs, strict=True)]
+    if regime not in BORROWED:
+        probe = [_some(own, said, rng) for own, rng in zip(captions, rngs, strict=True)]
     else:
         probe = []
-        sources = _sources(regime, names, subjects, captions, rngs)
+        sources = _sources(BORROWED[regime], names, subjects, captions, rngs)
         for at, (source, rng) in enumerate(zip(sources, rngs, strict=True)):
             if source is None:
                 probe.append(())
                 continue
-            line = _some(captions[source], 1, rng)
-            probe.append(line)
-            gallery[source] = tuple(own for own in gallery[source] if own not in line)
-            if regime == "cross":
+            lines = _some(captions[source], said, rng)
+            probe.append(lines)
+            gallery[source] = tuple(own for own in gallery[source] if own not in lines)
+            if BORROWED[regime] == "cross":
                 described[at] = source
     return Captions(gallery, probe, sum(not lines for lines in probe), described)
 
 
 def _sources(
-    regime: str,
+    whose: str,
     names: Sequence[str],
     subjects: Sequence[str],
     captions: Sequence[Lines],
@@ -109,7 +114,7 @@ def _sources(
     out: list[int | None] = []
     for i, rng in enumerate(rngs):
         own = of_subject[subjects[i]]
-        if regime == "wrong":
+        if whose == "wrong":
             others = [j for j in described if subjects[j] != subjects[i]]
         else:
             others = [j for j in own[1:] if j != i and captions[j]]

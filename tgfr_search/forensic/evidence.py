@@ -76,6 +76,12 @@ def mode_key(mode: str, lines: int) -> str:
     return mode if mode == "image" else f"{mode}-{lines}"
 
 
+def parts_of(key: str) -> tuple[str, int]:
+    """Mode and number of lines behind the name of a mode's calibration: `fused-3` → (`fused`, 3)."""
+    mode, _, lines = key.partition("-")
+    return mode, int(lines or 0)
+
+
 def evidence(
     calibration: Calibration | None,
     binding: Binding,

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from tgfr_search.forensic.evidence import parts_of
 from tgfr_search.forensic.lr import LEVEL
 from tgfr_search.forensic.metrics import MISLEADING, cllr, cllr_min, devpav, ece_curve, resampled_cllr, tippett
 from tgfr_search.forensic.pairs import Bools, Floats, Ints
 from tgfr_search.forensic.reliability import reliability, simulate
 from tgfr_search.forensic.tail import crowdedness
 from tgfr_search.forensic.thresholds import Threshold, seen_at
+from tgfr_search.forensic.words import RELIABILITY
 
 INTERVAL = 0.95
 """Of Cllr, by resampled people."""
@@ -34,6 +36,7 @@ def cell_record(
         bounds: Of log10 LR.
     """
     same = probe == record
+    kind, lines = parts_of(mode)
     own, other = log10[same], log10[~same]
     samples = resampled_cllr(own, other, (probe[same], probe[~same], record[~same]), weights)
     low, high = np.nanquantile(samples, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2])
@@ -41,8 +44,8 @@ def cell_record(
     rates = tippett(own, other).misleading
     return {
         "level": level,
-        "mode": mode.partition("-")[0],
-        "lines": int(mode.partition("-")[2] or 0),
+        "mode": kind,
+        "lines": lines,
         "cllr": value,
         "cllr_low": float(low),
         "cllr_high": float(high),
@@ -54,6 +57,41 @@ def cell_record(
         "impostor": int((~same).sum()),
         "bounds": list(bounds),
         "misleading": [{"lr": k, "stranger_above": rates[k][0], "same_person_below": rates[k][1]} for k in MISLEADING],
+    }
+
+
+def words_record(
+    level: str, mode: str, words: str, said: Floats, alone: Floats, probe: Ints, record: Ints, weights: Floats
+) -> dict[str, Any]:
+    """What words make of the picture's likelihood ratios, paired by person.
+
+    Args:
+        level: Of the quality ladder.
+        mode: Name of a calibration's mode.
+        words: `cross`, they are about another photo of the person, or `wrong`, about somebody else.
+        said: [N], log10 LR of picture and words as printed.
+        alone: [N], of the same pairs by the picture alone.
+        probe: [N], person of each probe, numbered 0 … S − 1.
+        record: [N], person of each record.
+        weights: [R, S], resamples of people.
+    """
+    same = probe == record
+    who = probe[same], probe[~same], record[~same]
+    costs = [
+        (cllr(each[same], each[~same]), resampled_cllr(each[same], each[~same], who, weights)) for each in (said, alone)
+    ]
+    (joint, joint_samples), (image, image_samples) = costs
+    low, high = np.nanquantile(image_samples - joint_samples, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2])
+    return {
+        "level": level,
+        "mode": mode,
+        "words": words,
+        "reliability": RELIABILITY,
+        "cllr": joint,
+        "cllr_image": image,
+        "saved": image - joint,
+        "saved_low": float(low),
+        "saved_high": float(high),
     }
 
 

@@ -18,6 +18,8 @@ class Criteria:
         search_ece: Highest expected calibration error of simulated searches.
         overconfidence: By how much no bin of 100 searches or more may be overconfident.
         crowdedness: Highest FMR of the most crowded tenth over the median's.
+        three_lines: What three lines about another photo must take off the picture's Cllr at bad and very bad, lower
+            end of its interval.
         wrong_words: By how much another person's words may raise the picture's Cllr.
         typicality: The share of persons missed that the cohort must save at FPIR .01, lower end of its interval.
         fpir_low: A threshold's false alarms, in what was asked for, at least.
@@ -30,6 +32,7 @@ class Criteria:
     search_ece: float = 0.04
     overconfidence: float = 0.05
     crowdedness: float = 2.0
+    three_lines: float = 0.0
     wrong_words: float = 0.03
     typicality: float = 0.0
     fpir_low: float = 0.3
@@ -79,6 +82,10 @@ def verdict(tree: Mapping[str, Any], criteria: Criteria) -> list[Criterion]:
     out.append(_highest(what, criteria.overconfidence, searches, "worst_overconfidence"))
     what = "false matches of the most crowded tenth of records, in those of the median tenth"
     out.append(_highest(what, criteria.crowdedness, tree["crowdedness"], "ratio"))
+    told = [row for row in tree["words"] if row["words"] == "cross" and row["mode"] == "fused-3"]
+    told = [row for row in told if row["level"] in ("bad", "very_bad")]
+    what = "Cllr that three lines take off the picture's at bad and very bad, lower end"
+    out.append(_highest(what, criteria.three_lines, told, "saved_low", least=True))
     harm = [{**row, "harm": row["cllr"] - row["cllr_image"]} for row in tree["words"] if row["words"] == "wrong"]
     out.append(_highest("Cllr that another person's words add to the picture's", criteria.wrong_words, harm, "harm"))
     saved = [row for row in tree["typicality"] if row["fpir"] == FPIR]
@@ -118,6 +125,7 @@ def _misleading(cells: Sequence[Mapping[str, Any]]) -> Criterion:
 
 
 def _where(row: Mapping[str, Any]) -> str:
-    lines = f" with {row['lines']} line" if row.get("lines") else ""
+    count = row.get("lines")
+    lines = f" with {count} line{'s' if count > 1 else ''}" if count else ""
     people = f", {row['people']} people" if "ece" in row or "fpir_asked" in row else ""
     return f"{row['mode']}{lines}, {row['level'].replace('_', ' ')}{people}"

@@ -99,7 +99,7 @@ def test_calibrate_threshold_and_validate(
     assert all({"level", "people", "ece", "worst_overconfidence"} <= row.keys() for row in tree["search"])
     assert {row["people"] for row in tree["search"]} == {2, 6}
     assert tree["calibration"]["sha256"] == made.sha256
-    assert len(tree["verdict"]) == 14
+    assert len(tree["verdict"]) == 15
     assert any(each["met"] is None for each in tree["verdict"])  # nothing at the levels that were not asked for
     html = (tmp_path / "report" / "validation.html").read_text(encoding="utf-8")
     assert "criteria are met" in html
@@ -117,6 +117,48 @@ def test_calibrate_threshold_and_validate(
     code, told = run(capsys, monkeypatch, "validate", others, "--out", tmp_path / "report", *DATA, *measured)
     assert code == 2
     assert "model_id; found: another-model" in told
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("few")
+def test_three_lines_of_another_photo_have_a_mode_of_their_own(
+    demo: Path, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seed in (("fitted", 5), ("measured", 6)):
+        write_demo(tmp_path / name, people=11, views=4, seed=seed)  # three photos: one of them is told of
+    out = tmp_path / "calibration.json"
+    fitted = tmp_path / "fitted" / "gallery", "--out", out, *DATA, "--refits", "0", "--cache", cache
+    code, told = run(capsys, monkeypatch, "calibrate", *fitted)
+    assert code == 0
+    assert list(told["modes"]) == ["image", "fused-1", "fused-3"]
+    assert told["modes"]["fused-1"]["genuine"] == told["modes"]["fused-3"]["genuine"]
+
+    measured = *DATA, "--calibration", out, "--cache", cache, "--resamples", "20"
+    report = tmp_path / "report"
+    code, told = run(capsys, monkeypatch, "validate", tmp_path / "measured" / "gallery", "--out", report, *measured)
+    assert code == 0
+    assert [(cell["mode"], cell["lines"]) for cell in told["cells"]] == [("image", 0), ("fused", 1), ("fused", 3)]
+    rows = {(row["mode"], row["words"]): row for row in told["words"]}
+    assert list(rows) == [(mode, words) for mode in ("fused-1", "fused-3") for words in ("cross", "wrong")]
+    three = rows["fused-3", "cross"]
+    assert three["saved"] == pytest.approx(three["cllr_image"] - three["cllr"])
+    assert three["saved_low"] <= three["saved"] <= three["saved_high"]
+    assert three["cllr"] != rows["fused-1", "cross"]["cllr"]
+
+    code, told = run(capsys, monkeypatch, "validate", demo / "gallery", "--out", report, *measured)
+    assert code == 0
+    assert {cell["mode"] for cell in told["cells"]} == {"image"}
+    assert "fused-3, words cross3, normal: not validated, no pair of one person" in told["warnings"]
+
+
+def test_a_number_of_lines_without_a_regime_is_refused(
+    demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for lines in ("2", "1,1", "three"):
+        asked = "calibrate", demo / "gallery", "--out", tmp_path / "c.json", *DATA, "--lines", lines
+        code, told = run(capsys, monkeypatch, *asked)
+        assert code == 2
+        assert f"--lines; found: {lines}; expected:" in told
 
 
 @pytest.mark.parametrize("arguments", [["--fpir", "0.1", "--mode", "caption"], ["--fpir", "0.1"]])

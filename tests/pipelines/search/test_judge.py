@@ -213,7 +213,7 @@ def test_the_shipped_calibration_is_the_default_models_own(model: FaceTextModel)
     judge = Judge.of(model, "dlib")
     assert judge.calibration is not None
     judge.calibration.require(judge.binding)
-    assert set(judge.calibration.modes) == {"image", "fused-1"}
+    assert set(judge.calibration.modes) >= {"image", "fused-1"}
     assert judge.calibration.origin.split == "valid"
     assert (model.folder / "calibration.json").stat().st_size < 300_000
     assert all(mode.calibrator.bounds.high <= np.log10(mode.people) for mode in judge.calibration.modes.values())

@@ -45,7 +45,7 @@ def benchmark(
     levels: Annotated[str, typer.Option(help="Of the quality ladder, comma separated.")] = "normal,poor,bad,very_bad",
     condition: Annotated[str, typer.Option(help="Degrade probes only (clean-gallery), or both.")] = "clean-gallery",
     captions: Annotated[
-        str, typer.Option(help="all, or of own, own3, paper, cross, wrong, constant, none; comma separated.")
+        str, typer.Option(help="all, or of own, own3, paper, cross, cross3, wrong, wrong3, constant, none.")
     ] = "own",
     systems: Annotated[
         str | None, typer.Option(help="Names or name=checkpoint folder, comma separated; default all shipped.")

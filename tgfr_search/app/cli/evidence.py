@@ -45,6 +45,9 @@ def calibrate(
     out: Annotated[Path, typer.Option(help="The calibration, a JSON file.")],
     split: Split = None,
     captions: Annotated[Path | None, typer.Option(help="Captions table of a folder.")] = None,
+    lines: Annotated[
+        str, typer.Option(help="Of descriptions that are calibrated beside the picture alone: 1, 3 or both.")
+    ] = "1,3",
     population: Annotated[str, typer.Option(help="Who the people are, for proposition H2; default the data.")] = "",
     levels: Levels = ALL_LEVELS,
     cohort: CohortFile = None,
@@ -82,6 +85,7 @@ def calibrate(
             cache or out.with_suffix(".cache"),
             finder=finder,
             cohort=None if plain else cohort_of(system.model, finder.detector, cohort),
+            lines=_numbers(lines),
             population=population,
             refits=refits,
             workers=workers,
@@ -185,6 +189,13 @@ def validate(
 
     shown = {name: value for name, value in tree.items() if name != "curves"}
     console.emit({"report": str(out / PAGE), **shown}, as_json, show)
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise InputError("--lines", found=text, expected="1, 3, or 1,3") from error
 
 
 def _options(

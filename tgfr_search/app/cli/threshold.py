@@ -20,7 +20,9 @@ def threshold(
     people: Annotated[
         int | None, typer.Option(help="People in the gallery; default as many as it was set with.")
     ] = None,
-    mode: Annotated[str, typer.Option(help="Of the calibration: image, or fused-1 for one line of words.")] = "image",
+    mode: Annotated[
+        str, typer.Option(help="Of the calibration: image, or fused-1, fused-3 for one line of words, or three.")
+    ] = "image",
     calibration: CalibrationFile = None,
     model: Model = None,
     as_json: Json = False,

@@ -25,7 +25,9 @@ REGIME_COLOURS = {
     "own3": "#a855f7",
     "paper": "#06b6d4",
     "cross": "#16a34a",
+    "cross3": "#0d9488",
     "wrong": "#ef4444",
+    "wrong3": "#b45309",
     "constant": "#d97706",
     "none": "#8b8f98",
 }
