@@ -102,7 +102,7 @@ def _search(case: Case, told: dict[str, Any], entry: dict[str, Any]) -> dict[str
         "rows": entry["index"]["rows"],
         "searched": result.get("searched"),
         "asked_for": asked["top_k"],
-        "face": _face_told(asked.get("face")),
+        "face": _faces_told(asked),
         "steps": entry.get("processing", []),
         "faces": len(result["probe"].get("faces") or []),
         "hits": [{**hit, **worth_told(hit)} for hit in result["candidates"]],
@@ -163,9 +163,11 @@ def _ratio_told(hit: dict[str, Any]) -> str:
     return log10_text(lr["log10"], lr["low"], lr["high"]) + (" *" if lr["bounded"] else "")
 
 
-def _face_told(face: dict[str, Any] | None) -> str:
-    """Which face of several was chosen, as it was said; empty where the largest was taken."""
-    return "" if face is None else " ".join(f"{name} {value}" for name, value in sorted(face.items()))
+def _faces_told(asked: dict[str, Any]) -> str:
+    """Which faces were chosen, as it was said, of several pictures with their names; empty where the largest was."""
+    several = asked.get("pictures") or [{"evidence": "", "face": asked.get("face")}]
+    chosen = [(each["evidence"], sorted(each["face"].items())) for each in several if each["face"]]
+    return "; ".join(" ".join([name, *(f"{a} {b}" for a, b in face)]).strip() for name, face in chosen)
 
 
 def _few(strangers: float | None) -> str:

@@ -55,9 +55,16 @@ def search_told(case: Case, name: str) -> dict[str, Any]:
     return {
         "name": name,
         "evidence": kept["evidence"],
+        "pictures": pictures_of(kept),
         "lines": kept["asked"]["lines"],
         "where": kept["asked"]["where"],
         "origin": kept["origin"],
         "candidates": len(kept["result"]["candidates"]),
         "step": str(Step.OPENED if review is None else review.step),
     }
+
+
+def pictures_of(kept: dict[str, Any]) -> list[str]:
+    """Names of what a search searched with, by what was kept of it; empty where it searched by description alone."""
+    several = [str(each["evidence"]) for each in kept["asked"].get("pictures") or ()]
+    return several or ([] if kept["evidence"] is None else [str(kept["evidence"])])

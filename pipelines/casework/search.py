@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,16 +14,31 @@ from pipelines.casework.evidence import GENERATED, about, steps_to
 from pipelines.search.evidence import Judge
 from pipelines.search.gallery import Gallery
 from tgfr_search.audit.entries import Act, Entry
+from tgfr_search.errors import InputError
 from tgfr_search.faces.choice import FaceChoice
 from tgfr_search.forensic.calibration import read_calibration
 from tgfr_search.forensic.evidence import Declared
-from tgfr_search.forensic.refusals import ProbeKind
+from tgfr_search.forensic.refusals import NOT_THE_PERSON, ProbeKind
 from tgfr_search.forensic.words import Origin
+from tgfr_search.model.witnesses import Witness
 from tgfr_search.types import QueryResult
 
 CALIBRATIONS = "calibrations"
 NONE: Literal["none"] = "none"
 """In the place of a calibration's file: the answer has no likelihood ratios."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A further picture of the unknown.
+
+    Attributes:
+        evidence: Its name in the case, evidence or a derivative.
+        face: Which of its faces is meant; None is the largest.
+    """
+
+    evidence: str
+    face: FaceChoice | None = None
 
 
 def search(
@@ -38,6 +53,8 @@ def search(
     mode: str = "auto",
     where: str | None = None,
     face: FaceChoice | None = None,
+    more: Sequence[Picture] = (),
+    witnesses: Sequence[Witness] = (),
     calibration: Path | Literal["none"] | None = None,
     population: str = "",
 ) -> tuple[str, QueryResult]:
@@ -54,6 +71,8 @@ def search(
         mode: As `Gallery.query`.
         where: As `Gallery.query`.
         face: Which face of the probe is meant; None is the largest.
+        more: Further pictures of the same unknown: see `pipelines.search.several`.
+        witnesses: In place of `lines`, each with a reliability: see `tgfr_search.model.witnesses`.
         calibration: Says what scores are worth, and is kept in the case; `none`: nothing does; None: the gallery's own.
         population: Of the people who might be in the probe, for H2; empty where it is the calibration's.
 
@@ -64,8 +83,14 @@ def search(
         InputError, FaceError, FilterError: As `Gallery.query`, `Case.search`.
         AuditError: It could not be logged.
     """
+    if lines and witnesses:
+        raise InputError("description", found="lines, and witnesses", expected="one of both")
+    lines = [line for witness in witnesses for line in witness.lines] or list(lines)
+    pictures = [] if evidence is None else [Picture(evidence, face), *more]
+    if more and len({each.evidence for each in pictures}) != len(more) + 1:
+        raise InputError("evidence", found="one picture twice, or none", expected="several pictures, each once")
     asked = {
-        "lines": list(lines),
+        "lines": lines,
         "top_k": top_k,
         "mode": mode,
         "where": where,
@@ -75,12 +100,14 @@ def search(
         "face": _told(face),
         "calibration": _kept(case, gallery.judge, calibration, actor) if isinstance(calibration, Path) else calibration,
         "population": population,
+        "pictures": [{"evidence": each.evidence, "face": _told(each.face)} for each in pictures] if more else [],
+        "witnesses": [{"lines": list(each.lines), "reliability": each.reliability} for each in witnesses],
     }
 
     def run(data: bytes | None) -> QueryResult:
         return run_again(case, gallery, data, evidence, origin, asked)
 
-    steps = () if evidence is None else steps_to(case, evidence)
+    steps = list(dict.fromkeys(step for each in pictures for step in steps_to(case, each.evidence)))
     return case.search(
         run, actor=actor, evidence=evidence, asked=asked, lines=lines, origin=origin, rows=len(gallery), steps=steps
     )
@@ -97,14 +124,24 @@ def run_again(
         data: The probe's bytes.
         evidence: Its name in the case.
         origin: Of the description.
-        asked: As `search` keeps it; earlier searches have no `face`, `calibration` or `population`.
+        asked: As `search` keeps it; earlier searches have fewer of its names.
     """
     told = Gallery(gallery.store, gallery.model, gallery.finder, gallery.journal, _judge(case, gallery, asked))
-    told.judge = replace(told.judge, declared=_declared(case, evidence, origin, asked.get("population", "")))
-    query = (data, asked["lines"])
-    (result,) = told.query_many(
-        [query], top_k=asked["top_k"], mode=asked["mode"], where=asked["where"], choices=[chosen(asked)]
-    )
+    pictures = asked.get("pictures") or []
+    names = [each["evidence"] for each in pictures] or ([] if evidence is None else [evidence])
+    told.judge = replace(told.judge, declared=_declared(case, names, origin, asked.get("population", "")))
+    how: dict[str, Any] = {name: asked[name] for name in ("top_k", "mode", "where")}
+    witnesses = [Witness(tuple(each["lines"]), each["reliability"]) for each in asked.get("witnesses") or ()]
+    if pictures:
+        images, choices = [case.evidence(name) for name in names], [chosen(each) for each in pictures]
+        return told.query(images=images, choices=choices, caption=asked["lines"], witnesses=witnesses or None, **how)
+    choice = chosen(asked)
+    if witnesses:
+        which: dict[str, Any] = (
+            {} if choice is None else {"face": choice.number, "box": choice.box, "eyes": choice.points}
+        )
+        return told.query(data, witnesses=witnesses, **which, **how)
+    (result,) = told.query_many([(data, asked["lines"])], choices=[choice], **how)
     return result
 
 
@@ -113,14 +150,15 @@ def chosen(asked: dict[str, Any]) -> FaceChoice | None:
     return FaceChoice(**_tuples(asked["face"])) if asked.get("face") else None
 
 
-def _declared(case: Case, evidence: str | None, origin: str, population: str) -> Declared:
+def _declared(case: Case, names: Sequence[str], origin: str, population: str) -> Declared:
     """What the probe is, what was done to it, where the words come from: a sketch has no likelihood ratio."""
     said = Origin(origin or Origin.UNKNOWN)
-    if evidence is None:
+    if not names:
         return Declared(origin=said, population=population)
-    kinds = {kind.replace(" ", "-"): kind for kind in ProbeKind}
-    kind = kinds[about(case)[evidence]["kind"]]
-    steps = steps_to(case, evidence)
+    kinds, known = {kind.replace(" ", "-"): kind for kind in ProbeKind}, about(case)
+    own = [kinds[known[name]["kind"]] for name in names]
+    kind = next((each for each in own if each in NOT_THE_PERSON), own[0])
+    steps = [step for name in names for step in steps_to(case, name)]
     done = tuple(step for step in steps if step not in ("frame", GENERATED))
     generated = GENERATED in steps
     return Declared(kind=kind, processing=done, generated=generated, origin=said, population=population)

@@ -156,6 +156,7 @@ class Gallery:
         box: Sequence[float] | str | None = None,
         eyes: Sequence[Any] | str | None = None,
         images: Sequence[Image] | None = None,
+        choices: Sequence[FaceChoice | None] | None = None,
         witnesses: Sequence[Told] | None = None,
     ) -> QueryResult:
         """Ranks the gallery's subjects for one probe.
@@ -178,6 +179,7 @@ class Gallery:
                 `tgfr_search.model.witnesses`. `description["witnesses"]` has what their words weigh.
             images: Several pictures of one unknown, in place of `image`: see `pipelines.search.several`. Of some that
                 give no face is told in `probe["pictures"]`.
+            choices: Which face of each of `images` is meant; None is the largest.
 
         Raises:
             FilterError: `where` is no filter of this gallery's columns.
@@ -193,7 +195,9 @@ class Gallery:
         if images is not None:
             if image is not None or choice is not None:
                 raise InputError("query", found="images, and one image or its face", expected="one of both")
-            return self._query_pooled(images, None, caption, mode, top_k, aggregate, where)
+            return self._query_pooled(images, None, caption, mode, top_k, aggregate, where, choices)
+        if choices is not None:
+            raise InputError("query", found="choices, and no images", expected="both", do="face, box or eyes of one")
         if is_video(image):
             if box is not None or eyes is not None:
                 raise InputError("a video", found="a box or eyes", expected="--face N", do="or give a still picture")
@@ -282,6 +286,7 @@ class Gallery:
         top_k: int,
         aggregate: Literal["max", "mean"],
         where: str | None,
+        choices: Sequence[FaceChoice | None] | None = None,
     ) -> QueryResult:
         """The answer to several images, or to one person in a video."""
         self._check(mode, top_k, where)
@@ -292,7 +297,7 @@ class Gallery:
             found, rows = search_clip(*parts, probe, number, lines, given, asked, self.judge.typical)
         else:
             pictures = cast("Sequence[Image]", probe)
-            found, rows = search_several(*parts, pictures, lines, given, asked, self.judge.typical)
+            found, rows = search_several(*parts, pictures, lines, given, asked, self.judge.typical, choices)
         (result,) = self.judge.results(self.store, [found], [lines], "several")
         self._tell([result], [lines], asked, started, rows)
         return result

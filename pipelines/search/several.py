@@ -22,6 +22,7 @@ from pipelines.search.answer import Asked, Clock, answers
 from pipelines.search.probe import Image, load_probe, require_english, search_mode
 from pipelines.search.typical import Typical
 from tgfr_search.errors import FaceError, InputError
+from tgfr_search.faces.choice import FaceChoice
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.model.probe import Probes, heard_lines, weigh_faces
@@ -60,6 +61,7 @@ def search_several(
     given: tuple[str, ...],
     asked: Asked,
     typical: Typical | None = None,
+    choices: Sequence[FaceChoice | None] | None = None,
 ) -> tuple[QueryResult, int]:
     """The answer to several pictures, and the rows of the index.
 
@@ -72,6 +74,7 @@ def search_several(
         given: The same as it was given.
         asked: How is searched.
         typical: Scores the head of the lists again.
+        choices: Which face of each is meant; None is the largest of each.
 
     Raises:
         FaceError: No picture gives a face.
@@ -85,7 +88,10 @@ def search_several(
     if mode == "fused":
         require_english(lines)
     clock = Clock()
-    found = [_face(finder, image) for image in images]
+    meant = [None] * len(images) if choices is None else choices
+    if len(meant) != len(images):
+        raise InputError("choices", found=f"{len(meant)} for {len(images)} pictures", expected="one for each")
+    found = [_face(finder, image, choice) for image, choice in zip(images, meant, strict=True)]
     faces = [each for each in found if isinstance(each, AlignedFace)]
     if not faces:
         first = next(each for each in found if isinstance(each, FaceError))
@@ -120,9 +126,9 @@ def search_several(
     return replace(result, probe=probe, notes=tuple(notes)), len(pinned)
 
 
-def _face(finder: FaceFinder, image: Image) -> AlignedFace | FaceError:
+def _face(finder: FaceFinder, image: Image, choice: FaceChoice | None) -> AlignedFace | FaceError:
     try:
-        return finder.cut(load_probe(finder, image))
+        return finder.cut(load_probe(finder, image), choice)
     except FaceError as error:
         return error
 

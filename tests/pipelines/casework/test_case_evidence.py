@@ -15,9 +15,9 @@ from pipelines.casework.case import Case
 from pipelines.casework.evidence import about, derive, steps_to
 from pipelines.casework.facts import facts_of
 from pipelines.casework.lab import Lab
-from pipelines.casework.overview import overview
+from pipelines.casework.overview import overview, search_told
 from pipelines.casework.replay import replay
-from pipelines.casework.search import search
+from pipelines.casework.search import Picture, search
 from pipelines.enrol.index import IndexSummary
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.cli.main import app
@@ -25,6 +25,7 @@ from tgfr_search.audit.verify import check_log
 from tgfr_search.errors import InputError
 from tgfr_search.faces.choice import FaceChoice
 from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.witnesses import Witness
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +182,51 @@ def test_rules_of_a_laboratory_stay_with_the_case(tmp_path: Path) -> None:
     case = Case.new(tmp_path / "case", purpose="p", basis="b", actor="a", fields={"reference": "x"}, lab=lab)
     assert Case.open(case.folder).lab == lab
     assert facts_of(case).case["fields"] == {"reference": "x"}
+
+
+def test_several_pictures_of_one_unknown_are_kept_and_pooled_again(
+    case: Case, gallery: Gallery, pair: Path, demo: Path, tmp_path: Path
+) -> None:
+    Image.new("RGB", (200, 200), "white").save(tmp_path / "wall.png")
+    other = sorted((demo / "gallery/person0005").glob("*.png"))[-1]
+    names = [case.add(path, actor="a") for path in (pair, tmp_path / "wall.png", other)]
+    more = [Picture(names[1]), Picture(names[2], FaceChoice(1))]
+    _, result = search(case, gallery, actor="a", evidence=names[0], face=FaceChoice(2), more=more, top_k=3)
+    assert result.candidates[0].subject_id == "person0005"
+    assert result.probe["pictures"][1]["error"]["reason"] == "no_face"
+    images, choices = [pair, tmp_path / "wall.png", other], [FaceChoice(2), None, None]
+    straight = gallery.query(images=images, choices=choices, top_k=3)
+    assert [hit.score for hit in result] == [hit.score for hit in straight]
+    assert result.candidates[0].score > gallery.query(images=images, top_k=3).candidates[0].score, "another face"
+    kept = case.read_search("S0001")
+    assert kept["evidence"] == names[0]
+    assert kept["asked"]["pictures"] == [
+        {"evidence": names[0], "face": {"number": 2}},
+        {"evidence": names[1], "face": None},
+        {"evidence": names[2], "face": {"number": 1}},
+    ]
+    assert search_told(case, "S0001")["pictures"] == names
+    assert replay(case, gallery, "S0001", actor="a").differs == ()
+    with pytest.raises(InputError, match="one picture twice"):
+        search(case, gallery, actor="a", evidence=names[0], more=[Picture(names[0])])
+
+
+def test_a_drawing_among_several_pictures_has_no_ratio(case: Case, gallery: Gallery, demo: Path) -> None:
+    photo, drawing = sorted((demo / "gallery/person0005").glob("*.png"))[:2]
+    names = [case.add(photo, actor="a"), case.add(drawing, actor="a", kind="sketch")]
+    _, result = search(case, gallery, actor="a", evidence=names[0], more=[Picture(names[1])], top_k=2)
+    assert {(hit.lr or {})["refused"] for hit in result} == {"not_a_photograph_of_the_person"}
+
+
+def test_witnesses_are_kept_with_what_they_are_believed(case: Case, gallery: Gallery, demo: Path) -> None:
+    photo = case.add(next((demo / "gallery/person0000").glob("*.png")), actor="a")
+    said = [Witness(("a man with a beard",), 0.8), Witness(("he was old", "no glasses"), 0.3)]
+    _, result = search(case, gallery, actor="a", evidence=photo, witnesses=said, origin="witness", top_k=3)
+    kept = case.read_search("S0001")
+    assert kept["asked"]["lines"] == ["a man with a beard", "he was old", "no glasses"]
+    assert kept["asked"]["witnesses"][1] == {"lines": ["he was old", "no glasses"], "reliability": 0.3}
+    straight = gallery.query(case.evidence(photo), witnesses=said, top_k=3)
+    assert [hit.score for hit in result] == [hit.score for hit in straight]
+    assert replay(case, gallery, "S0001", actor="a").differs == ()
+    with pytest.raises(InputError, match="lines, and witnesses"):
+        search(case, gallery, actor="a", lines=["old"], witnesses=said)
