@@ -12,7 +12,7 @@ from tgfr_search.strict import from_dict, load_toml, to_dict
 
 GOOD = "name = 'x'\n[data]\npath = 'x.parquet'"
 FOLDER = Path(__file__).resolve().parents[1] / "configs"
-# The attribute model's is of another kind: tests/pipelines/train/test_attributes.py reads it.
+# The attribute model's is of another kind: tests/pipelines/train/attributes/test_attributes.py reads it.
 CONFIGS = sorted(path for path in FOLDER.rglob("*.toml") if path.name != "attributes.toml")
 
 

@@ -24,7 +24,7 @@ from benchmarks.results import RESULTS, write_result
 from pipelines.measure.data import BenchOptions
 from pipelines.measure.load import load_data
 from pipelines.measure.systems import load_systems
-from pipelines.train.attributes import labels_of
+from pipelines.train.attributes.head import labels_of
 from tgfr_search.app.cli.console import stages
 from tgfr_search.evaluation.attribute_search import FIRST, Described, over_chance, summary
 from tgfr_search.evaluation.intervals import Interval, subject_weights

@@ -25,7 +25,7 @@ from pipelines.measure.cells import entry
 from pipelines.measure.data import VIEW_OF_LEVEL, BenchData, BenchOptions
 from pipelines.measure.load import load_data
 from pipelines.measure.systems import load_systems
-from pipelines.train.attributes import labels_of
+from pipelines.train.attributes.head import labels_of
 from tgfr_search.app.cli.console import stages
 from tgfr_search.data.regimes import assign
 from tgfr_search.evaluation.attributes import attribute_figures

@@ -4,8 +4,8 @@
 
 The gallery is the first image of every subject, at full quality. Of each subject with enough others, `count` other
 photos are drawn, each degraded by itself, and searched by image alone: the picture of the best predicted quality, a
-picture drawn at random, the mean of the pictures' scores, and the pooled template (`pipelines.search.several`) with the
-quality of the best picture and with the mean of theirs. Rank-1 with 95 % intervals over subjects.
+picture drawn at random, the mean of the pictures' scores, and the pooled template (`pipelines.search.probes.several`)
+with the quality of the best picture and with the mean of theirs. Rank-1 with 95 % intervals over subjects.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.results import write_result
 from pipelines.measure.data import BenchOptions, Side
 from pipelines.measure.load import load_data
 from pipelines.measure.systems import load_systems
-from pipelines.search.several import pooled
+from pipelines.search.probes.several import pooled
 from tgfr_search.app.cli.console import stages
 from tgfr_search.data.degrade import LADDER, generator
 from tgfr_search.evaluation.identification import mate_ranks

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.search.evidence import PICTURE_ALONE, Judge
-from pipelines.search.probe import Caption, Image, probe_face, require_english, said_lines
+from pipelines.search.probes.probe import Caption, Image, probe_face, require_english, said_lines
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.model.probe import make_probes_of_faces, rows_of, score

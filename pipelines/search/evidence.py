@@ -15,7 +15,7 @@ import numpy as np
 from indexer import Store
 from indexer.milvus import MilvusStore
 from pipelines.enrol.index import contract_of
-from pipelines.search.typical import Typical
+from pipelines.search.answers.typical import Typical
 from tgfr_search.errors import InputError
 from tgfr_search.forensic.calibration import Binding, Calibration, read_calibration
 from tgfr_search.forensic.evidence import Declared, evidence, mode_key

@@ -13,14 +13,14 @@ import numpy as np
 from indexer import Store
 from indexer.milvus import MilvusStore
 from pipelines.enrol.index import IndexSummary, contract_of, index_gallery
-from pipelines.search.answer import Asked, Clock, answers
-from pipelines.search.ask import FIRST, Question, questions
-from pipelines.search.clip import search_clip
+from pipelines.search.answers.answer import Asked, Clock, answers
+from pipelines.search.answers.ask import FIRST, Question, questions
 from pipelines.search.evidence import Judge
 from pipelines.search.open_store import open_searched
-from pipelines.search.probe import Caption, Image, load_probe, require_english, said_lines, search_mode
-from pipelines.search.several import search_several
-from pipelines.search.witnessed import Told, search_witnesses
+from pipelines.search.probes.clip import search_clip
+from pipelines.search.probes.probe import Caption, Image, load_probe, require_english, said_lines, search_mode
+from pipelines.search.probes.several import search_several
+from pipelines.search.probes.witnessed import Told, search_witnesses
 from tgfr_search.audit.entries import now
 from tgfr_search.audit.journal import Journal, search_entry
 from tgfr_search.errors import InputError
@@ -162,8 +162,8 @@ class Gallery:
         """Ranks the gallery's subjects for one probe.
 
         Args:
-            image: The probe photo, in any form of `pipelines.search.probe.Image`, or the path of a video file (see
-                `pipelines.search.clip`); None searches by description alone.
+            image: The probe photo, in any form of `pipelines.search.probes.probe.Image`, or the path of a video file
+                (see `pipelines.search.probes.clip`); None searches by description alone.
             caption: What a witness said: one text or several lines.
             top_k: Candidates returned; fewer where the gallery has fewer subjects.
             mode: `auto` and `fused` use all there is; `image` and `caption` use that alone.
@@ -177,8 +177,8 @@ class Gallery:
                 corners of the mouth; then no detector is asked.
             witnesses: In place of `caption` several witnesses, each with a reliability from 0 to 1: see
                 `tgfr_search.model.witnesses`. `description["witnesses"]` has what their words weigh.
-            images: Several pictures of one unknown, in place of `image`: see `pipelines.search.several`. Of some that
-                give no face is told in `probe["pictures"]`.
+            images: Several pictures of one unknown, in place of `image`: see `pipelines.search.probes.several`. Of
+                some that give no face is told in `probe["pictures"]`.
             choices: Which face of each of `images` is meant; None is the largest.
 
         Raises:
@@ -211,7 +211,9 @@ class Gallery:
 
     @staticmethod
     def next_question(result: QueryResult, *, first: int = FIRST) -> Question:
-        """The question to the witness that would now split the first candidates best: see `pipelines.search.ask`.
+        """The question to the witness that would now split the first candidates best.
+
+        See `pipelines.search.answers.ask`.
 
         Args:
             result: Of a query with `top_k` of at least `first`.

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.casework.calibrate import calibrate
-from pipelines.casework.cohort import PEOPLE, CohortOptions, make_cohort
+from pipelines.casework.calibration.calibrate import calibrate
+from pipelines.casework.calibration.cohort import PEOPLE, CohortOptions, make_cohort
 from pipelines.measure.data import BenchOptions
 from pipelines.measure.systems import load_systems
 from pipelines.search.evidence import COHORT, FILE, cohort_of

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from pipelines.casework.case import Case
-from pipelines.casework.export import export
-from pipelines.casework.report import write_report
-from pipelines.casework.review import Conclusion, Decision
-from pipelines.casework.reviews import act, review_of
-from pipelines.casework.search import search
+from pipelines.casework.case.case import Case
+from pipelines.casework.exchange.export import export
+from pipelines.casework.report.report import write_report
+from pipelines.casework.review.review import Conclusion, Decision
+from pipelines.casework.review.reviews import act, review_of
+from pipelines.casework.searches.search import search
 from pipelines.search.gallery import Gallery
 from tgfr_search.errors import InputError
 from tgfr_search.model.checkpoint import FaceTextModel

@@ -24,9 +24,9 @@ import torch
 import tgfr_search
 from pipelines.faces.aligned import load_chips, silent
 from pipelines.faces.features import load_features
+from pipelines.train.attributes.statements import carry_statements
 from pipelines.train.score_weights import fit_scores, rank1_by_level
 from pipelines.train.sets import LEVELS
-from pipelines.train.statements import carry_statements
 from pipelines.train.trial import ValidSet, make_trial
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.encoders.base import FaceEncoder

@@ -12,7 +12,7 @@ def attribute_card(config: Mapping[str, Any]) -> str:
     """A card in Markdown, of nothing but what the model's attributes.json says.
 
     Args:
-        config: As `pipelines.train.attributes` wrote it.
+        config: As `pipelines.train.attributes.head` wrote it.
     """
     origin = config["provenance"]
     options, valid = origin["options"], origin["valid"]

@@ -10,13 +10,13 @@ from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
 from pipelines.enrol.batches import encode_crop
-from pipelines.search.card import card_text, compared_text, counted_text
-from pipelines.search.explain import Explained
-from pipelines.search.explain_picture import explain_png
+from pipelines.search.answers.card import card_text, compared_text, counted_text
+from pipelines.search.answers.understood import understood_text, unread_text
+from pipelines.search.explain.explain import Explained
+from pipelines.search.explain.picture import explain_png
 from pipelines.search.gallery import Gallery
 from pipelines.search.sheet.explained import explained_view
 from pipelines.search.sheet.text import drawable, fit, wrap
-from pipelines.search.understood import understood_text, unread_text
 from tgfr_search.forensic.statement import lr_text
 from tgfr_search.model.blocks import BLOCKS, STATEMENTS
 from tgfr_search.outputs import MARK, SOFTWARE, check_file, write_whole

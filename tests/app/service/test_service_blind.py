@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from service_helpers import Browser, Person
 from test_service_pages import check
 
-from pipelines.casework.case import Case
+from pipelines.casework.case.case import Case
 from tgfr_search.app.service.hub import Hub
 from tgfr_search.audit.verify import check_log
 

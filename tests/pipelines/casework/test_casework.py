@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.casework.case import Case
-from pipelines.casework.export import export
-from pipelines.casework.replay import replay
-from pipelines.casework.search import search
+from pipelines.casework.case.case import Case
+from pipelines.casework.exchange.export import export
+from pipelines.casework.searches.replay import replay
+from pipelines.casework.searches.search import search
 from pipelines.enrol.index import IndexSummary
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.cli.main import app
@@ -128,7 +128,7 @@ def test_an_export_is_the_same_twice_and_whole_elsewhere(case: Case, tmp_path: P
 
 def rewritten(bag: Path) -> None:
     """The manifests made anew, as somebody who changes a file would."""
-    from pipelines.casework.export import _manifest
+    from pipelines.casework.exchange.export import _manifest
 
     data = {path.relative_to(bag).as_posix(): path.read_bytes() for path in (bag / "data").rglob("*") if path.is_file()}
     (bag / "manifest-sha256.txt").write_bytes(_manifest(data))

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.casework import export as exporting
-from pipelines.casework.case import Case
-from pipelines.casework.export import export
+from pipelines.casework.case.case import Case
+from pipelines.casework.exchange import export as exporting
+from pipelines.casework.exchange.export import export
 from tgfr_search.app.cli.main import app
 from tgfr_search.audit import entries, retention
 from tgfr_search.audit.retention import remove_old_bodies

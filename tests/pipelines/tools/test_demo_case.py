@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.casework.case import Case
-from pipelines.casework.overview import overview
+from pipelines.casework.case.case import Case
+from pipelines.casework.report.overview import overview
 from pipelines.enrol.index import IndexSummary
 from pipelines.tools.demo_case import CANDIDATES, NOTE, write_demo_case
 from tgfr_search.errors import InputError

@@ -45,7 +45,7 @@ def ask(
     as_json: Json = False,
 ) -> None:
     """Say what to ask the witness next: the question whose answer would best split the first candidates."""
-    from pipelines.search.ask import questions
+    from pipelines.search.answers.ask import questions
     from pipelines.search.gallery import Gallery
 
     finder = make_finder(on_multiple, aligned, detector, min_eyes)

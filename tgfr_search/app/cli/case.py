@@ -40,8 +40,8 @@ def new(
     as_json: Json = False,
 ) -> None:
     """Start a case in a new folder, with a log of its own."""
-    from pipelines.casework.case import Case
-    from pipelines.casework.lab import Lab
+    from pipelines.casework.case.case import Case
+    from pipelines.casework.case.lab import Lab
     from tgfr_search.strict import load_toml
 
     told = dict(each.partition("=")[::2] for each in fields or ())
@@ -60,7 +60,7 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Receive a file of evidence."""
-    from pipelines.casework.case import Case
+    from pipelines.casework.case.case import Case
 
     values = {"evidence": Case.open(directory).add(file, actor=actor or account(), kind=kind)}
     console.emit(values, as_json, lambda: console.pairs(values))
@@ -85,8 +85,8 @@ def derive(
     as_json: Json = False,
 ) -> None:
     """Receive a derivative of evidence: what was done to what, and with which parameters."""
-    from pipelines.casework.case import Case
-    from pipelines.casework.evidence import derive as receive
+    from pipelines.casework.case.case import Case
+    from pipelines.casework.case.evidence import derive as receive
 
     given = {}
     for each in settings or ():
@@ -107,7 +107,7 @@ def note(
     as_json: Json = False,
 ) -> None:
     """Keep a note."""
-    from pipelines.casework.case import Case
+    from pipelines.casework.case.case import Case
 
     values = {"note": Case.open(directory).note(text, actor=actor or account())}
     console.emit(values, as_json, lambda: console.pairs(values))
@@ -121,8 +121,8 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a case as one zip that a stranger can check; twice the same case is twice the same bytes."""
-    from pipelines.casework.case import Case
-    from pipelines.casework.export import export as write
+    from pipelines.casework.case.case import Case
+    from pipelines.casework.exchange.export import export as write
 
     made = write(Case.open(directory), target, actor=actor or account())
     values = {"export": str(target), "sha256": made.sha256, "left_out": list(made.left_out)}
@@ -138,7 +138,7 @@ def export(
 @case_app.command()
 def close(directory: Folder, actor: Actor = None, as_json: Json = False) -> None:
     """Close a case: nothing is added to it any more."""
-    from pipelines.casework.case import Case
+    from pipelines.casework.case.case import Case
 
     Case.open(directory).close(actor=actor or account())
     console.emit({"closed": str(directory)}, as_json, lambda: console.pairs({"closed": str(directory)}))
@@ -151,7 +151,7 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Unpack a case that somebody else exported, once our own verifier calls it whole."""
-    from pipelines.casework.receive import receive_export
+    from pipelines.casework.exchange.receive import receive_export
 
     made = receive_export(source, directory)
     values = {"folder": str(made.folder), "files": made.files, "whole": True, "notes": list(made.notes)}

@@ -68,9 +68,9 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Search in a case: the answer is kept in it, and logged, before it is shown."""
-    from pipelines.casework.case import Case
-    from pipelines.casework.evidence import about
-    from pipelines.casework.search import search as run
+    from pipelines.casework.case.case import Case
+    from pipelines.casework.case.evidence import about
+    from pipelines.casework.searches.search import search as run
     from pipelines.search.gallery import Gallery
     from tgfr_search.faces.choice import FaceChoice
 
@@ -132,9 +132,9 @@ def replay(
     """Run a search again; exit code 1 where a candidate, a score, the model or the index's state differs."""
     from dataclasses import asdict
 
-    from pipelines.casework.case import Case
-    from pipelines.casework.replay import index_of_search
-    from pipelines.casework.replay import replay as run
+    from pipelines.casework.case.case import Case
+    from pipelines.casework.searches.replay import index_of_search
+    from pipelines.casework.searches.replay import replay as run
     from pipelines.search.gallery import Gallery
 
     case = Case.open(directory)

@@ -51,7 +51,7 @@ def make(
     """
     if out.is_dir() or not out.absolute().parent.is_dir():
         raise InputError(f"{out}", found="no place for a file", expected="a file in a folder that is there")
-    from pipelines.casework.cohort import CohortOptions, make_cohort
+    from pipelines.casework.calibration.cohort import CohortOptions, make_cohort
     from tgfr_search.model.checkpoint import load_model
 
     options = CohortOptions(data, split, captions, people, seed, gallery)

@@ -72,7 +72,7 @@ def calibrate(
         raise InputError(f"{out}", found="no place for a file", expected="a file in a folder that is there")
     if plain and cohort is not None:
         raise InputError("--plain", found="a cohort", expected="one of both")
-    from pipelines.casework.calibrate import calibrate as run
+    from pipelines.casework.calibration.calibrate import calibrate as run
     from pipelines.search.evidence import cohort_of
 
     options, system = _options(data, split, captions, levels, seed, model, device)
@@ -141,8 +141,8 @@ def validate(
     check_folder(
         out, inputs=[path for path in (data, captions, calibration, cohort) if path is not None], known_by=EARLIER
     )
-    from pipelines.casework.validate import PAGE
-    from pipelines.casework.validate import validate as run
+    from pipelines.casework.calibration.validate import PAGE
+    from pipelines.casework.calibration.validate import validate as run
     from pipelines.search.evidence import cohort_of
     from tgfr_search.forensic.verdict import Criteria
     from tgfr_search.strict import load_toml

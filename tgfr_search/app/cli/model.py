@@ -89,7 +89,7 @@ def model_train_attributes(
     as_json: Json = False,
 ) -> None:
     """Train the attribute model that `index --auto-captions` describes faces with."""
-    from pipelines.train.attributes import AttributeOptions, train_attributes
+    from pipelines.train.attributes.head import AttributeOptions, train_attributes
     from tgfr_search.strict import load_toml
 
     check_folder(out, inputs=[config])
@@ -121,7 +121,7 @@ def model_fit_statements(
     as_json: Json = False,
 ) -> None:
     """Make a model's directions of what descriptions state, anew: after its networks changed."""
-    from pipelines.train.statements import StatementOptions, carry_statements, fit_statements
+    from pipelines.train.attributes.statements import StatementOptions, carry_statements, fit_statements
     from tgfr_search.model.checkpoint import load_model
 
     if (data is None) == (carry is None):

@@ -179,19 +179,19 @@ def query(
     )
     explained = None
     if explain:
-        from pipelines.search.explain import explain as explain_scores
+        from pipelines.search.explain.explain import explain as explain_scores
 
         explained = explain_scores(gallery, result, None if probe is None else str(probe), caption or (), count=explain)
 
     values = result.as_dict() | ({} if explained is None else {"explained": explained.as_dict()})
     console.emit(values, as_json, lambda: show_answer(result, blocks, explained))
     for path in sheet or ():
-        from pipelines.search.probe import said_lines
+        from pipelines.search.probes.probe import said_lines
         from pipelines.search.sheet.sheet import write_sheet
 
         write_sheet(path, gallery, result, probe, said_lines(caption), explained, force=force)
     if faces is not None and result.face is not None:
-        from pipelines.search.faces_picture import write_faces, write_people
+        from pipelines.search.sheet.faces import write_faces, write_people
 
         if "video" in result.probe:
             write_people(faces, str(probe), result.probe["video"], gallery.finder.options.max_pixels)

@@ -9,7 +9,7 @@ from tgfr_search.app.cli.explain import show_explained
 from tgfr_search.visible import cut_words
 
 if TYPE_CHECKING:
-    from pipelines.search.explain import Explained
+    from pipelines.search.explain.explain import Explained
     from tgfr_search.types import QueryResult, SearchHit
 
 CAPTION_SHOWN = 60
@@ -92,7 +92,7 @@ def _show(result: QueryResult, blocks: bool) -> None:
 
 def _show_understood(result: QueryResult) -> None:
     """What of the words was read, and which words were not."""
-    from pipelines.search.understood import understood_text, unread_text
+    from pipelines.search.answers.understood import understood_text, unread_text
 
     if result.description is not None:
         console.say(f"understood: {understood_text(result.description) or 'nothing'}", err=True)

@@ -20,8 +20,8 @@ STEPS = "begin, analyse, decide, unmask, revise, conclude, release"
 
 def open_(directory: Folder, actor: Actor = None, as_json: Json = False) -> None:
     """Show what a case holds and where its reviews stand; that it was looked at is logged."""
-    from pipelines.casework.case import Case
-    from pipelines.casework.overview import look, overview
+    from pipelines.casework.case.case import Case
+    from pipelines.casework.report.overview import look, overview
 
     case = Case.open(directory)
     look(case, "case", actor=actor or account())
@@ -65,10 +65,10 @@ def decide(
     as_json: Json = False,
 ) -> None:
     """Review a search blind: no score, rank or name until all candidates are decided on, then by a second person."""
-    from pipelines.casework.case import Case
-    from pipelines.casework.overview import look
-    from pipelines.casework.review import Step
-    from pipelines.casework.reviews import act, review_of
+    from pipelines.casework.case.case import Case
+    from pipelines.casework.report.overview import look
+    from pipelines.casework.review.review import Step
+    from pipelines.casework.review.reviews import act, review_of
 
     case, who = Case.open(directory), actor or account()
     given: dict[str, Any] = {
@@ -120,8 +120,8 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write the report of a case whose searches are released; twice the same case is twice the same bytes."""
-    from pipelines.casework.case import Case
-    from pipelines.casework.report import write_report
+    from pipelines.casework.case.case import Case
+    from pipelines.casework.report.report import write_report
     from tgfr_search.pages.catalogue import LANGUAGES
 
     if language not in LANGUAGES:
@@ -134,7 +134,7 @@ def report(
 def _write_picture(path: Path, case: Any, search: str, row: int) -> None:
     """The kept face of a row; nothing in it says whose it is."""
     from indexer import Store
-    from pipelines.casework.replay import index_of_search
+    from pipelines.casework.searches.replay import index_of_search
 
     (found,) = Store.open(index_of_search(case, search)).rows([row])
     if found.chip is None:

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
 
-from pipelines.casework import overview
-from pipelines.casework.case import CASE, Case
-from pipelines.casework.files import ending_of
+from pipelines.casework.case.case import CASE, Case
+from pipelines.casework.case.files import ending_of
+from pipelines.casework.report import overview
 from tgfr_search.app.service.accounts import Account
 from tgfr_search.app.service.problems import Problem
 from tgfr_search.audit.entries import Act

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines.casework.case import Case
-from pipelines.casework.facts import worth_told
-from pipelines.casework.overview import overview as case_overview
-from pipelines.casework.review import Review, ReviewError, Step
-from pipelines.casework.reviews import act, review_of
-from pipelines.casework.search import search as search_in
+from pipelines.casework.case.case import Case
+from pipelines.casework.report.facts import worth_told
+from pipelines.casework.report.overview import overview as case_overview
+from pipelines.casework.review.review import Review, ReviewError, Step
+from pipelines.casework.review.reviews import act, review_of
+from pipelines.casework.searches.search import search as search_in
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.service.accounts import Account
 from tgfr_search.app.service.api.search import slow_down
@@ -97,7 +97,7 @@ def review_act(case: Case, search: str, name: str, account: Account, given: dict
 
     Raises:
         Problem: It is to be released by somebody who is no reviewer.
-        ReviewError, InputError, AuditError: As `pipelines.casework.reviews.act`.
+        ReviewError, InputError, AuditError: As `pipelines.casework.review.reviews.act`.
     """
     if name == "release" and account.role is not Role.REVIEWER:
         raise Problem(403, "not_allowed", "a reviewer releases", "ask one")

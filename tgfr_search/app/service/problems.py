@@ -11,7 +11,7 @@ from typing import Any
 
 from indexer import errors as index_errors
 from indexer.errors import IndexerError
-from pipelines.casework.review import ReviewError
+from pipelines.casework.review.review import ReviewError
 from tgfr_search.audit.errors import AuditError
 from tgfr_search.errors import CheckpointError, ContractError, FaceError, TgfrError
 

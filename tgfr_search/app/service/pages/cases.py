@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import File, Form, Request, Response, UploadFile
 
-from pipelines.casework.case import KINDS, ORIGINS
-from pipelines.casework.search import chosen
+from pipelines.casework.case.case import KINDS, ORIGINS
+from pipelines.casework.searches.search import chosen
 from tgfr_search.app.service import casework, pictures
 from tgfr_search.app.service.casebook import look, need_part, state_of
 from tgfr_search.app.service.guard import TheHub, Who

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import Form, Request, Response
 
-from pipelines.casework.review import Conclusion, Decision, Step
-from pipelines.casework.reviews import review_of
+from pipelines.casework.review.review import Conclusion, Decision, Step
+from pipelines.casework.review.reviews import review_of
 from tgfr_search.app.service import casework, pictures
 from tgfr_search.app.service.casebook import look, need_part, state_of
 from tgfr_search.app.service.guard import TheHub, Who

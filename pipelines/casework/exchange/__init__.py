@@ -1,0 +1,1 @@
+"""Cases between laboratories: exported so that a stranger can check them, received under suspicion."""

@@ -1,0 +1,1 @@
+"""What a case tells: to whoever opens it, and, once it is released, as a report."""

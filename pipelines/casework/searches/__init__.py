@@ -1,0 +1,1 @@
+"""Searches of a case: run and kept whole, run again and compared."""

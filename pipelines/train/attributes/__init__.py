@@ -1,0 +1,1 @@
+"""What a model says of a face: the attribute heads, and the directions of statements."""

@@ -1,0 +1,89 @@
+"""A cohort is made of labelled photos, equal bytes each time; a calibration and a validation are made with it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pipelines.casework.calibration.cohort
+import tgfr_search.forensic.lr
+import tgfr_search.forensic.typicality
+import tgfr_search.model.cohort
+from pipelines.casework.calibration.calibrate import calibrate
+from pipelines.casework.calibration.cohort import CohortOptions, make_cohort
+from pipelines.casework.calibration.validate import validate
+from pipelines.enrol.index import index_gallery
+from pipelines.measure.data import BenchOptions
+from pipelines.measure.systems import Default
+from pipelines.search.evidence import cohort_of
+from pipelines.tools.demo import write_demo
+from tgfr_search.errors import InputError
+from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.forensic.calibration import read_calibration
+from tgfr_search.model.checkpoint import FaceTextModel
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dozen people are enough for what is tested here: the way, not the numbers."""
+    for module in (tgfr_search.forensic.typicality, tgfr_search.model.cohort, pipelines.casework.calibration.cohort):
+        monkeypatch.setattr(module, "SMALLEST", 10)
+    monkeypatch.setattr(tgfr_search.forensic.lr, "MIN_PEOPLE", 10)
+    monkeypatch.setattr(tgfr_search.forensic.lr, "MIN_GENUINE", 10)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("few")
+def test_from_photos_to_corrected_scores(demo: Path, model: FaceTextModel, tmp_path: Path) -> None:
+    write_demo(tmp_path / "strangers", people=12, views=3, seed=21)
+    finder = FaceFinder().for_alignment(model.face_encoder.spec.alignment)
+    options = CohortOptions(tmp_path / "strangers" / "gallery", people=12)
+    made = [
+        make_cohort(options, model, tmp_path / name, tmp_path / "cache", finder=finder, workers=1)
+        for name in ("a", "b")
+    ]
+    assert made[0] == made[1]
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    cohort = cohort_of(model, finder.detector, tmp_path / "a")
+    assert cohort is not None
+    assert (len(cohort), len(cohort.probes), cohort.sha256) == (made[0][1], 4, made[0][0])
+    assert cohort.levels[0] > cohort.levels[-1]
+    assert np.isfinite(cohort.of_records(cohort.rows[:3], "fused")).all()
+
+    system = Default("default", model)
+    bench = BenchOptions(demo / "gallery", levels=("normal",), enrolment=False, end_to_end=False)
+    with_cohort = {"finder": finder, "workers": 1, "cohort": cohort}
+    fitted = calibrate(bench, system, tmp_path / "cache", refits=0, **with_cohort)  # type: ignore[arg-type]
+    assert fitted.binding.cohort_sha256 == cohort.sha256
+    assert fitted.modes["image"].correction is not None
+    fitted.write(tmp_path / "calibration.json")
+    assert read_calibration(tmp_path / "calibration.json") == fitted
+
+    write_demo(tmp_path / "others", people=12, views=3, seed=8)
+    other = BenchOptions(
+        tmp_path / "others" / "gallery", levels=("normal",), resamples=20, enrolment=False, end_to_end=False
+    )
+    tree = validate(other, system, fitted, tmp_path / "report", tmp_path / "cache", **with_cohort)  # type: ignore[arg-type]
+    (row, _) = tree["typicality"]
+    assert (row["level"], row["mode"], row["fpir"]) == ("normal", "image", 0.01)
+    assert row["saved"] == pytest.approx(row["fnir_off"] - row["fnir_on"])
+    assert row["saved_low"] <= row["saved_high"]
+    assert json.loads((tmp_path / "report" / "validation.json").read_text())["typicality"] == tree["typicality"]
+
+    shared = BenchOptions(options.data, levels=("normal",), enrolment=False, end_to_end=False)
+    with pytest.raises(InputError, match="in the probes too"):
+        calibrate(shared, system, tmp_path / "cache", refits=0, **with_cohort)  # type: ignore[arg-type]
+    index_gallery(options.data, tmp_path / "index", model, workers=0)
+    known = CohortOptions(options.data, people=12, gallery=tmp_path / "index")
+    with pytest.raises(InputError, match="in the gallery too"):
+        make_cohort(known, model, tmp_path / "c", tmp_path / "cache", finder=finder, workers=1)
+    assert not (tmp_path / "c").exists()
+
+
+def test_too_few_people_are_no_cohort(demo: Path, model: FaceTextModel, tmp_path: Path) -> None:
+    finder = FaceFinder().for_alignment(model.face_encoder.spec.alignment)
+    with pytest.raises(InputError, match="found: 12 people; expected: 100 or more"):
+        make_cohort(CohortOptions(demo / "gallery"), model, tmp_path / "c", tmp_path / "cache", finder=finder)
