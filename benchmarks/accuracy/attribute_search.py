@@ -29,7 +29,6 @@ from tgfr_search.app.cli.console import stages
 from tgfr_search.evaluation.attribute_search import FIRST, Described, over_chance, summary
 from tgfr_search.evaluation.intervals import Interval, subject_weights
 from tgfr_search.evaluation.verification import Floats
-from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.model.probe import make_probes, score
 from tgfr_search.types import FloatArray
@@ -63,7 +62,7 @@ def run(options: BenchOptions, cache: Path) -> dict[str, Any]:
     """Every description searched for: `kinds`, `figures` of each description, and the means."""
     started = time.time()
     (system,) = load_systems(["default"])
-    finder = FaceFinder().for_alignment(system.model.face_encoder.spec.alignment)
+    finder = system.model.find_with()
     with stages() as progress:
         data = load_data(options, [system], cache, finder, None, progress)
         side = data.templates

@@ -32,7 +32,6 @@ from tgfr_search.evaluation.attributes import attribute_figures
 from tgfr_search.evaluation.intervals import Interval, subject_weights
 from tgfr_search.evaluation.measures import Key, Measures, measure
 from tgfr_search.evaluation.report.reading import percent, points
-from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.attributes import AttributeModel, load_attributes
 from tgfr_search.model.line_cache import LineCache
 from tgfr_search.types import FloatArray
@@ -78,7 +77,7 @@ def run(options: BenchOptions, attributes: AttributeModel, cache: Path, gallerie
     """
     started = time.time()
     fused, caption = load_systems(["default", "caption"])
-    finder = FaceFinder().for_alignment(fused.model.face_encoder.spec.alignment)
+    finder = fused.model.find_with()
     with stages() as progress:
         data = load_data(options, [fused], cache, finder, None, progress)
         side = data.templates

@@ -26,7 +26,6 @@ from tgfr_search.app.cli.console import stages
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.evaluation.intervals import LEVEL, subject_weights
-from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import load_model
 from tgfr_search.types import FloatArray
 
@@ -43,7 +42,7 @@ def main() -> None:
     parser.add_argument("--model", default=None)
     arguments = parser.parse_args()
     model = load_model(arguments.model)
-    finder = FaceFinder().for_alignment(model.face_encoder.spec.alignment)
+    finder = model.find_with()
     options = BenchOptions(arguments.shared / "data/mmceleba_hq.parquet", split="test", seed=SEED)
     with stages() as progress:
         side = load_data(options, [make_system("default", model)], arguments.cache, finder, None, progress).probes

@@ -26,7 +26,6 @@ from tgfr_search.app.cli.console import stages
 from tgfr_search.data.degrade import LADDER, generator
 from tgfr_search.evaluation.identification import mate_ranks
 from tgfr_search.evaluation.intervals import rate_interval, subject_weights
-from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.model.probe import rows_of, score, weigh
 from tgfr_search.types import FloatArray, Templates
@@ -46,7 +45,7 @@ def main() -> None:
     parser.add_argument("--split", default="valid")
     arguments = parser.parse_args()
     (system,) = load_systems(["default"])
-    finder = FaceFinder().for_alignment(system.model.face_encoder.spec.alignment)
+    finder = system.model.find_with()
     options = BenchOptions(arguments.shared / "data/mmceleba_hq.parquet", split=arguments.split, seed=SEED)
     with stages() as progress:
         side = load_data(options, [system], arguments.cache, finder, None, progress).probes

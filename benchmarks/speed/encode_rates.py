@@ -128,7 +128,7 @@ def main() -> None:
     load, cores = os.getloadavg()[0], os.sched_getaffinity(0)
     records = list(read_records(arguments.photos, on_problem=lambda problem: None))
     model = load_model(arguments.model)
-    finder = FaceFinder().for_alignment(model.face_encoder.spec.alignment)
+    finder = model.find_with()
 
     def end_to_end(workers: int) -> None:
         with tempfile.TemporaryDirectory() as folder:

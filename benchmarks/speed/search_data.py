@@ -14,7 +14,6 @@ from indexer.contract import Contract
 from pipelines.enrol.index import contract_of
 from tgfr_search.data.degrade import degrade
 from tgfr_search.errors import FaceError
-from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.model.probe import rows_of, weigh
 from tgfr_search.types import ByteArray, FloatArray, Templates
@@ -118,7 +117,7 @@ def _encoded(path: Path, model: FaceTextModel, cache: Path) -> dict[str, npt.NDA
 
 
 def _encode(path: Path, model: FaceTextModel) -> dict[str, npt.NDArray[np.float32]]:
-    finder = FaceFinder().for_alignment(model.face_encoder.spec.alignment)
+    finder = model.find_with()
     rng = random.Random(0)
     chips: list[ByteArray] = []
     lines: list[tuple[str, ...]] = []

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from indexer import Block, Contract, NotAnIndexError, Store
 from indexer.io import need_space
+from indexer.milvus import MilvusStore
 from pipelines.enrol.auto_captions import Describer
 from pipelines.enrol.batches import Engine, LocalEngine
 from pipelines.enrol.near_duplicates import find_alike
@@ -21,10 +22,10 @@ from tgfr_search.audit.journal import Journal, change, index_of
 from tgfr_search.data.records import Records, read_records
 from tgfr_search.data.rows import OnProblem, Problem
 from tgfr_search.faces.align import ALIGNMENTS, FIRST_DIGESTS
-from tgfr_search.faces.detectors.registry import DEFAULT, FIRST, make_detector
+from tgfr_search.faces.detectors.registry import FIRST, make_detector
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.faces.schemes import in_scheme
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.checkpoint import FaceTextModel, shipped_as
 
 COMMIT_ROWS = 512
 COMMIT_SECONDS = 30.0
@@ -37,7 +38,7 @@ Progress = Callable[[int, int], None]
 """(images done, images expected)."""
 
 
-def contract_of(model: FaceTextModel, detector: str = DEFAULT) -> Contract:
+def contract_of(model: FaceTextModel, detector: str = FIRST) -> Contract:
     """The contract of an index whose templates `model` makes of faces that `detector` finds.
 
     dlib's detector, the first there was, is not named in it: its points are told by the digest of the chip's template.
@@ -66,9 +67,17 @@ def opened(path: Path) -> Store | None:
         return None
 
 
-def detector_of(store: Store | None) -> str:
-    """Name of the detector that an index was made with; the default where there is no index yet."""
-    return DEFAULT if store is None else store.contract.fields.get("detector", FIRST)
+def detector_of(store: Store | MilvusStore | None) -> str:
+    """Name of the detector that an index was made with; empty where there is no index yet."""
+    return "" if store is None else store.contract.fields.get("detector", FIRST)
+
+
+def model_of(store: Store | MilvusStore | None) -> str | None:
+    """Name of the shipped model that made an index (its default space); None where another did, or there is no index.
+
+    So an index is searched and added to by its own model where nobody names one, whichever is the default today.
+    """
+    return None if store is None else shipped_as(store.contract.model)
 
 
 def bytes_a_row(contract: Contract, crops: bool) -> int:
@@ -130,7 +139,7 @@ def index_gallery(
     """
     started = time.monotonic()
     there = opened(out)
-    finder = (finder or FaceFinder()).for_alignment(model.face_encoder.spec.alignment).for_detector(detector_of(there))
+    finder = model.find_with((finder or FaceFinder()).for_detector(detector_of(there)))
     problems: list[Problem] = []
 
     def read(on_problem: OnProblem) -> Records:

@@ -74,9 +74,9 @@ def run_benchmark(
         if not system.regimes(options.regimes):
             asked = ", ".join(options.regimes)
             raise InputError(f"system {system.name!r}", found=f"captions {asked}", expected="a regime with words")
-    finder = (finder or FaceFinder()).for_alignment(systems[0].model.face_encoder.spec.alignment)
     if options.gallery is not None:
-        finder = finder.for_detector(detector_of(opened(options.gallery)))
+        finder = (finder or FaceFinder()).for_detector(detector_of(opened(options.gallery)))
+    finder = systems[0].model.find_with(finder)
     data = load_data(options, systems, cache, finder, workers, progress)
     if options.group_by:
         group_members(data.probes.metadata, options.group_by)  # an unknown column should be told before the work

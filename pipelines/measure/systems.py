@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from pipelines.measure.data import Side
 from tgfr_search.data.regimes import CONSTANT, REGIMES
 from tgfr_search.encoders.base import FaceFeatures
+from tgfr_search.encoders.registry import DLIB
 from tgfr_search.errors import InputError
 from tgfr_search.model.checkpoint import DEFAULT_MODEL, WEIGHTS, FaceTextModel, load_model
 from tgfr_search.model.probe import Layout, Probes, dense_rows, make_probes, resolve_mode, weigh
@@ -76,6 +77,8 @@ class Frozen:
     prominence: ClassVar[int] = 0
     trained: ClassVar[bool] = False
     looks: ClassVar[bool] = True
+    block: ClassVar[str] = "face"
+    """Where its vector stands in the template."""
 
     @property
     def model_id(self) -> str:
@@ -104,9 +107,24 @@ class Frozen:
         return self.model.tgfr.layout[:1]
 
     def _faces(self, side: Side, view: int) -> Templates:
-        own = self.model.face_encoder.spec.parts[0][1]
-        parts = [F.normalize(features.global_[:, :own], dim=1) for _, features in batches(self.model, side, view)]
+        at, own = 0, slice(0)
+        for name, dim in self.model.face_encoder.spec.parts:
+            own = slice(at, at + dim) if name == self.block else own
+            at += dim
+        parts = [F.normalize(features.global_[:, own], dim=1) for _, features in batches(self.model, side, view)]
         return Templates({"face": np.concatenate([part.numpy() for part in parts])})
+
+
+class FrozenDlib(Frozen):
+    """dlib's encoder alone, where the default has it as a second one."""
+
+    baseline: ClassVar[str | None] = None
+    block: ClassVar[str] = "face_dlib"
+
+    @property
+    def model_id(self) -> str:
+        """Dlib's own."""
+        return DLIB
 
 
 @dataclass

@@ -12,7 +12,7 @@ import numpy as np
 
 from indexer import Store
 from indexer.milvus import MilvusStore
-from pipelines.enrol.index import IndexSummary, contract_of, index_gallery
+from pipelines.enrol.index import IndexSummary, contract_of, detector_of, index_gallery, model_of, opened
 from pipelines.search.answers.answer import Asked, Clock, answers
 from pipelines.search.answers.ask import FIRST, Question, questions
 from pipelines.search.evidence import Judge
@@ -65,7 +65,7 @@ class Gallery:
         judge: Judge | None = None,
     ) -> None:
         self.store, self.model, self.journal = store, model, journal
-        self.finder = (finder or FaceFinder()).for_alignment(model.face_encoder.spec.alignment)
+        self.finder = model.find_with((finder or FaceFinder()).for_detector(detector_of(store)))
         self.judge = judge or Judge.of(model, self.finder.detector)
 
     @classmethod
@@ -89,7 +89,8 @@ class Gallery:
 
         Args:
             path: Index directory.
-            model: A loaded model, a shipped name or a checkpoint folder; None is the default.
+            model: A loaded model, a shipped name or a checkpoint folder; None is the shipped one that made the index,
+                else the default.
             device: Where probes are encoded.
             finder: How probe photos become faces.
             backend: A name of `indexer.backends.BACKENDS`, `torch`, which searches on `device`, or `milvus`: the
@@ -115,8 +116,8 @@ class Gallery:
             raise InputError("index", found=type(path).__name__, expected="the path of an index directory")
         store = open_searched(path, backend, device=device, milvus_uri=milvus_uri, collection=milvus_collection)
         # before the model is loaded: a wrong path should be told at once
-        loaded = model if isinstance(model, FaceTextModel) else load_model(model, device=device)
-        finder = (finder or FaceFinder()).for_detector(store.contract.fields.get("detector", ""))
+        loaded = model if isinstance(model, FaceTextModel) else load_model(model or model_of(store), device=device)
+        finder = (finder or FaceFinder()).for_detector(detector_of(store))
         store = store.fitting(contract_of(loaded, finder.detector))
         given, people = (None if path is None else Path(path) for path in (calibration, cohort))
         judge = Judge.of(loaded, finder.detector, given, declared, people)
@@ -133,12 +134,13 @@ class Gallery:
         **options: Any,
     ) -> tuple[Gallery, IndexSummary]:
         """Enrols a gallery (see `pipelines.enrol.index.index_gallery` for `options`) and opens it."""
-        loaded = model if isinstance(model, FaceTextModel) else load_model(model, device=device)
-        summary = index_gallery(Path(source), Path(path), loaded, **options)
+        if not isinstance(model, FaceTextModel):
+            model = load_model(model or model_of(opened(Path(path))), device=device)
+        summary = index_gallery(Path(source), Path(path), model, **options)
         store = Store.open(path)
-        finder = (options.get("finder") or FaceFinder()).for_detector(store.contract.fields.get("detector", ""))
-        store = store.fitting(contract_of(loaded, finder.detector))
-        return cls(store, loaded, finder, options.get("journal")), summary
+        finder = (options.get("finder") or FaceFinder()).for_detector(detector_of(store))
+        store = store.fitting(contract_of(model, finder.detector))
+        return cls(store, model, finder, options.get("journal")), summary
 
     def __len__(self) -> int:
         return len(self.store)

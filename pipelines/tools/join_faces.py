@@ -1,11 +1,12 @@
 """Gives a trained model further face encoders: its trained modules stay, the score weights are fitted anew on valid.
 
     python -m pipelines.tools.join_faces MODEL --config TOML --member ENCODER=BLOCK,BLOCK [--member …] --out FOLDER
-        [--once ENCODER …]
+        [--once ENCODER …] [--detector NAME]
 
 The members stand in the template in the order given; `self` is MODEL's own face encoder, whose map and blocks the
-trained modules go on reading; an encoder that is named by --once is not averaged over the mirrored face. The
-configuration says which data, split and seed; FOLDER is a model like any other.
+trained modules go on reading; an encoder that is named by --once is not averaged over the mirrored face. --detector is
+what finds this model's faces unless a command or an index says otherwise. The configuration says which data, split and
+seed; FOLDER is a model like any other.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from tgfr_search.encoders.base import FaceEncoder
 from tgfr_search.encoders.joint import JointCard, Member, save_joint
 from tgfr_search.encoders.registry import fast_dtype, make_face_encoder
 from tgfr_search.errors import InputError
+from tgfr_search.faces.detectors.registry import FIRST
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.files import replace_text
 from tgfr_search.model.card import card as model_card
@@ -67,9 +69,11 @@ def _members(
     return JointCard(tuple(members), regions_of), reads
 
 
-def _valid(options: TrainOptions, encoder: FaceEncoder, precision: torch.dtype) -> tuple[ValidSet, dict[str, Any]]:
+def _valid(
+    options: TrainOptions, encoder: FaceEncoder, detector: str, precision: torch.dtype
+) -> tuple[ValidSet, dict[str, Any]]:
     data, cache = options.data, Path(options.data.cache)
-    finder = FaceFinder().for_alignment(encoder.spec.alignment)
+    finder = FaceFinder().for_alignment(encoder.spec.alignment).for_detector(detector)
     chips = load_chips(Path(data.path), data.valid, cache, finder)
     features = load_features(chips, LEVELS, encoder, cache, options.seed, silent, precision=precision)
     numbers = np.unique(chips.subjects, return_inverse=True)[1].astype(np.int64)
@@ -78,7 +82,7 @@ def _valid(options: TrainOptions, encoder: FaceEncoder, precision: torch.dtype) 
 
 
 def join(
-    base: Path, options: TrainOptions, members: Sequence[str], out: Path, once: Sequence[str] = ()
+    base: Path, options: TrainOptions, members: Sequence[str], out: Path, once: Sequence[str] = (), detector: str = ""
 ) -> dict[str, Any]:
     """Writes the model.
 
@@ -88,6 +92,7 @@ def join(
         members: `ENCODER=BLOCK,…`, one of them `self`.
         out: Folder of the new model.
         once: Encoders that are not averaged over the mirrored face.
+        detector: What finds the model's faces; empty is `base`'s.
 
     Returns:
         Its config.json.
@@ -104,6 +109,7 @@ def join(
         "name": options.name,
         "text": os.path.relpath(base / config["text"], out),
         "face": "face",
+        "detector": detector or config.get("detector", FIRST),
         "heads": os.path.relpath(base / config.get("heads", "."), out),
         "model": {**config["model"], "reads": reads},
     }
@@ -115,7 +121,7 @@ def join(
     model = load_model(out, device=options.device, statements=False)
     dtype = fast_dtype(model.tgfr.device)
     face = make_face_encoder(str(out / "face"), model.tgfr.device, dtype, flip=False, regions=regions)
-    valid, origin = _valid(options, face, dtype)
+    valid, origin = _valid(options, face, model.detector, dtype)
     constant = options.align.captions == "constant"
     trial = make_trial(model.tgfr, valid, options.seed, regime="constant" if constant else "own")
     more = [] if constant else [make_trial(model.tgfr, valid, options.seed, regime="own3")]
@@ -155,8 +161,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--member", action="append", required=True)
     parser.add_argument("--once", action="append", default=[])
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--detector", default="")
     given = parser.parse_args(arguments)
-    config = join(find_model(given.model), load_toml(given.config, TrainOptions), given.member, given.out, given.once)
+    options = load_toml(given.config, TrainOptions)
+    config = join(find_model(given.model), options, given.member, given.out, given.once, given.detector)
     print(json.dumps({"model_id": config["model_id"], **config["provenance"]["valid_rank1"]}, indent=1))
 
 

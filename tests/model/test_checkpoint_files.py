@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file, save_file
 
+from tests.models import FAST_MODEL
 from tgfr_search.errors import CheckpointError, InputError
 from tgfr_search.model.blocks import TERMS
-from tgfr_search.model.checkpoint import DEFAULT_MODEL, WEIGHTS, load_model, read_config, shipped
+from tgfr_search.model.checkpoint import WEIGHTS, load_model, read_config, shipped
 
-SHIPPED = WEIGHTS / DEFAULT_MODEL
+SHIPPED = WEIGHTS / FAST_MODEL
 
 
 @pytest.fixture

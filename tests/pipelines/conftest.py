@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.enrol.index import IndexSummary, index_gallery
 from pipelines.tools.demo import write_demo
+from tests.models import FAST_MODEL
 from tgfr_search.model.checkpoint import FaceTextModel, load_model
 
 PEOPLE = 12
@@ -15,7 +16,7 @@ PEOPLE = 12
 
 @pytest.fixture(scope="session")
 def model() -> FaceTextModel:
-    return load_model(device="cpu")
+    return load_model(FAST_MODEL, device="cpu")
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,8 @@ from tgfr_search.encoders.registry import fast_dtype, make_face_encoder, make_te
 from tgfr_search.encoders.tensors import first_mismatch, read_tensors
 from tgfr_search.errors import CheckpointError
 from tgfr_search.faces.align import ALIGNMENTS
+from tgfr_search.faces.detectors.registry import FIRST
+from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.scoring import ScoreModel
 from tgfr_search.model.statements import FOLDER as STATEMENTS
 from tgfr_search.model.statements import Directions, read_directions
@@ -71,6 +73,15 @@ class FaceTextModel:
     def states(self, mode: str) -> bool:
         """Whether statements of a description move the scores of a mode."""
         return self.directions is not None and self.directions.strength.get(mode, 0.0) > 0
+
+    @property
+    def detector(self) -> str:
+        """Name of the detector whose points its score weights were fitted on; a command or an index may say another."""
+        return str(self.config.get("detector", FIRST))
+
+    def find_with(self, finder: FaceFinder | None = None) -> FaceFinder:
+        """A finder, or the usual one, that gives the chip this model expects; with its detector unless it names one."""
+        return (finder or FaceFinder()).for_alignment(self.face_encoder.spec.alignment).for_detector(self.detector)
 
     @property
     def contract(self) -> dict[str, str]:
@@ -179,6 +190,11 @@ def find_model(name: str | Path | None = None) -> Path:
 def shipped() -> list[str]:
     """Names of the models that come with the package."""
     return sorted(path.parent.name for path in WEIGHTS.glob("*/config.json") if _is_model(path))
+
+
+def shipped_as(model_id: str) -> str | None:
+    """The name by which a model comes with the package; None where it does not."""
+    return next((name for name in shipped() if read_config(find_model(name))["model_id"] == model_id), None)
 
 
 def _is_model(path: Path) -> bool:

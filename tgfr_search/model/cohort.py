@@ -102,6 +102,15 @@ class Cohort:
         if data and data == self.data_sha256:
             check_disjoint(self.subjects, {name_sha256(subject) for subject in subjects}, what)
 
+    def people_of(self, photos: Sequence[str], subjects: Sequence[str], data: str) -> set[str]:
+        """Which of the subjects of N photos are in it: by a photo, or by their id where it was made of these data."""
+        same = data == self.data_sha256
+        return {
+            subject
+            for photo, subject in zip(photos, subjects, strict=True)
+            if photo in self.photos or (same and name_sha256(subject) in self.subjects)
+        }
+
 
 def name_sha256(subject: str) -> str:
     """What a cohort keeps of a subject id."""

@@ -37,6 +37,7 @@ def calibrate(
     finder: FaceFinder,
     cohort: Cohort | None = None,
     lines: Sequence[int] = LINES,
+    leave_out: bool = False,
     population: str = "",
     refits: int = REFITS,
     workers: int | None = None,
@@ -51,6 +52,7 @@ def calibrate(
         finder: How photos become faces.
         cohort: Of typicality, whose correction is fitted too; None corrects nothing.
         lines: Of descriptions that are calibrated beside the picture alone, each number a mode of its own.
+        leave_out: The people of the cohort who are in the data take no part, instead of an error.
         population: Who the people are, for H2; empty names the data set.
         refits: Of the intervals.
         workers: Processes that find faces.
@@ -63,8 +65,9 @@ def calibrate(
     """
     wanted = _wanted(lines)
     data, scored = load_scored(
-        options, system, cache, finder=finder, wanted=wanted, cohort=cohort, workers=workers, progress=progress
-    )
+        options, system, cache, finder=finder, wanted=wanted, cohort=cohort, leave_out=leave_out, workers=workers,
+        progress=progress,
+    )  # fmt: skip
     by_mode: dict[str, list[Scored]] = {}
     modes: dict[str, ModeCalibration] = {}
     warnings = tuned_on([system], data, options)

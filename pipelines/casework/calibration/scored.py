@@ -10,7 +10,7 @@ import numpy as np
 
 from pipelines.faces.aligned import Progress, silent
 from pipelines.measure.cells import Cell, Cells
-from pipelines.measure.data import BenchData, BenchOptions
+from pipelines.measure.data import BenchData, BenchOptions, Side, join
 from pipelines.measure.load import load_data
 from pipelines.measure.systems import System
 from tgfr_search.errors import InputError
@@ -140,6 +140,7 @@ def load_scored(
     finder: FaceFinder,
     wanted: Sequence[tuple[str, str]] = tuple(MODES.items()),
     cohort: Cohort | None = None,
+    leave_out: bool = False,
     workers: int | None = None,
     progress: Progress = silent,
 ) -> tuple[BenchData, Iterator[Scored]]:
@@ -152,6 +153,7 @@ def load_scored(
         finder: How photos become faces.
         wanted: (mode, caption regime), in this order; those with words are left out where nobody is described.
         cohort: Whom probes and templates are held against.
+        leave_out: The people of the cohort take no part, instead of an error.
         workers: Processes that find faces.
         progress: Called as the work goes on.
 
@@ -159,13 +161,33 @@ def load_scored(
         InputError: As `load_data`; there is no person with two photos; or somebody is in the cohort too.
     """
     data = load_data(options, [system], cache, finder, workers, progress)
+    if cohort is not None and leave_out:
+        one_set = data.templates is data.probes
+        data = join(_rest(data.probes, cohort), None if one_set else _rest(data.templates, cohort), options.seed)
     if not len(data.roles.searches):
         raise InputError(f"{options.probes}", found="nobody with two photos", expected="people with two or more")
     if cohort is not None:
         for side, what in ((data.probes, "probes"), (data.templates, "gallery")):
-            cohort.require_disjoint(set(side.chips.sha256), set(side.subjects), side.chips.data_sha256, what)
+            cohort.require_disjoint(set(_photos(side)), set(side.subjects), side.chips.data_sha256, what)
     cells = Cells(options, data, np.empty((0, 0), np.float32), cache / "cells")
     return data, _scored(cells, system, wanted, cohort)
+
+
+def _photos(side: Side) -> list[str]:
+    return [side.sha256(at) for at in range(len(side))]
+
+
+def _rest(side: Side, cohort: Cohort) -> Side:
+    """The images of those who are not in a cohort.
+
+    Raises:
+        InputError: Everybody is.
+    """
+    inside = cohort.people_of(_photos(side), side.subjects, side.chips.data_sha256)
+    keep = [at for at, subject in enumerate(side.subjects) if subject not in inside]
+    if not keep:
+        raise InputError("cohort", found="everybody of the data", expected="people beside them")
+    return side.take(keep)
 
 
 def _scored(cells: Cells, system: System, wanted: Sequence[tuple[str, str]], cohort: Cohort | None) -> Iterator[Scored]:

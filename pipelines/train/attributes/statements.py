@@ -90,7 +90,7 @@ def fit_statements(
     Raises:
         InputError: The data have no attributes, or the splits share people.
     """
-    finder = FaceFinder().for_alignment(model.face_encoder.spec.alignment)
+    finder = model.find_with()
     train = _chips(options, options.train, options.every, finder, workers, progress)
     valid = _chips(options, options.valid, 1, finder, workers, progress)
     if shared := set(train.subjects) & set(valid.subjects):

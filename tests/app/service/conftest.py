@@ -14,6 +14,7 @@ from service_helpers import PASSWORD, Person
 
 from pipelines.enrol.index import index_gallery
 from pipelines.tools.demo import write_demo
+from tests.models import FAST_MODEL
 from tgfr_search.app.service.app import make_app
 from tgfr_search.app.service.hub import Hub
 from tgfr_search.app.service.roles import Role
@@ -27,7 +28,7 @@ BASE = "http://127.0.0.1:8443"
 
 @pytest.fixture(scope="session")
 def model() -> FaceTextModel:
-    return load_model(device="cpu")
+    return load_model(FAST_MODEL, device="cpu")
 
 
 @pytest.fixture(scope="session")

@@ -332,7 +332,8 @@ def progress(done, expected):
     if done >= 6:
         sys.stdin.read()  # until it is killed
 gallery, out, workers = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-pipelines.enrol.index.index_gallery(gallery, out, load_model(device="cpu"), workers=workers, progress=progress)
+model = load_model("tgfr-minilm-dlib", device="cpu")
+pipelines.enrol.index.index_gallery(gallery, out, model, workers=workers, progress=progress)
 """
 
 

@@ -11,11 +11,13 @@ import pytest
 from PIL import Image
 
 from indexer import Contract, ContractMismatchError, FilterError, NotAnIndexError, Store
-from pipelines.enrol.index import IndexSummary, contract_of, index_gallery
+from pipelines.enrol.index import IndexSummary, contract_of, index_gallery, model_of
 from pipelines.search.gallery import Gallery
 from pipelines.search.sheet.sheet import write_sheet
+from tests.models import FAST_MODEL
 from tgfr_search.errors import FaceError, InputError, Reason
 from tgfr_search.faces.align import ALIGNMENTS, DLIB_CHIP
+from tgfr_search.model import checkpoint
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.types import LEAD_NOTICE
 
@@ -31,6 +33,16 @@ def probes(demo: Path) -> list[tuple[Path, str, str]]:
     with (demo / "probes.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["quality"] == "clean"]
     return [(demo / row["image"], row["subject_id"], row["caption"]) for row in rows]
+
+
+def test_an_index_is_searched_by_the_model_that_made_it(
+    enrolled: tuple[Path, IndexSummary], model: FaceTextModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "DEFAULT_MODEL", "tgfr-minilm-sface")
+    opened = Gallery.open(enrolled[0], device="cpu")
+    assert (opened.model.model_id, opened.finder.detector) == (model.model_id, "dlib")
+    assert model_of(opened.store) == FAST_MODEL
+    assert model_of(None) is None
 
 
 @pytest.mark.parametrize("mode", ["image", "fused"])

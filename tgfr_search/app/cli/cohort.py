@@ -56,8 +56,7 @@ def make(
 
     options = CohortOptions(data, split, captions, people, seed, gallery)
     loaded = load_model(model, device=device)
-    finder = make_finder(on_multiple, aligned, detector, min_eyes)
-    finder = finder.for_alignment(loaded.face_encoder.spec.alignment)
+    finder = loaded.find_with(make_finder(on_multiple, aligned, detector, min_eyes))
     with console.stages(quiet=as_json) as progress:
         sha, count = make_cohort(
             options,

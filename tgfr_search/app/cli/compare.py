@@ -60,8 +60,7 @@ def compare(
     from tgfr_search.model.checkpoint import load_model
 
     loaded = load_model(model, device=device)
-    finder = make_finder(on_multiple, aligned, detector, min_eyes)
-    finder = finder.for_alignment(loaded.face_encoder.spec.alignment)
+    finder = loaded.find_with(make_finder(on_multiple, aligned, detector, min_eyes))
     said = declared(probe_kind, processing, generated, caption_origin, population, reliability)
     judge = Judge.of(loaded, finder.detector, calibration, said, cohort)
     told = run(loaded, finder, judge, str(first), str(second), caption or ())

@@ -74,12 +74,13 @@ def index(
     """Enrol a gallery. A second run takes over what has changed; an interrupted one goes on where it was."""
     from pipelines.enrol.auto_captions import Describer
     from pipelines.enrol.engines import make_engine
-    from pipelines.enrol.index import index_gallery
+    from pipelines.enrol.index import index_gallery, model_of, opened
     from tgfr_search.model.attributes import load_attributes
     from tgfr_search.model.checkpoint import load_model
 
     if attributes is not None and not auto_captions:
         raise InputError("--attributes", found="no --auto-captions", expected="both", do="add --auto-captions")
+    model = model or model_of(opened(out))
     loaded = load_model(model, device=device)
     describer = Describer.of(load_attributes(attributes, loaded.tgfr.device), loaded) if auto_captions else None
     chosen = make_engine(

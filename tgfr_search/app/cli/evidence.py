@@ -51,6 +51,9 @@ def calibrate(
     population: Annotated[str, typer.Option(help="Who the people are, for proposition H2; default the data.")] = "",
     levels: Levels = ALL_LEVELS,
     cohort: CohortFile = None,
+    leave_out: Annotated[
+        bool, typer.Option("--leave-out", help="People of the cohort who are in the data take no part.")
+    ] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Without a cohort: typicality corrects no score.")] = False,
     refits: Annotated[int, typer.Option(help="Fits on resampled people, for the 90 % interval.")] = 100,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
@@ -70,14 +73,15 @@ def calibrate(
     """
     if out.is_dir() or not out.absolute().parent.is_dir():
         raise InputError(f"{out}", found="no place for a file", expected="a file in a folder that is there")
+    if leave_out and plain:
+        raise InputError("--leave-out", found="--plain, so no cohort", expected="one of both")
     if plain and cohort is not None:
         raise InputError("--plain", found="a cohort", expected="one of both")
     from pipelines.casework.calibration.calibrate import calibrate as run
     from pipelines.search.evidence import cohort_of
 
     options, system = _options(data, split, captions, levels, seed, model, device)
-    finder = make_finder(on_multiple, aligned, detector, min_eyes)
-    finder = finder.for_alignment(system.model.face_encoder.spec.alignment)
+    finder = system.model.find_with(make_finder(on_multiple, aligned, detector, min_eyes))
     with console.stages(quiet=as_json) as progress:
         made = run(
             options,
@@ -86,6 +90,7 @@ def calibrate(
             finder=finder,
             cohort=None if plain else cohort_of(system.model, finder.detector, cohort),
             lines=_numbers(lines),
+            leave_out=leave_out,
             population=population,
             refits=refits,
             workers=workers,
@@ -150,8 +155,7 @@ def validate(
     asked = None if criteria is None else load_toml(criteria, Criteria)
     made = calibration_of(calibration, model)
     options, system = _options(data, split, captions, levels, seed, model, device, resamples)
-    finder = make_finder(on_multiple, aligned, detector, min_eyes)
-    finder = finder.for_alignment(system.model.face_encoder.spec.alignment)
+    finder = system.model.find_with(make_finder(on_multiple, aligned, detector, min_eyes))
     with console.stages(quiet=as_json) as progress:
         tree = run(
             options,

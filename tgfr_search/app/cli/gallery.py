@@ -40,14 +40,13 @@ def check(
 
     from indexer import Store
     from pipelines.casework.gallery_check import PAGE, TABLE, check_gallery, write_check
+    from pipelines.enrol.index import detector_of, model_of
     from tgfr_search.data.same_person import read_decisions
-    from tgfr_search.faces.finder import FaceFinder
     from tgfr_search.model.checkpoint import load_model
 
     decided = () if decisions is None else read_decisions(decisions)
     store = Store.open(index)
-    loaded = load_model(model, device=device)
-    detector = FaceFinder().for_detector(store.contract.fields.get("detector", "")).detector
+    loaded, detector = load_model(model or model_of(store), device=device), detector_of(store)
     with console.stages(quiet=as_json) as progress:
         found = check_gallery(store, loaded, detector, most=most, decided=decided, progress=progress)
     write_check(out, store, found, decided)

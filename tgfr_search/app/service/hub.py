@@ -13,6 +13,7 @@ from threading import BoundedSemaphore, Lock
 from argon2 import PasswordHasher
 
 from indexer import Store
+from pipelines.enrol.index import model_of
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.service.accounts import Account, Accounts
 from tgfr_search.app.service.buckets import Buckets
@@ -84,7 +85,7 @@ class Hub:
         Args:
             settings: How the service runs.
             indexes: Index folders, known by their names; one model serves them all.
-            model: What made them; None is the default.
+            model: What made them; None is the shipped one that made the first, else the default.
             device: Where probes are encoded.
             hasher: Of passwords.
 
@@ -95,9 +96,9 @@ class Hub:
         names = [path.resolve().name for path in indexes]
         if not names or len(set(names)) != len(names):
             raise InputError("INDEX", found=", ".join(names) or "none", expected="one or more folders of unlike names")
-        for path in indexes:
-            Store.open(path)  # a wrong path is told before seconds go into the model
-        loaded = model if isinstance(model, FaceTextModel) else load_model(model, device=device)
+        stores = [Store.open(path) for path in indexes]  # a wrong path is told before seconds go into the model
+        own = model_of(stores[0])
+        loaded = model if isinstance(model, FaceTextModel) else load_model(model or own, device=device)
         galleries = {
             name: Gallery.open(path, model=loaded, device=device) for name, path in zip(names, indexes, strict=True)
         }

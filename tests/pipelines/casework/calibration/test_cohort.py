@@ -14,6 +14,7 @@ import tgfr_search.forensic.typicality
 import tgfr_search.model.cohort
 from pipelines.casework.calibration.calibrate import calibrate
 from pipelines.casework.calibration.cohort import CohortOptions, make_cohort
+from pipelines.casework.calibration.scored import load_scored
 from pipelines.casework.calibration.validate import validate
 from pipelines.enrol.index import index_gallery
 from pipelines.measure.data import BenchOptions
@@ -76,6 +77,14 @@ def test_from_photos_to_corrected_scores(demo: Path, model: FaceTextModel, tmp_p
     shared = BenchOptions(options.data, levels=("normal",), enrolment=False, end_to_end=False)
     with pytest.raises(InputError, match="in the probes too"):
         calibrate(shared, system, tmp_path / "cache", refits=0, **with_cohort)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="everybody of the data"):
+        calibrate(shared, system, tmp_path / "cache", refits=0, leave_out=True, **with_cohort)  # type: ignore[arg-type]
+    ten = CohortOptions(options.data, people=10)
+    make_cohort(ten, model, tmp_path / "ten", tmp_path / "cache", finder=finder, workers=1)
+    of_ten = cohort_of(model, finder.detector, tmp_path / "ten")
+    data, _ = load_scored(shared, system, tmp_path / "cache", finder=finder, cohort=of_ten, leave_out=True, workers=1)
+    assert len(set(data.probes.subjects)) == 2
+    assert (len(data.probes), len(data.roles.searches)) == (4, 2)
     index_gallery(options.data, tmp_path / "index", model, workers=0)
     known = CohortOptions(options.data, people=12, gallery=tmp_path / "index")
     with pytest.raises(InputError, match="in the gallery too"):

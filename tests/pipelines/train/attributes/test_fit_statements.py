@@ -10,9 +10,10 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from pipelines.train.attributes.statements import calibrate, carry_statements, figures_of, phrasing, ridge
+from tests.models import FAST_MODEL
 from tgfr_search.data.captions import ATTRIBUTES
 from tgfr_search.errors import InputError
-from tgfr_search.model.checkpoint import DEFAULT_MODEL, find_model, load_model
+from tgfr_search.model.checkpoint import find_model, load_model
 from tgfr_search.words.phrasing import is_familiar
 
 
@@ -56,9 +57,9 @@ def test_figures_by_hand() -> None:
 
 
 def test_statements_are_carried_to_a_model_of_the_same_modules_only(tmp_path: Path) -> None:
-    shipped = find_model(DEFAULT_MODEL)
+    shipped = find_model(FAST_MODEL)
     shutil.copytree(shipped, tmp_path / "new", ignore=shutil.ignore_patterns("statements"))
-    old, new = load_model(device="cpu"), load_model(tmp_path / "new", device="cpu")
+    old, new = load_model(FAST_MODEL, device="cpu"), load_model(tmp_path / "new", device="cpu")
     assert new.directions is None
     carry_statements(old, new, {})
     again = load_model(tmp_path / "new", device="cpu").directions
