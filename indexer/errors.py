@@ -63,6 +63,14 @@ class StaleReaderError(IndexerError):
     """A reader asked for a file that was purged after it had opened the index; opening it again helps."""
 
 
+class GoneGenerationError(IndexerError):
+    """An earlier state of the index is asked for that is not kept: never held, or purged in spite of it."""
+
+
+class HeldError(IndexerError):
+    """A purge would go over a case that is on legal hold, or was asked to go over one that holds nothing."""
+
+
 class FilterError(IndexerError):
     """A filter cannot be read, names a column that is not there, or compares it with a value of another type."""
 

@@ -227,7 +227,21 @@ def read_manifest(directory: Path) -> Manifest:
     path = directory / MANIFEST_NAME
     if not path.is_file():
         raise _no_manifest(directory)
-    data = io.read_file(path)
+    return parse_manifest(io.read_file(path), path)
+
+
+def parse_manifest(data: bytes, path: Path) -> Manifest:
+    """The manifest that these bytes are.
+
+    Args:
+        data: A manifest as it was written.
+        path: Where it is from, for errors.
+
+    Raises:
+        NotAnIndexError: It is of something else.
+        FormatVersionError: It is of another format version.
+        DamagedIndexError: A bit of it is not as written.
+    """
     try:
         values = json.loads(data)
         is_ours = isinstance(values, dict) and values.get("format") == FORMAT
@@ -235,7 +249,7 @@ def read_manifest(directory: Path) -> Manifest:
         raise _damaged(path, "text that is not JSON, or cut off") from None
     if not is_ours:
         raise NotAnIndexError(
-            str(directory), found=f"a {MANIFEST_NAME} of something else", expected=f'"format": "{FORMAT}"'
+            str(path.parent), found=f"a {MANIFEST_NAME} of something else", expected=f'"format": "{FORMAT}"'
         )
     if values.get("format_version") not in READABLE_VERSIONS:
         raise FormatVersionError(

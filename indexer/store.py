@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow.compute as pc
 
-from indexer import io, lock, manifest
+from indexer import holds, io, lock, manifest
 from indexer.backends import DEFAULT_BACKEND
 from indexer.backends.base import BackendFactory
 from indexer.contract import Contract
@@ -83,7 +83,12 @@ class Store:
 
     @classmethod
     def open(
-        cls, path: str | Path, contract: Contract | None = None, *, backend: str | BackendFactory = DEFAULT_BACKEND
+        cls,
+        path: str | Path,
+        contract: Contract | None = None,
+        *,
+        backend: str | BackendFactory = DEFAULT_BACKEND,
+        generation: int | None = None,
     ) -> Store:
         """Open an index. Checks the manifest and every file's size; `verify` checks every byte.
 
@@ -92,14 +97,18 @@ class Store:
             contract: What the caller's queries are made with: the space that it fits is opened; None is the default.
             backend: What to search with, a name of `indexer.backends.BACKENDS` or what makes another package's; not
                 touched before it is needed.
+            generation: An earlier state, which an open case holds (`indexer.holds`), to be read; None is the newest.
 
         Raises:
+            GoneGenerationError: That state is not held, or was purged.
             NotAnIndexError, FormatVersionError, DamagedIndexError: `path` does not hold a whole index of this format.
             ContractMismatchError: `contract` differs from the index's own; names every field.
         """
         path = Path(path)
         while True:
-            committed = manifest.read_manifest(path)
+            newest = committed = manifest.read_manifest(path)
+            if generation is not None and generation != newest.generation:
+                committed = holds.held_state(path, generation)
             if contract is not None:
                 committed = _fitting(committed, contract, str(path))
             store = cls(path, committed, backend)
@@ -107,7 +116,7 @@ class Store:
                 store._generation.check_sizes()
             except DamagedIndexError:
                 # A purge between the two may have removed a file of the state just read; then there is a newer one.
-                if manifest.read_manifest(path).generation == committed.generation:
+                if manifest.read_manifest(path).generation == newest.generation:
                     raise
             else:
                 return store

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer import caches, io, lock, segments, tables
+from indexer import caches, holds, io, lock, segments, tables
 from indexer.checks import check_unit
 from indexer.errors import DamagedIndexError, FormatVersionError, IndexerError, NotAnIndexError
 from indexer.generation import Generation
@@ -134,6 +134,8 @@ class _Check:
                 self._lock(path, is_written, "the index is being written; checked at its newest commit")
             elif path.name == caches.CACHE_NAME and path.is_dir():
                 self._caches()
+            elif path.name == holds.HOLDS and path.is_dir():
+                self._holds()
             elif is_leftover(path, committed):
                 owner = (
                     "of the writer at work" if is_written else "of a writer that was killed; the next one removes it"
@@ -189,6 +191,26 @@ class _Check:
                     check_unit(name, block, names)
         for start in range(0, len(generation), ROWS_AT_ONCE):
             generation.rows(generation.ids[start : start + ROWS_AT_ONCE], chips=True, crops=True)
+
+    def _holds(self) -> None:
+        """What open cases need: a damaged hold would let a purge take it from them."""
+        folder, found = self.directory / holds.HOLDS, []
+        for path in holds.files(self.directory):
+            self.count(path.stat().st_size)
+            try:
+                found.append(holds.read_hold(path))
+            except IndexerError as error:
+                self.problems.append(str(error))
+        known = {path.name for path in holds.files(self.directory)}
+        for path in sorted(folder.iterdir()):
+            if path.name == lock.LOCK_NAME:
+                self._lock(path, lock.is_held(folder), "a hold is being written")
+            elif path.name.startswith(io.TMP_PREFIX):
+                self.notes.append(f"{path.relative_to(self.directory)}: of a process that was killed")
+            elif path.name not in known:
+                self.problems.append(f"{path.relative_to(self.directory)}: does not belong to the index")
+        if cases := sorted({hold.case for hold in found if not hold.purged}):
+            self.notes.append(f"{holds.HOLDS}: {len(found)} searches of {len(cases)} open cases: {', '.join(cases)}")
 
     def _caches(self) -> None:
         """No part of the state; but a damaged one should be known, though nothing uses it."""

@@ -16,9 +16,11 @@ import pyarrow as pa
 
 from indexer import io, segments, tables
 from indexer.generation import Generation
+from indexer.holds import Holder
 from indexer.manifest import DELETED, QUARANTINE, REMOVED, ROWS, SPACE, UPDATED, FileEntry
 from indexer.rows import IdArray
 from indexer.store import Store
+from indexer.upkeep.held import part
 from indexer.writer import Writer
 
 RUN_BYTES = 128 << 20
@@ -37,6 +39,7 @@ class CompactReport:
         segments_before: Segments there were.
         segments_after: Segments there are.
         bytes_retired: Bytes of replaced files that are still on disk; `purge` removes them.
+        held_by: Open cases that need some of them, and for which `purge` will leave these where they are.
     """
 
     generation: int
@@ -46,6 +49,7 @@ class CompactReport:
     segments_before: int
     segments_after: int
     bytes_retired: int
+    held_by: tuple[Holder, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -88,6 +92,7 @@ def compact_with(writer: Writer) -> CompactReport:
         segments_before=segments_before,
         segments_after=sum(1 for _ in now.of_kind(ROWS)),
         bytes_retired=sum(entry.size for entry in now.retired),
+        held_by=part(writer).held_by,
     )
 
 

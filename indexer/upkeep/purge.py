@@ -1,5 +1,8 @@
 """Purge: what was deleted leaves the disk, and a proof says what that was.
 
+What an open case needs to repeat its searches (`indexer.holds`) stays, and the report names the case, unless the purge
+is told to go over that case: then its hold says from now on that it was purged.
+
 Two commits around the removal. The first adds the proof, made from the very files that are about to go; then they are
 unlinked; the second forgets them. A kill in between leaves a whole index whose next purge finishes the work. The blocks
 are given back to the file system: whether the medium itself still holds traces is beyond any program's reach.
@@ -9,6 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +23,12 @@ import numpy as np
 from indexer import caches, io, segments, tables
 from indexer.digest import row_digests
 from indexer.errors import DamagedIndexError
+from indexer.holds import HOLDS, Holder, changing
 from indexer.manifest import PURGE, ROWS, FileEntry, canonical, data_name, utc_now
 from indexer.store import Store
 from indexer.typed import taken
 from indexer.upkeep.compact import compact_with
+from indexer.upkeep.held import check_over, ids_of, part
 from indexer.writer import Writer
 
 PROOF_FORMAT = "tgfr-purge-proof"
@@ -37,6 +44,10 @@ class PurgeReport:
         rows_removed: Rows whose vectors, captions, metadata and crops are on disk no more.
         files_removed: Files removed.
         bytes_removed: Their bytes.
+        rows_kept: Deleted rows that are still on disk, because an open case needs them.
+        files_kept: Replaced files that are still there for such a case.
+        held_by: Those cases.
+        gone_over: The cases whose searches cannot be repeated from now on, since they were told to be gone over.
     """
 
     generation: int
@@ -44,13 +55,17 @@ class PurgeReport:
     rows_removed: int
     files_removed: int
     bytes_removed: int
+    rows_kept: int = 0
+    files_kept: int = 0
+    held_by: tuple[Holder, ...] = ()
+    gone_over: tuple[Holder, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return asdict(self)
 
 
-def purge(store: Store) -> PurgeReport:
+def purge(store: Store, *, over: Collection[str] = ()) -> PurgeReport:
     """Remove deleted rows, and values that updates replaced, from the disk; write a proof of it into the index.
 
     The digests of photos that were deleted for good stay, as the proofs do: without them the next enrolment of the
@@ -62,22 +77,32 @@ def purge(store: Store) -> PurgeReport:
     `StaleReaderError` where it asks for one of them. A snapshot or an export made earlier is a copy of its own and is
     not touched.
 
+    Args:
+        store: The index.
+        over: Ids of cases whose holds are no reason to keep anything.
+
     Raises:
+        HeldError: One of `over` is on legal hold, or holds nothing; nothing is changed then.
         IndexLockedError: Somebody else is writing.
         DamagedIndexError: A file cannot be read, so that nobody can say what it held; nothing is removed then.
         DiskFullError, StorageError: The system refused; call again to go on.
     """
-    with store.writer() as writer:
+    with store.writer() as writer, ExitStack() as stack:
         before = writer.committed.generation
+        check_over(store.path, over)
         compact_with(writer)
-        doomed = writer.committed.retired
+        if writer.committed.retired or (store.path / HOLDS).is_dir():
+            stack.enter_context(changing(store.path))  # no search may begin to need what is about to go
+        parted = part(writer, over)
+        doomed = parted.doomed
         proofs = _proofs(writer)
         proven = {name for proof in proofs.values() for name in _names(proof)}
         unproven = [entry for entry in doomed if entry.name not in proven]
         if unproven:
-            entry, proof = _write_proof(writer, unproven, before)
+            entry, proof = _write_proof(writer, unproven, parted.spared, before)
             writer.rewrite(writer.committed.next([entry], writer.committed.next_row_id))
             proofs[entry.name] = proof
+        parted.give_up(store.path)
         caches.forget(store.path)
         here = [entry for entry in doomed if (store.path / entry.name).exists()]
         io.remove_files([store.path / entry.name for entry in here])
@@ -90,16 +115,24 @@ def purge(store: Store) -> PurgeReport:
             rows_removed=sum(len(proof["rows_removed"]) for proof in ours.values()),
             files_removed=len(here),
             bytes_removed=sum(entry.size for entry in here),
+            rows_kept=parted.rows_kept,
+            files_kept=len(parted.spared),
+            held_by=parted.held_by,
+            gone_over=parted.gone_over,
         )
 
 
-def _write_proof(writer: Writer, doomed: list[FileEntry], before: int) -> tuple[FileEntry, dict[str, Any]]:
+def _write_proof(
+    writer: Writer, doomed: Sequence[FileEntry], spared: Sequence[FileEntry], before: int
+) -> tuple[FileEntry, dict[str, Any]]:
+    """Writes what is about to go: rows that the index has no more and no file that is spared holds."""
     committed, directory = writer.committed, writer.generation.directory
     removed: dict[int, dict[str, Any]] = {}
+    there = np.concatenate([writer.generation.ids, *(ids_of(directory, each) for each in spared if each.kind == ROWS)])
     for entry in doomed:
         if entry.kind == ROWS:
             own, table = committed.at_home, segments.read_table(directory, entry, None)
-            gone = ~np.isin(segments.to_numpy(table["row_id"]), writer.generation.ids)
+            gone = ~np.isin(segments.to_numpy(table["row_id"]), there)
             lost = taken(table, np.flatnonzero(gone))
             with_vectors = own is not None and any(map(tables.is_vector, table.column_names))
             blocks = tables.blocks_of(lost, own) if own is not None and with_vectors else {}

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from index_helpers import small_index, state
 
-from indexer import Store
+from indexer import Store, holds
 from tgfr_search.app.cli import main as cli
+from tgfr_search.audit.retention import read_entries
 
 
 @pytest.fixture
@@ -120,3 +121,25 @@ def test_info_on_request(run: Any, index: Path) -> None:
     alike = told.pop("near_duplicates")
     assert (alike["count"], alike["same_bytes"], len(alike["rows"])) == (len(found), same_bytes, len(found))
     assert told == plain
+
+
+def test_purge_names_the_cases_that_need_what_was_deleted(
+    run: Any, index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store.open(index)
+    holds.place(index, store.manifest, case="c0ffee", search="S0001", rows=[0, 3])
+    run("delete", "--row", 3, "--index", index)
+    (told,) = run("compact", index)["held_by"]
+    assert (told["case"], told["candidates"]) == ("c0ffee", [3])
+    kept = run("purge", index, "--audit", tmp_path / "log", code=3)
+    assert (kept["rows_kept"], kept["held_by"][0]["case"], kept["gone_over"]) == (2, "c0ffee", [])
+    monkeypatch.setattr(sys, "argv", ["tgfr-search", "purge", str(index)])
+    with pytest.raises(SystemExit):
+        cli.main()
+    out = capsys.readouterr().out
+    assert "case c0ffee, search S0001, needs what was replaced; deleted rows in it: 2, of its candidates 3\n" in out
+    assert "who does: c0ffee" in run("purge", index, "--over-case", "other", code=2)["error"]
+    gone = run("purge", index, "--over-case", "c0ffee", "--audit", tmp_path / "log")
+    assert (gone["rows_kept"], gone["rows_removed"], gone["gone_over"][0]["case"]) == (0, 2, "c0ffee")
+    done = [e["details"] for _, e in read_entries(tmp_path / "log") if e.get("details", {}).get("phase") == "done"]
+    assert [(each.get("held_by"), each.get("gone_over")) for each in done] == [(["c0ffee"], None), (None, ["c0ffee"])]

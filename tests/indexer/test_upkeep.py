@@ -182,7 +182,7 @@ def test_readers_while_compactions_go_on(tmp_path: Path) -> None:
 
 
 def raw(path: Path) -> bytes:
-    return b"".join(file.read_bytes() for file in sorted(path.iterdir()))
+    return b"".join(file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file())
 
 
 def uncompressed(path: Path) -> bytes:

@@ -109,16 +109,35 @@ def compact(index: Where = DEFAULT_INDEX, audit: Audit = None, as_json: Json = F
     from indexer import compact as compact_index
 
     store = Store.open(index)
-    _tell(_logged(audit, Act.COMPACT, store, lambda: compact_index(store).as_dict()), as_json)
+    _tell_upkeep(_logged(audit, Act.COMPACT, store, lambda: compact_index(store).as_dict()), as_json)
 
 
-def purge(index: Where = DEFAULT_INDEX, audit: Audit = None, as_json: Json = False) -> None:
-    """Remove deleted rows from the disk for good and write a proof of it; snapshots made before are not touched."""
+def purge(
+    index: Where = DEFAULT_INDEX,
+    over_case: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ID",
+            help="Also remove what this open case needs: its searches can then not be repeated; may be given several "
+            "times. A case on legal hold is never gone over.",
+        ),
+    ] = None,
+    audit: Audit = None,
+    as_json: Json = False,
+) -> None:
+    """Remove deleted rows from the disk for good and write a proof of it; snapshots made before are not touched.
+
+    What open cases need to repeat their searches stays, and the cases are named; exit code 3 where that keeps a
+    deleted row on the disk.
+    """
     from indexer import Store
     from indexer import purge as purge_index
 
     store = Store.open(index)
-    _tell(_logged(audit, Act.PURGE, store, lambda: purge_index(store).as_dict()), as_json)
+    values = _logged(audit, Act.PURGE, store, lambda: purge_index(store, over=over_case or ()).as_dict())
+    _tell_upkeep(values, as_json)
+    if values["rows_kept"]:
+        raise typer.Exit(PARTIAL)
 
 
 def snapshot(
@@ -252,7 +271,27 @@ def _logged(audit: Path | None, act: Act, index: Indexed | None, work: Callable[
     with change(make_journal(audit), act, {} if index is None else index_of(index)) as told:
         values = work()
         told |= {name: value for name, value in values.items() if isinstance(value, int) or name == "index_id"}
+        cases = {name: [each["case"] for each in values.get(name) or ()] for name in ("held_by", "gone_over")}
+        told |= {name: ids for name, ids in cases.items() if ids}
     return values
+
+
+def _tell_upkeep(values: dict[str, Any], as_json: bool) -> None:
+    """As `_tell`, and a line for each case that holds something, or holds it no more."""
+    meanings = {"held_by": "needs what was replaced", "gone_over": "was gone over: it cannot be repeated any more"}
+
+    def show() -> None:
+        console.pairs({name: value for name, value in values.items() if name not in meanings})
+        for name, meaning in meanings.items():
+            for each in values.get(name, ()):
+                searches, rows = ", ".join(each["searches"]), each["rows_deleted"]
+                own = f", of its candidates {', '.join(map(str, each['candidates']))}" if each["candidates"] else ""
+                console.say(
+                    f"case {each['case']}, search {searches}, {meaning}; deleted rows in it: {rows}{own}"
+                    + ("; on legal hold" if each["legal"] else "")
+                )
+
+    console.emit(values, as_json, show)
 
 
 def _tell(values: dict[str, Any], as_json: bool) -> None:
