@@ -121,6 +121,15 @@ class Store:
             else:
                 return store
 
+    def at(self, generation: int) -> Store:
+        """This index at an earlier generation, which an open case holds, to be read.
+
+        Raises:
+            GoneGenerationError: It is not held, or was purged.
+            DamagedIndexError: A file of it is not there.
+        """
+        return Store.open(self.path, self.contract, backend=self._backend, generation=generation)
+
     def fitting(self, contract: Contract) -> Store:
         """This index through the space that a caller's vectors fit, which is whole: this store, or another.
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
-from tgfr_search.audit.errors import AuditError
+from tgfr_search.audit.errors import AuditError, BusyError
 
 LOCK = "LOCK"
 PATIENCE_S = 30.0
@@ -21,25 +24,54 @@ _open: set[int] = set()
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Holds the lock of the log in `folder`; it is the system's, and free the moment its process ends.
+def locked(folder: Path, *, act: str = "", patience: float | None = None) -> Iterator[None]:
+    """Holds the lock of the log, or of the case, in `folder`; it is the system's, free the moment its process ends.
 
     A child made by `os.fork` gives its copy of the descriptor back at once: the lock is its parent's alone.
 
+    Args:
+        folder: Of the log or the case.
+        act: What will take longer than a moment; it is written into the lock, and nobody waits for it.
+        patience: Seconds to wait for an act of a moment; `PATIENCE_S` by default.
+
     Raises:
-        AuditError: Another one holds it for longer than `PATIENCE_S`, or the file system has no locks.
+        BusyError: Another one holds it for longer than that, or for an act that takes its time; says who.
+        AuditError: The file system has no locks.
         OSError: The lock file cannot be opened.
     """
     path, process = folder / LOCK, os.getpid()
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     _open.add(descriptor)
     try:
-        _wait(descriptor, path)
-        yield
+        _wait(descriptor, path, PATIENCE_S if patience is None else patience)
+        if act or os.fstat(descriptor).st_size:  # else it would go on naming one that was killed
+            _tell(descriptor, act)
+        try:
+            yield
+        finally:
+            if act and process == os.getpid():
+                _tell(descriptor, "")
     finally:
         if process == os.getpid():
             _open.discard(descriptor)
             _release(descriptor)
+
+
+def _tell(descriptor: int, act: str) -> None:
+    os.ftruncate(descriptor, 0)
+    if act:
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        told = {"pid": os.getpid(), "host": socket.gethostname(), "since": since, "act": act}
+        os.pwrite(descriptor, json.dumps(told).encode(), 0)
+
+
+def _holder(path: Path) -> str:
+    """Who holds the lock for an act that takes its time; empty where nobody has told so."""
+    try:
+        told = json.loads(path.read_bytes())
+        return f"process {int(told['pid'])} on {told['host']} since {told['since']}: {told['act']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _release(descriptor: int) -> None:
@@ -49,8 +81,8 @@ def _release(descriptor: int) -> None:
     os.close(descriptor)
 
 
-def _wait(descriptor: int, path: Path) -> None:
-    until = time.monotonic() + PATIENCE_S
+def _wait(descriptor: int, path: Path, patience: float) -> None:
+    until = time.monotonic() + patience
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -60,12 +92,14 @@ def _wait(descriptor: int, path: Path) -> None:
                 raise AuditError(
                     f"{path} cannot be locked", found=error.strerror or str(error), expected="a file system with flock"
                 ) from error
-        if time.monotonic() > until:
-            raise AuditError(
+        holder = _holder(path)
+        if holder or time.monotonic() > until:
+            raise BusyError(
                 f"{path} is held by another process",
-                found=f"no end of it in {PATIENCE_S:.0f} s",
+                found=holder or f"no end of it in {patience:.0f} s",
                 expected="one writer at a time, for milliseconds",
-                do="look for a process that hangs, then run the same command again",
+                do=f"{'wait until it has ended' if holder else 'look for a process that hangs'}, then run the same "
+                "command again",
             )
         time.sleep(0.002)
 

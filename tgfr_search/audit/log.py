@@ -185,6 +185,33 @@ class AuditLog:
             os.close(descriptor)
 
 
+class ImportedLog(AuditLog):
+    """The log of a case that was exported elsewhere: it is read; what signs it stayed where the case is kept.
+
+    Attributes:
+        folder: With the log, its public key, its checkpoint.
+        key: The public key.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            self.key = Key.read((folder / KEY).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise AuditError(f"{folder}", found=f"no audit log: {error}", expected=KEY) from error
+
+    def append(self, entry: Entry) -> int:
+        """Refuses: nothing is added to what was imported."""
+        raise AuditError(
+            f"{self.folder}", found="a log without its signing key, of a case that was imported",
+            expected="the case where it is kept", do="work in that one; this copy is read",
+        )  # fmt: skip
+
+    def checkpoint(self) -> str:
+        """The signed note that came with it."""
+        return (self.folder / CHECKPOINT).read_text(encoding="utf-8")
+
+
 def _make(folder: Path) -> None:
     """Everything before `log.vkey`, whose name says that the log is there."""
     for left in _left_over(folder):

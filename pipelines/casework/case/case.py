@@ -23,7 +23,7 @@ from tgfr_search.audit.entries import Act, Entry, canonical, now
 from tgfr_search.audit.journal import LogJournal, search_entry
 from tgfr_search.audit.keys import CaseKeys
 from tgfr_search.audit.locking import locked
-from tgfr_search.audit.log import AuditLog
+from tgfr_search.audit.log import AuditLog, ImportedLog
 from tgfr_search.audit.retention import read_entries
 from tgfr_search.errors import InputError
 from tgfr_search.strict import from_dict, to_dict
@@ -107,16 +107,22 @@ class Case:
         """
         case = None
         if any((folder / name).is_file() for name in (CASE, CASE + PENDING)):
-            with locked(folder):
-                case = cls._read(folder)
-                case.files.settle()
+            case = cls.read(folder)
+            if list(case.files.passing()):
+                case.files.settle_now(owner=(folder / CASE).is_file())
         if case is None or not (folder / CASE).is_file():
             raise refusals.no_case(folder, cut_off=case is not None)
         return case
 
     @classmethod
-    def _read(cls, folder: Path) -> Case:
-        """As its file says, which may have a passing name yet; to be settled."""
+    def read(cls, folder: Path, log: AuditLog | None = None, key: bytes | None = None) -> Case:
+        """As its file says, which may have a passing name yet; to be settled.
+
+        Args:
+            folder: With the files of the case.
+            log: Of an import; else the one in the folder, which can be written to.
+            key: Of the commitments; likewise.
+        """
         path = folder / (CASE if (folder / CASE).exists() else CASE + PENDING)
         try:
             told = json.loads(path.read_bytes())
@@ -124,9 +130,14 @@ class Case:
             lab = from_dict(told.get("lab", {}), Lab, f"{path}")
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{folder}", found=f"no case: {error}", expected=f"a folder with {CASE}") from error
-        log = AuditLog(folder / AUDIT)
-        files = CaseFiles(folder, log, CaseKeys(log.folder).get(identity))
+        log = log or AuditLog(folder / AUDIT)
+        files = CaseFiles(folder, log, key or CaseKeys(log.folder).get(identity))
         return cls(folder, identity, purpose, basis, files, told.get("fields", {}), lab)
+
+    @property
+    def imported(self) -> bool:
+        """Whether it came from elsewhere: it is read, and nothing is added to it."""
+        return isinstance(self.files.log, ImportedLog)
 
     def journal(self, actor: str) -> LogJournal:
         """Where acts of an account in this case are told."""
@@ -169,6 +180,7 @@ class Case:
         origin: str,
         rows: int,
         steps: Sequence[str] = (),
+        finish: Callable[[str, QueryResult], dict[str, Any]] | None = None,
     ) -> tuple[str, QueryResult]:
         """Runs a search, keeps its whole answer, and logs it; only then returns it.
 
@@ -181,6 +193,7 @@ class Case:
             origin: Of the description, one of `ORIGINS`.
             rows: Of the index.
             steps: What was done to the evidence before: see `evidence.steps_to`.
+            finish: Called with the search's name and its answer before it is logged; what it returns is kept with it.
 
         Returns:
             (name of the search, answer).
@@ -198,6 +211,7 @@ class Case:
         with self.writing():
             name = self.files.next_name(SEARCHES, "S")
             kept = {"search": name, "evidence": evidence, "asked": asked, "origin": origin if lines else ""}
+            kept |= finish(name, result) if finish else {}
             entry = search_entry(
                 self.journal(actor), result, lines=tuple(lines), started=started, list_length=asked["top_k"], rows=rows
             )
@@ -228,20 +242,13 @@ class Case:
             self.journal(actor).record(Entry(Act.CASE_CLOSED))
 
     @contextmanager
-    def settled(self) -> Iterator[None]:
-        """Nobody writes to the case meanwhile, and what a kill left is finished or removed."""
-        with locked(self.folder):
-            self.files.settle()
-            yield
-
-    @contextmanager
     def writing(self) -> Iterator[None]:
-        """As `settled`, of a case that is open.
+        """Nobody else writes to the case meanwhile, which is open: see `CaseFiles.settled`.
 
         Raises:
             InputError: It is closed.
         """
-        with self.settled():
+        with self.files.settled():
             self._need_open()
             yield
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tgfr_search.audit.entries import Entry, commitment
+from tgfr_search.audit.errors import BusyError
 from tgfr_search.audit.journal import Journal
 from tgfr_search.audit.keys import sync_folder
-from tgfr_search.audit.locking import LOCK
+from tgfr_search.audit.locking import LOCK, locked
 from tgfr_search.audit.log import AuditLog
 from tgfr_search.audit.retention import read_entries
 from tgfr_search.errors import InputError
 from tgfr_search.names import IMAGE_SUFFIXES
 
+PATIENCE_S = 5.0
+"""How long an act waits for another that takes a moment; for an export or a report nobody waits."""
 PENDING = ".pending"
 """Ending of a file that is not logged yet."""
 _OWN_PENDING = re.compile(
@@ -83,10 +87,45 @@ class CaseFiles:
         passing.replace(path)
         sync_folder(path.parent)
 
+    def passing(self) -> Iterator[Path]:
+        """Files under passing names."""
+        for path in sorted(self.folder.rglob(f"*{PENDING}")):
+            if _OWN_PENDING.fullmatch(path.relative_to(self.folder).as_posix()):
+                yield path
+
+    def settle_now(self, *, owner: bool) -> None:
+        """Finishes or removes what a kill left; where somebody is at work it is theirs, and they do.
+
+        Args:
+            owner: Whether the case itself has its name; else whoever gives it one must end first.
+
+        Raises:
+            BusyError: The case is being started.
+        """
+        try:
+            with locked(self.folder, patience=0):
+                self.settle()
+        except BusyError:
+            if not owner:
+                raise
+
+    @contextmanager
+    def settled(self, act: str = "") -> Iterator[None]:
+        """Nobody writes to the case meanwhile, and what a kill left is finished or removed.
+
+        Args:
+            act: What takes longer than a moment, for others to be told.
+
+        Raises:
+            BusyError: Somebody else is at work; says who.
+        """
+        with locked(self.folder, act=act, patience=PATIENCE_S):
+            self.settle()
+            yield
+
     def settle(self) -> None:
         """Files under passing names: those that are in the log get their own, the others were never answered for."""
-        found = (path.relative_to(self.folder).as_posix() for path in sorted(self.folder.rglob(f"*{PENDING}")))
-        passing = [self.folder / name for name in found if _OWN_PENDING.fullmatch(name)]
+        passing = list(self.passing())
         logged = self.logged() if passing else {}
         for each in passing:
             path = each.with_name(each.name.removesuffix(PENDING))

@@ -15,7 +15,10 @@ def not_empty(folder: Path) -> InputError:
 
 
 def no_case(folder: Path, *, cut_off: bool) -> InputError:
-    """There is no case, or one whose start was cut off before it was logged."""
+    """There is no case, or one whose start was cut off before it was logged, or one that came from elsewhere."""
+    if (folder / "bagit.txt").is_file():
+        do = "`case open` and `case replay --index` read it; what is to be added belongs into the case itself"
+        return InputError(f"{folder}", found="an imported case", expected="one that is kept here", do=do)
     found = "no case: it was cut off while it was started, and never answered" if cut_off else "no case"
     do = "remove the folder, then start the case again" if cut_off else ""
     return InputError(f"{folder}", found=found, expected="a folder with case.json", do=do)

@@ -65,7 +65,7 @@ def export(case: Case, target: Path, *, actor: str) -> Exported:
         raise InputError(
             f"{target}", found="a file", expected="none: an export is never written over", do="name another"
         )
-    with case.settled():
+    with case.files.settled("export"):
         report = verify.check_log(case.folder / AUDIT)
         if report.problems:
             raise InputError(f"{case.folder}", found=report.problems[0], expected="a log that is whole")

@@ -44,7 +44,7 @@ def write_report(case: Case, target: Path, *, actor: str, language: str = "en", 
     paper = target.suffix.lower() in PAPER
     if paper:
         check_printer()
-    with case.settled():
+    with case.files.settled("report"):
         data = report_paper(case, language) if paper else report_page(case, language).encode("utf-8")
         digest = hashlib.sha256(data).hexdigest()
         details = {"sha256": digest, "language": language, "form": "pdf" if paper else "html"}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isclose
 from pathlib import Path
 from typing import Any
 
+from indexer import GoneGenerationError, Store
+from pipelines.casework.case import holds
 from pipelines.casework.case.case import Case
 from pipelines.casework.searches.search import run_again
 from pipelines.search.gallery import Gallery
@@ -23,19 +26,23 @@ class Replay:
     Attributes:
         search: Its name.
         same: Nothing differs.
-        differs: What does, a line each.
+        differs: What does, a line each; of what was purged, why it cannot be run again.
+        logged: That it was run again stands in the log of the case; not in that of an imported one, which is read.
     """
 
     search: str
     same: bool
     differs: tuple[str, ...]
+    logged: bool = True
 
 
 def replay(case: Case, gallery: Gallery, name: str, *, actor: str) -> Replay:
     """Runs a search of a case again and compares candidates and scores. That it was done is logged.
 
+    Where the index has moved on, the generation that was searched is opened, if it is held or searched still.
+
     Args:
-        case: The case.
+        case: The case, kept here or imported.
         gallery: The index that was searched, wherever it is now.
         name: Of the search.
         actor: Account.
@@ -46,21 +53,42 @@ def replay(case: Case, gallery: Gallery, name: str, *, actor: str) -> Replay:
     """
     kept = case.read_search(name)
     before = kept["result"]
-    data = None if kept["evidence"] is None else case.evidence(kept["evidence"])
-    after = run_again(case, gallery, data, kept["evidence"], kept["origin"], kept["asked"]).as_dict()
-    differs = _differences(before, after)
-    case.journal(actor).record(Entry(Act.REPLAY, details={"search": name, "same": not differs}))
-    return Replay(name, not differs, tuple(differs))
+    then, why = _as_it_was(case, gallery, name, str(before["index_id"]))
+    if why:
+        differs = [why]
+    else:
+        data = None if kept["evidence"] is None else case.evidence(kept["evidence"])
+        after = run_again(case, then, data, kept["evidence"], kept["origin"], kept["asked"]).as_dict()
+        differs = _differences(before, after)
+    if not case.imported:
+        case.journal(actor).record(Entry(Act.REPLAY, details={"search": name, "same": not differs}))
+    return Replay(name, not differs, tuple(differs), logged=not case.imported)
+
+
+def _as_it_was(case: Case, gallery: Gallery, name: str, index_id: str) -> tuple[Gallery, str]:
+    """The gallery at the generation that was searched, where it can be had; and why it never can be again."""
+    store, (identity, _, generation) = gallery.store, index_id.rpartition("@")
+    if not isinstance(store, Store) or store.index_id != identity or store.generation == int(generation):
+        return gallery, ""
+    if when := holds.purged(case, store.path, name):
+        why = f"generation {generation}: purged at {when} in spite of this case, so that the search cannot be repeated"
+        return gallery, why
+    try:
+        store = store.at(int(generation))
+    except GoneGenerationError:
+        return gallery, ""  # searched as it is now, and told
+    return Gallery(store, gallery.model, gallery.finder, gallery.journal, gallery.judge), ""
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    names = ("model_id", "index_id", "mode", "searched", "threshold")
     told = [
         f"{name}: {before[name]} then, {after[name]} now"
-        for name in ("model_id", "index_id", "mode")
-        if before[name] != after[name]
+        for name in names
+        if name in before and before[name] != after[name]
     ]
     # Answers of before there were likelihood ratios have no calibration to compare.
-    if "calibration" in before and before["calibration"] != after["calibration"]:
+    if "calibration" in before and _digest(before) != _digest(after):
         told.append(f"calibration: {_digest(before)} then, {_digest(after)} now")
     then, now = before["candidates"], after["candidates"]
     if len(then) != len(now):
@@ -70,8 +98,8 @@ def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
             told.append(f"rank {old['rank']}: row {old['row_id']} then, row {new['row_id']} now")
         elif abs(old["score"] - new["score"]) > TOLERANCE:
             told.append(f"rank {old['rank']}: score {old['score']:.7f} then, {new['score']:.7f} now")
-        elif ratio := _ratio_differs(old.get("lr"), new.get("lr")):
-            told.append(f"rank {old['rank']}: {ratio}")
+        elif worth := _worth_differs(old, new):
+            told.append(f"rank {old['rank']}: {worth}")
     return told
 
 
@@ -84,6 +112,8 @@ def index_of_search(case: Case, name: str) -> Path:
     path = str(case.read_search(name)["asked"]["index"])
     if not path:
         raise InputError("--index", found="a search in a Milvus collection", expected="the index it was published from")
+    if not Path(path).is_dir():
+        raise InputError("--index", found=f"nothing at {path}, where it was", expected="where the index is now")
     return Path(path)
 
 
@@ -91,12 +121,17 @@ def _digest(result: dict[str, Any]) -> str:
     return "none" if result["calibration"] is None else str(result["calibration"]["sha256"])
 
 
-def _ratio_differs(old: dict[str, Any] | None, new: dict[str, Any] | None) -> str:
-    """How a likelihood ratio differs from that of an earlier answer, where that had one; empty where it does not."""
-    if old is None:
-        return ""
-    if new is None or old["refused"] != new["refused"]:
-        return f"likelihood ratio: {old['refused'] or 'a number'} then, {(new or {}).get('refused') or 'a number'} now"
-    if old["log10"] is not None and abs(old["log10"] - new["log10"]) > TOLERANCE:
-        return f"log10 LR {old['log10']:.7f} then, {new['log10']:.7f} now"
+def _worth_differs(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """How what a candidate is worth differs from an earlier answer, where that told it; empty where it does not."""
+    before, after = old.get("lr"), new.get("lr")
+    if before is not None:
+        if after is None or before["refused"] != after["refused"]:
+            now = (after or {}).get("refused") or "a number"
+            return f"likelihood ratio: {before['refused'] or 'a number'} then, {now} now"
+        for name, text in (("log10", "log10 LR"), ("low", "lower end of log10 LR"), ("high", "upper end of log10 LR")):
+            if before["log10"] is not None and abs(before[name] - after[name]) > TOLERANCE:
+                return f"{text} {before[name]:.7f} then, {after[name]:.7f} now"
+    then, now = old.get("expected_strangers"), new.get("expected_strangers")
+    if then is not None and (now is None or not isclose(then, now, rel_tol=TOLERANCE)):
+        return f"expected strangers {then} then, {now} now"
     return ""

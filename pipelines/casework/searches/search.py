@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from indexer import Store
+from pipelines.casework.case import holds
 from pipelines.casework.case.case import Case
 from pipelines.casework.case.evidence import GENERATED, about, steps_to
 from pipelines.search.evidence import Judge
@@ -104,13 +105,20 @@ def search(
         "witnesses": [{"lines": list(each.lines), "reliability": each.reliability} for each in witnesses],
     }
 
+    # At one generation, whoever else works with this gallery: what is searched is what is held.
+    still = Gallery(gallery.store.pinned(), gallery.model, gallery.finder, gallery.journal, gallery.judge)
+
     def run(data: bytes | None) -> QueryResult:
-        return run_again(case, gallery, data, evidence, origin, asked)
+        return run_again(case, still, data, evidence, origin, asked)
+
+    def finish(name: str, result: QueryResult) -> dict[str, Any]:
+        return {"held": holds.place(case, still.store, name, result)}
 
     steps = list(dict.fromkeys(step for each in pictures for step in steps_to(case, each.evidence)))
     return case.search(
-        run, actor=actor, evidence=evidence, asked=asked, lines=lines, origin=origin, rows=len(gallery), steps=steps
-    )
+        run, actor=actor, evidence=evidence, asked=asked, lines=lines, origin=origin, rows=len(still), steps=steps,
+        finish=finish,
+    )  # fmt: skip
 
 
 def run_again(

@@ -181,7 +181,7 @@ def test_evidence_that_comes_again_as_another_kind_is_refused(case: Case, tmp_pa
 
 
 def test_a_child_of_a_writer_keeps_no_lock_of_the_case(case: Case) -> None:
-    with case.settled():
+    with case.files.settled():
         child = os.fork()
         if child == 0:
             time.sleep(600)

@@ -135,13 +135,47 @@ def export(
     console.emit(values, as_json, show)
 
 
-@case_app.command()
-def close(directory: Folder, actor: Actor = None, as_json: Json = False) -> None:
-    """Close a case: nothing is added to it any more."""
-    from pipelines.casework.case.case import Case
+More = Annotated[
+    list[Path] | None, typer.Option("--index", help="Where an index is now that it searched; may be repeated.")
+]
 
-    Case.open(directory).close(actor=actor or account())
-    console.emit({"closed": str(directory)}, as_json, lambda: console.pairs({"closed": str(directory)}))
+
+@case_app.command()
+def close(directory: Folder, index: More = None, actor: Actor = None, as_json: Json = False) -> None:
+    """Close a case: nothing is added to it any more, and it holds no state of an index, unless on legal hold."""
+    from pipelines.casework.case.case import Case
+    from pipelines.casework.case.holds import close as end
+
+    missing = end(Case.open(directory), actor=actor or account(), more=index or ())
+    _tell_missing({"closed": str(directory)}, missing, as_json)
+
+
+@case_app.command()
+def hold(
+    directory: Folder,
+    release: Annotated[bool, typer.Option("--release", help="End it.")] = False,
+    index: More = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """Put a case on legal hold: neither its key nor what it holds of an index goes, whoever asks; or end that."""
+    from pipelines.casework.case.case import Case
+    from pipelines.casework.case.holds import hold_legally
+
+    case = Case.open(directory)
+    missing = hold_legally(case, actor=actor or account(), release=release, more=index or ())
+    _tell_missing({"case": str(directory), "legal_hold": not release}, missing, as_json)
+
+
+def _tell_missing(values: dict[str, object], missing: list[Path], as_json: bool) -> None:
+    told = {**values, "indexes_not_reached": [str(path) for path in missing]}
+
+    def show() -> None:
+        console.pairs(values)
+        for path in missing:
+            console.say(f"note: {path} could not be reached; run the same with --index WHERE-IT-IS-NOW", err=True)
+
+    console.emit(told, as_json, show)
 
 
 @case_app.command("import")

@@ -104,7 +104,8 @@ def search(
         calibration=weighed,
         population=population,
     )
-    values = {"search": name, "evidence": evidence, **result.as_dict()}
+    held = bool(case.read_search(name).get("held"))
+    values = {"search": name, "evidence": evidence, "held": held, **result.as_dict()}
 
     def show() -> None:
         from tgfr_search.forensic.statement import lr_text
@@ -115,6 +116,8 @@ def search(
         ]
         console.table(f"search {name}", ("rank", "subject", "row", "score", "log10 LR", "image"), rows)
         console.say(result.notice, err=True)
+        if not values["held"]:
+            console.say(f"note: nothing holds this state of {index} for the case: keep a snapshot of it", err=True)
 
     console.emit(values, as_json, show)
 
@@ -129,15 +132,19 @@ def replay(
     audit: Audit = None,
     as_json: Json = False,
 ) -> None:
-    """Run a search again; exit code 1 where a candidate, a score, the model or the index's state differs."""
+    """Run a search again; exit code 1 where a candidate, a score, the model or the index's state differs.
+
+    Of an index that has moved on, the generation that was searched is opened, which an open case holds. An imported
+    case is run again against `--index`; nothing is written to it.
+    """
     from dataclasses import asdict
 
-    from pipelines.casework.case.case import Case
+    from pipelines.casework.exchange.imported import open_to_read
     from pipelines.casework.searches.replay import index_of_search
     from pipelines.casework.searches.replay import replay as run
     from pipelines.search.gallery import Gallery
 
-    case = Case.open(directory)
+    case = open_to_read(directory)
     asked = case.read_search(name)["asked"]
     finder = make_finder(asked["on_multiple"], asked["aligned"])
     path = index or index_of_search(case, name)

@@ -19,13 +19,14 @@ STEPS = "begin, analyse, decide, unmask, revise, conclude, release"
 
 
 def open_(directory: Folder, actor: Actor = None, as_json: Json = False) -> None:
-    """Show what a case holds and where its reviews stand; that it was looked at is logged."""
-    from pipelines.casework.case.case import Case
+    """Show what a case holds and where its reviews stand; that it was looked at is logged, but of an imported one."""
+    from pipelines.casework.exchange.imported import open_to_read
     from pipelines.casework.report.overview import look, overview
 
-    case = Case.open(directory)
-    look(case, "case", actor=actor or account())
-    values = overview(case)
+    case = open_to_read(directory)
+    if not case.imported:
+        look(case, "case", actor=actor or account())
+    values = {**overview(case), "imported": case.imported}
 
     def show() -> None:
         told = {name: values[name] for name in ("id", "purpose", "basis", "opened", "closed")}

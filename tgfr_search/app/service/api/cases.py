@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import File, Form, Header, Response, UploadFile
 from pydantic import BaseModel, Field
 
+from pipelines.casework.case import holds
 from tgfr_search.app.service import casework
 from tgfr_search.app.service.casebook import look, need_part, state_of
 from tgfr_search.app.service.guard import TheHub, Who
@@ -140,4 +141,4 @@ def review_act(
 def close_case(hub: TheHub, account: Who, case: str, if_match: IfMatch = None) -> None:
     """Closes a case: nothing is added any more."""
     with hub.cases.changing(case, if_match) as opened:
-        opened.close(actor=account.name)
+        holds.close(opened, actor=account.name)
