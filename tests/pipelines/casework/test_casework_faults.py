@@ -16,10 +16,12 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.casework.case.case import Case
+from pipelines.casework.case.files import PATIENCE_S
 from pipelines.casework.exchange import export as exporting
 from pipelines.casework.exchange.export import export
 from tgfr_search.app.cli.main import app
 from tgfr_search.audit import entries, retention
+from tgfr_search.audit.errors import BusyError
 from tgfr_search.audit.retention import remove_old_bodies
 from tgfr_search.audit.verify import LOG, check_folder
 from tgfr_search.errors import InputError
@@ -137,7 +139,8 @@ def test_an_export_beside_a_writer_is_whole(
     case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     def write() -> None:
-        Case.open(case.folder).note("another", actor=ACTOR)
+        with pytest.raises(BusyError, match="export"):
+            Case.open(case.folder).note("another", actor=ACTOR)
 
     with told_in_between(monkeypatch, exporting, name, write) as threads:
         assert whole(case, tmp_path / "bag") == []
@@ -236,3 +239,37 @@ def test_an_account_by_the_name_of_a_field_is_no_fault(case: Case, tmp_path: Pat
     case.journal("file").record(entries.Entry(entries.Act.ANCHOR))
     case.note("more", actor="file")
     assert whole(case, tmp_path / "bag") == []
+
+
+def test_beside_an_export_a_case_is_looked_at_and_whoever_would_write_is_told_at_once_who_is_at_work(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a moment's work is waited for, a hanging one not for long."""
+    run, began = CliRunner(), time.monotonic()
+    with case.files.settled("export"):
+        (case.folder / "notes" / "N0002.txt.pending").write_text("of the one who is at work")
+        told = json.loads(run.invoke(app, ["case", "open", str(case.folder), "--json"]).stdout)
+        assert [note["name"] for note in told["notes"]] == ["N0001"]
+        for given in (["note", str(case.folder), "x"], ["export", str(case.folder), str(case.folder.parent / "x.zip")]):
+            with pytest.raises(BusyError, match=rf"process {os.getpid()} on .* since 20.*: export; expected"):
+                run.invoke(app, ["case", *given], catch_exceptions=False)
+        assert (case.folder / "notes" / "N0002.txt.pending").exists()
+    assert time.monotonic() - began < PATIENCE_S
+    assert case.note("more", actor=ACTOR) == "N0002"
+    assert (case.folder / "LOCK").read_bytes() == b""
+    monkeypatch.setattr("pipelines.casework.case.files.PATIENCE_S", 0.05)
+    with case.files.settled(), pytest.raises(BusyError, match="look for a process that hangs"):
+        case.note("more", actor=ACTOR)
+
+
+def test_a_killed_export_is_not_named_for_ever(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    child = os.fork()
+    if child == 0:
+        with case.files.settled("export"):
+            os.kill(os.getpid(), 9)
+    os.waitpid(child, 0)
+    assert b"export" in (case.folder / "LOCK").read_bytes()
+    with case.files.settled():
+        monkeypatch.setattr("pipelines.casework.case.files.PATIENCE_S", 0.05)
+        with pytest.raises(BusyError, match="no end of it"):
+            case.note("more", actor=ACTOR)
