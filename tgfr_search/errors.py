@@ -91,6 +91,7 @@ class Reason(StrEnum):
     NOT_A_CHIP = "not_a_chip"
     NO_DETAIL = "no_detail"
     MISSING_IMAGE = "missing_image"
+    CHANGED_IMAGE = "changed_image"
     MISSING_SUBJECT = "missing_subject"
     DUPLICATE_ROW = "duplicate_row"
     UNMATCHED_CAPTION = "unmatched_caption"

@@ -89,8 +89,7 @@ def load_features(
     Raises:
         TgfrError: There is not enough room on the disk; the message has the estimate.
     """
-    spec = encoder.spec
-    count, width = len(chips), len(views)
+    spec, count, width = encoder.spec, len(chips), len(views)
     how = {name: LADDER.get(name, RANDOM_VIEWS) for name in views if name != "original"}
     chip_key, alignment = chips.folder.name, ALIGNMENTS.get(spec.alignment)
     side = alignment.ladder_side if alignment else None  # a chip that nobody has placed counts as dlib's
@@ -98,29 +97,22 @@ def load_features(
     key = cache_key(chips=chip_key, views=views, how=how, encoder=spec, seed=seed, precision=str(precision), **scale)
     folder = cache / f"features-{key}"
     folder.mkdir(parents=True, exist_ok=True)
-    shapes = feature_shapes(count, width, spec)
     state = folder / "rows_done"
     done = int(state.read_text()) if state.is_file() else 0
     if not done:
-        need = feature_bytes(count, width, spec)
-        disk = shutil.disk_usage(folder)
-        if disk.total and need > 0.95 * disk.free:  # many network mounts tell no size
-            raise TgfrError(
-                f"feature cache {folder}", found=f"{disk.free / 1e9:.1f} GB free", expected=f"{need / 1e9:.1f} GB"
-            )
+        need = _need_room(folder, count, width, spec)
         progress(f"features, {need / 1e9:.2f} GB", 0, count)
     arrays = {
         name: np.lib.format.open_memmap(folder / f"{name}.npy", "r+" if done else "w+", kind, shape)
-        for name, (shape, kind) in shapes.items()
+        for name, (shape, kind) in feature_shapes(count, width, spec).items()
     }
     while done < count:
         rows = range(done, min(done + BLOCK, count))
         for at, name in enumerate(views):
             for start in range(rows.start, rows.stop, ENCODE_BATCH):
                 part = slice(start, min(start + ENCODE_BATCH, rows.stop))
-                pixels = np.stack(
-                    [view(chips.pixels[i], name, chips.sha256[i], seed, side) for i in range(part.start, part.stop)]
-                )
+                own = range(part.start, part.stop)
+                pixels = np.stack([view(chips.pixels[i], name, chips.sha256[i], seed, side) for i in own])
                 for turned, (vectors, regions) in enumerate(encode_both(encoder, pixels)):
                     arrays["vectors"][part, at, turned] = vectors.cpu().numpy()
                     arrays["regions"][part, at, turned] = (regions.flip(3) if turned else regions).cpu().numpy()
@@ -129,6 +121,19 @@ def load_features(
         done = rows.stop
         replace_text(state, str(done))
         progress("faces encoded", done, count)
-    return FeatureSet(
-        tuple(views), *(np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("vectors", "regions"))
-    )
+    return FeatureSet(tuple(views), *(np.load(folder / f"{name}.npy", mmap_mode="r") for name in arrays))
+
+
+def _need_room(folder: Path, count: int, views: int, spec: FaceSpec) -> int:
+    """What a cache in the folder will take, in bytes.
+
+    Raises:
+        TgfrError: The disk has not so much.
+    """
+    need = feature_bytes(count, views, spec)
+    disk = shutil.disk_usage(folder)
+    if disk.total and need > 0.95 * disk.free:  # many network mounts tell no size
+        raise TgfrError(
+            f"feature cache {folder}", found=f"{disk.free / 1e9:.1f} GB free", expected=f"{need / 1e9:.1f} GB"
+        )
+    return need

@@ -67,13 +67,7 @@ def run_benchmark(
         ContractMismatchError: The gallery is an index of another model.
     """
     started = time.time()
-    if len({system.name for system in systems}) < len(systems) or not systems:
-        names = ", ".join(system.name for system in systems) or "none"
-        raise InputError("systems", found=names, expected="one or more, each name once")
-    for system in systems:
-        if not system.regimes(options.regimes):
-            asked = ", ".join(options.regimes)
-            raise InputError(f"system {system.name!r}", found=f"captions {asked}", expected="a regime with words")
+    _check(systems, options)
     if options.gallery is not None:
         finder = (finder or FaceFinder()).for_detector(detector_of(opened(options.gallery)))
     finder = systems[0].model.find_with(finder)
@@ -82,26 +76,54 @@ def run_benchmark(
         group_members(data.probes.metadata, options.group_by)  # an unknown column should be told before the work
     weights = subject_weights(data.roles.subject_count, options.seed, options.resamples)
     cells = Cells(options, data, weights, out / "cells")
-    wanted = cells_of(options, systems)
-    measured: dict[Key, Measured] = {}
-    grouped: list[ResultRecord] = []
+    wanted, measured, grouped = cells_of(options, systems), dict[Key, Measured](), list[ResultRecord]()
     for done, cell in enumerate(wanted):
         measured[cell.system.name, cell.captions, cell.level] = cells.measure(cell)
         if options.group_by:
             grouped += cells.groups(cell, options.group_by)
         progress("cells measured", done + 1, len(wanted))
-    failed: dict[str, Outcome | None] = {}
-    whole: list[ResultRecord] = []
-    if options.end_to_end:
-        failed, whole = _end_to_end(options, systems, data, cache, out / "cells", finder, workers, progress)
-    fte = []
-    for level in options.levels if options.enrolment else ():
-        if level not in failed:
-            failed[level] = failures_to_enrol(options, level, finder, out / "cells", workers, progress)
-        fte.append(failure_to_enrol(options, options.condition, level, failed[level]))
+    failed, whole = _end_to_end(options, systems, data, cache, out / "cells", finder, workers, progress)
+    enrolled = options.levels if options.enrolment else ()
+    for level in (own for own in enrolled if own not in failed):
+        failed[level] = failures_to_enrol(options, level, finder, out / "cells", workers, progress)
+    fte = [failure_to_enrol(options, options.condition, level, failed[level]) for level in enrolled]
+    results = [*figures(options, options.condition, measured, data.roles), *fte, *whole, *grouped]
+    report = _report(options, systems, data, cells, measured, results, round(time.time() - started))
+    clear_pictures(out / PICTURES)
+    if pictures:
+        write_pictures(out / PICTURES, report["examples"], data, options)
+    replace_text(out / "report.json", json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
+    return report
+
+
+def _check(systems: Sequence[System], options: BenchOptions) -> None:
+    """Refuse systems that cannot be measured, before any work.
+
+    Raises:
+        InputError: There are none, or two of one name, or one has nothing to be measured with.
+    """
+    if len({system.name for system in systems}) < len(systems) or not systems:
+        names = ", ".join(system.name for system in systems) or "none"
+        raise InputError("systems", found=names, expected="one or more, each name once")
+    for system in systems:
+        if not system.regimes(options.regimes):
+            asked = ", ".join(options.regimes)
+            raise InputError(f"system {system.name!r}", found=f"captions {asked}", expected="a regime with words")
+
+
+def _report(
+    options: BenchOptions,
+    systems: Sequence[System],
+    data: BenchData,
+    cells: Cells,
+    measured: Mapping[Key, Measured],
+    results: list[ResultRecord],
+    seconds: int,
+) -> ReportRecord:
+    """What was measured, as `report.json` has it."""
     measures = {key: one.measures for key, one in measured.items()}
     about, captions = _subject_of_the_report(options, systems)
-    report: ReportRecord = {
+    return {
         "schema": SCHEMA,
         "protocol": PROTOCOL_VERSION,
         "notice": LEAD_NOTICE,
@@ -109,7 +131,7 @@ def run_benchmark(
         "package": tgfr_search.__version__,
         "options": {k: (str(v) if isinstance(v, Path) else v) for k, v in vars(options).items()},
         "machine": machine(),
-        "seconds": round(time.time() - started),
+        "seconds": seconds,
         "interval": {"level": LEVEL, "resamples": options.resamples, "over": "subjects"},
         "data": cast(
             DataRecord,
@@ -130,18 +152,13 @@ def run_benchmark(
         "systems": {s.name: {"model_id": s.model_id, "provenance": s.model.config["provenance"]} for s in systems},
         "about": {"system": about, "captions": captions, "baselines": BASELINES},
         "quality": _quality(measured),
-        "results": [*figures(options, options.condition, measured, data.roles), *fte, *whole, *grouped],
+        "results": results,
         "curves": [
             cast(CurveRecord, {"system": name, "captions": captions, "level": level, **m.curves})
             for (name, captions, level), m in measures.items()
         ],
         "examples": choose(cells, measures, about, captions),
     }
-    clear_pictures(out / PICTURES)
-    if pictures:
-        write_pictures(out / PICTURES, report["examples"], data, options)
-    replace_text(out / "report.json", json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
-    return report
 
 
 def _subject_of_the_report(options: BenchOptions, systems: Sequence[System]) -> tuple[str, str]:
@@ -170,7 +187,9 @@ def _end_to_end(
     workers: int | None,
     progress: Progress,
 ) -> tuple[dict[str, Outcome | None], list[ResultRecord]]:
-    """What became of every photo at every level, and the entries of `results`."""
+    """What became of every photo at every level, and the entries of `results`; nothing where it is not asked for."""
+    if not options.end_to_end:
+        return {}, []
     if finder.options.aligned:
         return {}, [failure_to_enrol(options, END_TO_END, level, None) for level in options.levels]
     templates = None if data.roles.one_set else data.templates

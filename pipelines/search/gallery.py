@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import numpy as np
-
 from indexer import Store
 from indexer.milvus import MilvusStore
 from pipelines.enrol.index import IndexSummary, contract_of, detector_of, index_gallery, model_of, opened
@@ -17,6 +15,7 @@ from pipelines.search.answers.answer import Asked, Clock, answers
 from pipelines.search.answers.ask import FIRST, Question, questions
 from pipelines.search.evidence import Judge
 from pipelines.search.open_store import open_searched
+from pipelines.search.probes.checks import check_asked, check_parts
 from pipelines.search.probes.clip import search_clip
 from pipelines.search.probes.probe import Caption, Image, load_probe, require_english, said_lines, search_mode
 from pipelines.search.probes.several import search_several
@@ -31,7 +30,6 @@ from tgfr_search.forensic.evidence import Declared
 from tgfr_search.model.checkpoint import FaceTextModel, load_model
 from tgfr_search.model.probe import make_probes_of_faces
 from tgfr_search.types import (
-    QUERY_MODES,
     QueryMode,
     QueryResult,
 )
@@ -189,23 +187,13 @@ class Gallery:
             FaceError: The photo gives no usable face.
         """
         choice = FaceChoice.of(face, box, eyes)
+        check_parts(image, images, witnesses, choice, choices, said=bool(said_lines(caption)))
         if witnesses is not None:
-            if said_lines(caption) or images is not None or is_video(image):
-                found = "witnesses, and a caption, several images or a video"
-                raise InputError("query", found=found, expected="witnesses with one photo or none")
             return self._query_witnesses(image, witnesses, Asked(mode, top_k, aggregate, where), choice)
         if images is not None:
-            if image is not None or choice is not None:
-                raise InputError("query", found="images, and one image or its face", expected="one of both")
             return self._query_pooled(images, None, caption, mode, top_k, aggregate, where, choices)
-        if choices is not None:
-            raise InputError("query", found="choices, and no images", expected="both", do="face, box or eyes of one")
         if is_video(image):
-            if box is not None or eyes is not None:
-                raise InputError("a video", found="a box or eyes", expected="--face N", do="or give a still picture")
             return self._query_pooled(image, face, caption, mode, top_k, aggregate, where)
-        if choice is not None and image is None:
-            raise InputError("query", found="which face is meant, and no image", expected="both")
         (result,) = self.query_many(
             [(image, caption)], top_k=top_k, mode=mode, aggregate=aggregate, where=where, choices=[choice]
         )
@@ -250,7 +238,7 @@ class Gallery:
             InputError, FaceError, FilterError: As `query`; the batch has no partial result.
             AuditError: The journal refuses an entry.
         """
-        self._check(mode, top_k, where)
+        check_asked(mode, top_k, where)
         for probe in probes:
             if not isinstance(probe, tuple | list) or len(probe) != 2:
                 raise InputError("probes", found=type(probe).__name__, expected="pairs (image or None, caption)")
@@ -293,7 +281,7 @@ class Gallery:
         choices: Sequence[FaceChoice | None] | None = None,
     ) -> QueryResult:
         """The answer to several images, or to one person in a video."""
-        self._check(mode, top_k, where)
+        check_asked(mode, top_k, where)
         started, lines = now(), said_lines(caption)
         given = (caption,) if isinstance(caption, str) else tuple(caption or ())
         asked, parts = Asked(mode, int(top_k), aggregate, where), (self.store, self.model, self.finder)
@@ -309,22 +297,13 @@ class Gallery:
     def _query_witnesses(
         self, image: Image | None, witnesses: Sequence[Told], asked: Asked, choice: FaceChoice | None
     ) -> QueryResult:
-        self._check(asked.mode, asked.top_k, asked.where)
+        check_asked(asked.mode, asked.top_k, asked.where)
         started = now()
         found, lines, rows = search_witnesses(self.store, self.model, self.finder, image, witnesses, asked, choice)
         # Words of which only a part counts were never calibrated: no ratio is told.
         (result,) = self.judge.results(self.store, [found], [lines], "several")
         self._tell([result], [lines], asked, started, rows)
         return result
-
-    @staticmethod
-    def _check(mode: str, top_k: int, where: str | None) -> None:
-        if isinstance(top_k, bool) or not isinstance(top_k, int | np.integer) or top_k < 1:
-            raise InputError("top_k", found=repr(top_k), expected="a whole number, 1 or more")
-        if not (where is None or isinstance(where, str)):
-            raise InputError("where", found=type(where).__name__, expected="a text")
-        if mode not in QUERY_MODES:
-            raise InputError("mode", found=repr(mode), expected=f"one of: {', '.join(QUERY_MODES)}")
 
     def _tell(
         self,

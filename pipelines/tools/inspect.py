@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from pipelines.faces.aligned import Progress, silent
-from tgfr_search.data.survey import NAMED, Survey, survey
+from tgfr_search.data.survey import NAMED, survey
+from tgfr_search.data.surveyed import Survey
 from tgfr_search.encoders.base import TextEncoder
 from tgfr_search.encoders.registry import make_text_encoder
 from tgfr_search.errors import FaceError, InputError

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from tgfr_search.data.layouts.registry import find_layout
 from tgfr_search.data.records import captions_in, read_records
 from tgfr_search.data.rows import Problem
+from tgfr_search.data.surveyed import CaptionCounts, Part, Spread, Survey
 from tgfr_search.errors import FaceError, NothingUsableError, Reason
 from tgfr_search.faces.decode import read_bytes
 from tgfr_search.types import Record
@@ -26,120 +24,6 @@ UNKNOWN_TERMS = "not told: ask whoever the data are from"
 
 LineLengths = Callable[[Sequence[str]], tuple[list[int], int]]
 """Lines → (tokens of each, at most as many as the encoder reads; how many lines were cut)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """How a count is spread.
-
-    Attributes:
-        least: Smallest.
-        median: Middle.
-        mean: Average.
-        most: Largest.
-    """
-
-    least: int
-    median: float
-    mean: float
-    most: int
-
-    @staticmethod
-    def of(counts: Iterable[int]) -> Spread | None:
-        """The spread of some counts; None of none."""
-        values = np.array(list(counts))
-        if not len(values):
-            return None
-        return Spread(int(values.min()), float(np.median(values)), round(float(values.mean()), 2), int(values.max()))
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Images and subjects of one split.
-
-    Attributes:
-        images: Usable images.
-        subjects: Distinct subjects.
-        subjects_of_two: Subjects with two images or more: only they give genuine pairs.
-        genuine_pairs: Pairs of images of one subject.
-        captioned: Images with at least one caption line.
-        images_per_subject: How many images a subject has.
-    """
-
-    images: int
-    subjects: int
-    subjects_of_two: int
-    genuine_pairs: int
-    captioned: int
-    images_per_subject: Spread | None
-
-
-@dataclass(frozen=True, slots=True)
-class CaptionCounts:
-    """What the captions are like.
-
-    Attributes:
-        lines: All caption lines.
-        distinct: Different ones.
-        lines_per_image: Of the images that have any.
-        words_per_line: Words between blanks.
-        tokens_per_line: Tokens, special ones included, at most as many as the text encoder reads; over distinct lines.
-        cut: Distinct lines that the text encoder would not read to their end.
-        text_encoder: Whose tokens were counted.
-        reads: The most tokens that it reads, special ones included.
-    """
-
-    lines: int
-    distinct: int
-    lines_per_image: Spread | None
-    words_per_line: Spread | None
-    tokens_per_line: Spread | None
-    cut: int
-    text_encoder: str
-    reads: int
-
-
-@dataclass(slots=True)
-class Survey:
-    """What was counted.
-
-    Attributes:
-        source: The data set.
-        form: A published data set's title, or which other form it has.
-        licence: What its owners allow.
-        split: The only split that was looked at; None is all.
-        total: Over all splits.
-        splits: Split → its images and subjects.
-        shared_subjects: Pairs of splits that share subjects → how many; people met in training make a test easy.
-        problems: Reason → rows and files that were left out.
-        examples: Some of them, `name: detail`.
-        ignored: Files of a plain folder that are no images.
-        duplicates: Images whose very bytes an earlier image has.
-        two_owners: Of these, how many are under another subject: an error of the data.
-        duplicate_examples: Some of them.
-        captions: What the captions are like.
-        notes: What was read otherwise than it was written, or seems meant and was not read, for a person.
-    """
-
-    source: str
-    form: str
-    licence: str
-    split: str | None
-    total: Part
-    splits: dict[str, Part]
-    shared_subjects: dict[str, int]
-    problems: dict[str, int]
-    examples: list[str]
-    ignored: int
-    duplicates: int
-    two_owners: int
-    duplicate_examples: list[str]
-    captions: CaptionCounts
-    notes: list[str] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
 
 
 @dataclass(slots=True)
@@ -202,14 +86,7 @@ def survey(
         source, captions=captions, split=split, subject_level=subject_level, on_problem=problems.append
     )
     tally = _Tally()
-    for at, record in enumerate(records, 1):
-        try:
-            data = record.data if record.data is not None else read_bytes(str(record.path))
-            if not data:
-                raise FaceError(Reason.EMPTY_FILE, "no bytes")
-        except FaceError as error:
-            problems.append(Problem(record.name, error.reason, error.detail))
-            continue
+    for at, record, data in _readable(records, problems):
         tally.add(record, data)
         if on_image is not None:
             on_image(record, data)
@@ -218,15 +95,11 @@ def survey(
     if not tally.subjects:
         found = ", ".join(f"{count} {reason}" for reason, count in counted.items())
         raise NothingUsableError(str(source), found=found or "no image", expected="images, each with a subject")
-    form, licence = form_of(source, captions)
-    every: Counter[str] = Counter()
-    for own in tally.subjects.values():
-        every.update(own)
+    every = sum(tally.subjects.values(), Counter[str]())
     return Survey(
-        source=str(source),
-        form=form,
-        licence=licence,
-        split=split,
+        str(source),
+        *form_of(source, captions),
+        split,
         total=_part(every, sum(tally.captioned.values())),
         splits={name: _part(own, tally.captioned[name]) for name, own in sorted(tally.subjects.items())},
         shared_subjects=_shared(tally.subjects),
@@ -239,6 +112,19 @@ def survey(
         captions=_captions(tally, text_encoder, reads, lengths, progress),
         notes=list(records.notes),
     )
+
+
+def _readable(records: Iterable[Record], problems: list[Problem]) -> Iterator[tuple[int, Record, bytes]]:
+    """Images by their number, with their bytes; those that cannot be read are problems."""
+    for at, record in enumerate(records, 1):
+        try:
+            data = record.data if record.data is not None else read_bytes(str(record.path))
+            if not data:
+                raise FaceError(Reason.EMPTY_FILE, "no bytes")
+        except FaceError as error:
+            problems.append(Problem(record.name, error.reason, error.detail))
+            continue
+        yield at, record, data
 
 
 def form_of(source: Path, captions: Path | None = None) -> tuple[str, str]:

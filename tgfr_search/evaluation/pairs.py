@@ -7,7 +7,7 @@ scores, and counts of impostor scores over a fine grid: 200 million pairs need a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,6 +26,8 @@ TAIL_SHARE = 0.02
 MIN_TAIL = 20_000
 
 Ints = npt.NDArray[np.int64]
+ScoredBlock = tuple[slice, FloatArray, npt.NDArray[np.bool_]]
+"""(which probes, scores [rows, G], which of them count [rows, G])."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,7 @@ class PairScores:
         return edges, above / max(1, self.n_impostor)
 
 
-def blocks(
-    probes: FloatArray, templates: FloatArray, one_set: bool, skip: Ints | None = None
-) -> Iterator[tuple[slice, FloatArray, npt.NDArray[np.bool_]]]:
+def blocks(probes: FloatArray, templates: FloatArray, one_set: bool, skip: Ints | None = None) -> Iterator[ScoredBlock]:
     """Scores of all pairs, block by block.
 
     Args:
@@ -131,38 +131,20 @@ def score_pairs(
         raise ValueError(
             f"found probes {probes.shape}, templates {templates.shape}, {len(own)} and {len(other)} subjects"
         )
-    low, high, n_genuine, n_pairs = np.inf, -np.inf, 0, 0
-    for rows, scores, valid in blocks(probes, templates, one_set, skip):
-        if not np.isfinite(scores).all():
-            raise ValueError("pair scores: found NaN or infinity, expected finite numbers")
-        n_pairs += int(valid.sum())
-        n_genuine += int((valid & (own[rows][:, None] == other[None, :])).sum())
-        if valid.any():
-            low, high = min(low, float(scores[valid].min())), max(high, float(scores[valid].max()))
-    if low >= high:
-        low, high = (low - 0.5, high + 0.5) if np.isfinite(low) else (0.0, 1.0)
-    keep = max(MIN_TAIL, int(TAIL_SHARE * n_pairs))
+    low, high, n_genuine, n_pairs = _extent(blocks(probes, templates, one_set, skip), own, other)
     histogram = np.zeros(BINS, dtype=np.int64)
     genuine, genuine_subject = [np.empty(0, np.float32)], [np.empty(0, np.int64)]
-    tail, tail_subjects = np.empty(0, np.float32), np.empty((0, 2), np.int64)
+    tail = _Tail(max(MIN_TAIL, int(TAIL_SHARE * n_pairs)))
     for rows, scores, valid in blocks(probes, templates, one_set, skip):
         same = own[rows][:, None] == other[None, :]
         at = np.nonzero(valid & same)
         genuine.append(scores[at])
         genuine_subject.append(own[rows][at[0]])
         at = np.nonzero(valid & ~same)
-        found = scores[at]
-        cells = ((found.astype(np.float64) - low) * (BINS / (high - low))).astype(np.int64)
+        cells = ((scores[at].astype(np.float64) - low) * (BINS / (high - low))).astype(np.int64)
         histogram += np.bincount(np.minimum(cells, BINS - 1), minlength=BINS)
-        if len(tail) >= keep:
-            better = found > tail.min()
-            at, found = (at[0][better], at[1][better]), found[better]
-        tail = np.concatenate([tail, found])
-        tail_subjects = np.concatenate([tail_subjects, np.stack([own[rows][at[0]], other[at[1]]], axis=1)])
-        if len(tail) > keep:
-            best = np.argpartition(-tail, keep - 1)[:keep]
-            tail, tail_subjects = tail[best], tail_subjects[best]
-    order = np.argsort(-tail, kind="stable")
+        tail.add(scores[at], own[rows][at[0]], other[at[1]])
+    order = np.argsort(-tail.scores, kind="stable")
     return PairScores(
         probes,
         templates,
@@ -171,10 +153,46 @@ def score_pairs(
         one_set,
         np.concatenate(genuine),
         np.concatenate(genuine_subject),
-        tail[order],
-        tail_subjects[order],
+        tail.scores[order],
+        tail.subjects[order],
         n_pairs - n_genuine,
         low,
         high,
         histogram,
     )
+
+
+def _extent(scored: Iterable[ScoredBlock], own: Ints, other: Ints) -> tuple[float, float, int, int]:
+    """(edges of the histogram's range, genuine pairs, all pairs).
+
+    Raises:
+        ValueError: A score is not finite.
+    """
+    low, high, n_genuine, n_pairs = np.inf, -np.inf, 0, 0
+    for rows, scores, valid in scored:
+        if not np.isfinite(scores).all():
+            raise ValueError("pair scores: found NaN or infinity, expected finite numbers")
+        n_pairs += int(valid.sum())
+        n_genuine += int((valid & (own[rows][:, None] == other[None, :])).sum())
+        if valid.any():
+            low, high = min(low, float(scores[valid].min())), max(high, float(scores[valid].max()))
+    if low >= high:
+        low, high = (low - 0.5, high + 0.5) if np.isfinite(low) else (0.0, 1.0)
+    return low, high, n_genuine, n_pairs
+
+
+class _Tail:
+    """The `keep` highest of a stream of impostor scores, unordered, each with the probe's and template's subject."""
+
+    def __init__(self, keep: int) -> None:
+        self.keep, self.scores, self.subjects = keep, np.empty(0, np.float32), np.empty((0, 2), np.int64)
+
+    def add(self, scores: FloatArray, probes: Ints, templates: Ints) -> None:
+        if len(self.scores) >= self.keep:
+            better = scores > self.scores.min()
+            scores, probes, templates = scores[better], probes[better], templates[better]
+        self.scores = np.concatenate([self.scores, scores])
+        self.subjects = np.concatenate([self.subjects, np.stack([probes, templates], axis=1)])
+        if len(self.scores) > self.keep:
+            best = np.argpartition(-self.scores, self.keep - 1)[: self.keep]
+            self.scores, self.subjects = self.scores[best], self.subjects[best]

@@ -48,6 +48,10 @@ class Photo:
         """Points in pixels of the file; the centre of a box of pixels is not that of its first one."""
         return (points + 0.5) * np.float32(self.reduced) - np.float32(0.5)
 
+    def in_pixels(self, points: FloatArray) -> FloatArray:
+        """Points in pixels of the file, in those of `pixels`: `in_file` turned round."""
+        return (points + np.float32(0.5)) / np.float32(self.reduced) - np.float32(0.5)
+
     def seen(self, face: Detection, *, chosen: bool, by_hand: bool) -> SeenFace:
         """A face as an answer tells it."""
         left, top, right, bottom = (round((edge + 0.5) * self.reduced - 0.5) for edge in face.box)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from tgfr_search.forensic.calibration import Binding, Calibration
 from tgfr_search.forensic.lr import Ratios
 from tgfr_search.forensic.pairs import Floats
 from tgfr_search.forensic.refusals import Facts, ProbeKind, Refusal, refusal
-from tgfr_search.forensic.tail import expected_strangers
+from tgfr_search.forensic.tail import Expected, expected_strangers
 from tgfr_search.forensic.words import RELIABILITY, Origin, mixture
 
 
@@ -118,22 +118,14 @@ def evidence(
     image = None if calibration is None else calibration.modes.get("image")
     used, scores = (own, scores) if familiar else (image, image_scores)
     band = None if used is None or quality is None else used.band(quality)
-    facts = Facts(
-        calibrated=calibration is not None,
-        contract_matches=calibration is None or calibration.binding.contract_sha256 == binding.contract_sha256,
-        cohort_matches=calibration is None or calibration.binding.cohort_sha256 == binding.cohort_sha256,
+    facts = replace(
+        _facts(calibration, binding, said),
         mode_calibrated=own is not None and image is not None,
         uses_words=mode != "image",
         quality=quality,
         quality_range=(0.0, 1.0) if used is None else used.quality_range,
         people=0 if band is None else band.people,
         genuine=0 if band is None else band.genuine,
-        kind=said.kind,
-        processing=said.processing,
-        generated=said.generated,
-        origin=said.origin,
-        population=said.population,
-        calibrated_population="" if calibration is None else calibration.population.name,
     )
     reason = refusal(facts)
     if reason is not None or used is None or image is None or band is None or quality is None:
@@ -144,22 +136,43 @@ def evidence(
     if mode != "image":
         picture = image.calibrator.ratios(image_scores, at)
         ratios, alone = joined(ratios, picture, said.reliability), picture.log10
-    out = []
-    for row, score in enumerate(scores.tolist()):
-        told = expected_strangers(score, band.tail, searched)
-        out.append(
-            Evidence(
-                round(float(ratios.log10[row]), 4),
-                round(float(ratios.low[row]), 4),
-                round(float(ratios.high[row]), 4),
-                bool(ratios.bounded[row]),
-                None,
-                None if alone is None else round(float(alone[row]), 4),
-                told.strangers,
-                told.extrapolated,
-            )
-        )
-    return out
+    told = [expected_strangers(score, band.tail, searched) for score in scores.tolist()]
+    return [_rounded(ratios, alone, row, expected) for row, expected in enumerate(told)]
+
+
+def _facts(calibration: Calibration | None, binding: Binding, said: Declared) -> Facts:
+    """What a calibration, whose search it is and what was declared tell of a comparison."""
+    facts = Facts(
+        calibrated=calibration is not None,
+        kind=said.kind,
+        processing=said.processing,
+        generated=said.generated,
+        origin=said.origin,
+        population=said.population,
+    )
+    if calibration is None:
+        return facts
+    own = calibration.binding
+    return replace(
+        facts,
+        contract_matches=own.contract_sha256 == binding.contract_sha256,
+        cohort_matches=own.cohort_sha256 == binding.cohort_sha256,
+        calibrated_population=calibration.population.name,
+    )
+
+
+def _rounded(ratios: Ratios, alone: Floats | None, row: int, expected: Expected) -> Evidence:
+    """One row as it is told: to four digits."""
+    return Evidence(
+        round(float(ratios.log10[row]), 4),
+        round(float(ratios.low[row]), 4),
+        round(float(ratios.high[row]), 4),
+        bool(ratios.bounded[row]),
+        None,
+        None if alone is None else round(float(alone[row]), 4),
+        expected.strangers,
+        expected.extrapolated,
+    )
 
 
 def joined(fused: Ratios, image: Ratios, reliability: float) -> Ratios:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -68,21 +68,8 @@ def calibrate(
         options, system, cache, finder=finder, wanted=wanted, cohort=cohort, leave_out=leave_out, workers=workers,
         progress=progress,
     )  # fmt: skip
-    by_mode: dict[str, list[Scored]] = {}
-    modes: dict[str, ModeCalibration] = {}
-    warnings = tuned_on([system], data, options)
-    for at, one in enumerate(scored):
-        by_mode.setdefault(one.mode, []).append(one)
-        if len(by_mode[one.mode]) == len(options.levels):
-            try:
-                modes[one.mode] = _fit(by_mode.pop(one.mode), options.seed, refits)
-            except InputError as error:
-                if one.mode == "image":
-                    raise
-                warnings.append(f"{one.mode} is not calibrated: {error}")
-        progress("modes and levels", at + 1, len(wanted) * len(options.levels))
-    found = {*modes, *(text.partition(" ")[0] for text in warnings)}
-    warnings += [f"{mode} is not calibrated: no probe has so many lines" for mode, _ in wanted if mode not in found]
+    modes, left_out = _modes(scored, wanted, options, refits, progress)
+    warnings = [*tuned_on([system], data, options), *left_out]
     split = options.split or ""
     origin = Origin(
         data.probes.chips.data_sha256,
@@ -109,6 +96,37 @@ def _wanted(lines: Sequence[int]) -> list[tuple[str, str]]:
             "--lines", found=",".join(map(str, lines)), expected=f"of {', '.join(map(str, LINES))}, none twice"
         )
     return [(mode, regime) for mode, regime in MODES.items() if mode == "image" or parts_of(mode)[1] in lines]
+
+
+def _modes(
+    scored: Iterable[Scored],
+    wanted: Sequence[tuple[str, str]],
+    options: BenchOptions,
+    refits: int,
+    progress: Progress,
+) -> tuple[dict[str, ModeCalibration], list[str]]:
+    """The modes that the data allow, and of each other with words why not.
+
+    Raises:
+        InputError: There are too few people or pairs for the picture alone.
+    """
+    by_mode: dict[str, list[Scored]] = {}
+    modes: dict[str, ModeCalibration] = {}
+    left_out: dict[str, str] = {}
+    for at, one in enumerate(scored):
+        by_mode.setdefault(one.mode, []).append(one)
+        if len(by_mode[one.mode]) == len(options.levels):
+            try:
+                modes[one.mode] = _fit(by_mode.pop(one.mode), options.seed, refits)
+            except InputError as error:
+                if one.mode == "image":
+                    raise
+                left_out[one.mode] = str(error)
+        progress("modes and levels", at + 1, len(wanted) * len(options.levels))
+    for mode, _ in wanted:
+        if mode not in modes:
+            left_out.setdefault(mode, "no probe has so many lines")
+    return modes, [f"{mode} is not calibrated: {why}" for mode, why in left_out.items()]
 
 
 def _fit(levels: list[Scored], seed: int, refits: int) -> ModeCalibration:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pipelines.search.explain.explain import Explained, Explanation, share_text
+from pipelines.search.explain.explained import Explained, Explanation, share_text
 from pipelines.search.sheet.text import Font, drawable, fit
 from tgfr_search.model.blocks import TERMS
 from tgfr_search.types import ByteArray, FloatArray

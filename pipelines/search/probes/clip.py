@@ -17,10 +17,10 @@ from indexer import Store
 from indexer.milvus import MilvusStore
 from pipelines.search.answers.answer import Asked, Clock, answers
 from pipelines.search.answers.typical import Typical
-from pipelines.search.probes.probe import require_english, search_mode
+from pipelines.search.probes.probe import mode_of_pictures
 from pipelines.search.probes.several import LEAST_WEIGHT, pooled, strangers
 from pipelines.search.probes.tracks import Ints, Limits, find_tracks
-from tgfr_search.errors import FaceError, InputError, Reason
+from tgfr_search.errors import FaceError, Reason
 from tgfr_search.faces.clip import Clip, Frame
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import FaceTextModel
@@ -74,11 +74,7 @@ def search_clip(
         FaceError: The file is no video that can be read, shows no face, or has no such track.
         InputError: A search by description alone.
     """
-    mode = search_mode(asked.mode, path, lines, lines)
-    if mode == "caption":
-        raise InputError("mode", found="caption, and a video", expected="auto, image or fused")
-    if mode == "fused":
-        require_english(lines)
+    mode = mode_of_pictures(asked.mode, path, lines, "a video")
     clock = Clock()
     with Clip(path, finder.options.max_pixels) as clip:
         seen = _look(clip, finder)
@@ -88,13 +84,7 @@ def search_clip(
     pinned = store.pinned().load()
     clock.lap("detect")
     said = heard_lines(model, [lines if mode == "fused" else ()], [mode])
-    parts = []
-    for start in range(0, len(seen.faces), BATCH):
-        batch = seen.faces[start : start + BATCH]
-        features = model.face_encoder.encode(np.stack([face.pixels for face in batch]))
-        parts.append(model.tgfr.embed(features, said * len(batch)))
-    templates = Templates.concat([part.templates for part in parts])
-    quality = np.concatenate([part.quality for part in parts])
+    templates, quality = _embedded(model, seen.faces, said)
     layout = model.tgfr.layout
     limits, more = _limits(pinned, layout[0][0])
     boxes = np.array([face.box or (0, 0, *face.pixels.shape[:2]) for face in seen.faces], np.float64)
@@ -141,6 +131,18 @@ def _faces(frame: Frame, finder: FaceFinder) -> list[AlignedFace] | FaceError:
         return finder.cut_all(frame.photo)[:MOST_FACES]
     except FaceError as error:
         return error
+
+
+def _embedded(
+    model: FaceTextModel, faces: Sequence[AlignedFace], said: list[tuple[str, ...]]
+) -> tuple[Templates, FloatArray]:
+    """Templates of N faces, each with what is said, and their predicted quality [N]."""
+    parts = []
+    for start in range(0, len(faces), BATCH):
+        batch = faces[start : start + BATCH]
+        features = model.face_encoder.encode(np.stack([face.pixels for face in batch]))
+        parts.append(model.tgfr.embed(features, said * len(batch)))
+    return Templates.concat([part.templates for part in parts]), np.concatenate([part.quality for part in parts])
 
 
 def _limits(store: Store | MilvusStore, block: str) -> tuple[Limits, list[str]]:

@@ -97,6 +97,26 @@ def probe_face(finder: FaceFinder, image: Image | None) -> AlignedFace:
     return finder.cut(load_probe(finder, image))
 
 
+def mode_of_pictures(mode: str, image: Image, lines: tuple[str, ...], what: str) -> str:
+    """How several pictures of one person are searched with: `image` or `fused`.
+
+    Args:
+        mode: As it was asked.
+        image: One of them.
+        lines: Of the description.
+        what: They are, for the error.
+
+    Raises:
+        InputError: Words alone are asked for, or they cannot be used.
+    """
+    used = search_mode(mode, image, lines, lines)
+    if used == "caption":
+        raise InputError("mode", found=f"caption, and {what}", expected="auto, image or fused")
+    if used == "fused":
+        require_english(lines)
+    return used
+
+
 def load_probe(finder: FaceFinder, image: Image) -> Photo:
     """The decoded photo of a probe in any form.
 

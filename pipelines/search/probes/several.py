@@ -20,7 +20,7 @@ from indexer import Store
 from indexer.milvus import MilvusStore
 from pipelines.search.answers.answer import Asked, Clock, answers
 from pipelines.search.answers.typical import Typical
-from pipelines.search.probes.probe import Image, load_probe, require_english, search_mode
+from pipelines.search.probes.probe import Image, load_probe, mode_of_pictures
 from tgfr_search.errors import FaceError, InputError
 from tgfr_search.faces.choice import FaceChoice
 from tgfr_search.faces.finder import FaceFinder
@@ -82,22 +82,10 @@ def search_several(
     """
     if isinstance(images, str | bytes | os.PathLike) or len(images) < 2:
         raise InputError("images", found="fewer than two pictures", expected="two or more of one person")
-    mode = search_mode(asked.mode, images[0], lines, lines)
-    if mode == "caption":
-        raise InputError("mode", found="caption, and pictures", expected="auto, image or fused")
-    if mode == "fused":
-        require_english(lines)
+    mode = mode_of_pictures(asked.mode, images[0], lines, "pictures")
     clock = Clock()
-    meant = [None] * len(images) if choices is None else choices
-    if len(meant) != len(images):
-        raise InputError("choices", found=f"{len(meant)} for {len(images)} pictures", expected="one for each")
-    found = [_face(finder, image, choice) for image, choice in zip(images, meant, strict=True)]
+    found = _found(finder, images, choices)
     faces = [each for each in found if isinstance(each, AlignedFace)]
-    if not faces:
-        first = next(each for each in found if isinstance(each, FaceError))
-        raise FaceError(
-            first.reason, f"none of {len(images)} pictures gives a face; the first: {first.detail}", do=first.do
-        )
     pinned = store.pinned().load()
     clock.lap("detect")
     features = model.face_encoder.encode(np.stack([face.pixels for face in faces]))
@@ -124,6 +112,26 @@ def search_several(
     }
     notes = [*alone[best].notes, *_left_out(images, found), *_strangers(pinned, layout[0][0], alike)]
     return replace(result, probe=probe, notes=tuple(notes)), len(pinned)
+
+
+def _found(
+    finder: FaceFinder, images: Sequence[Image], choices: Sequence[FaceChoice | None] | None
+) -> list[AlignedFace | FaceError]:
+    """The face of each picture, or why it gives none; at least one does.
+
+    Raises:
+        FaceError: No picture gives a face.
+        InputError: There are not as many choices as pictures.
+    """
+    meant = [None] * len(images) if choices is None else choices
+    if len(meant) != len(images):
+        raise InputError("choices", found=f"{len(meant)} for {len(images)} pictures", expected="one for each")
+    found = [_face(finder, image, choice) for image, choice in zip(images, meant, strict=True)]
+    errors = [each for each in found if isinstance(each, FaceError)]
+    if len(errors) == len(found):
+        detail = f"none of {len(images)} pictures gives a face; the first: {errors[0].detail}"
+        raise FaceError(errors[0].reason, detail, do=errors[0].do)
+    return found
 
 
 def _face(finder: FaceFinder, image: Image, choice: FaceChoice | None) -> AlignedFace | FaceError:

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from pipelines.search.explain.explain import Explained, Explanation
+from pipelines.search.explain.explained import Explained, Explanation
 from pipelines.search.explain.picture import LOWERED, RAISED, heat_map, named_terms, strongest
 from tgfr_search.types import ByteArray
 

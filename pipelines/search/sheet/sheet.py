@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 from pipelines.enrol.batches import encode_crop
 from pipelines.search.answers.card import card_text, compared_text, counted_text
 from pipelines.search.answers.understood import understood_text, unread_text
-from pipelines.search.explain.explain import Explained
+from pipelines.search.explain.explained import Explained
 from pipelines.search.explain.picture import explain_png
 from pipelines.search.gallery import Gallery
 from pipelines.search.sheet.explained import explained_view

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import torch.nn.functional as F
 import tgfr_search
 from pipelines.faces.aligned import Chips, Progress, load_chips, silent
 from pipelines.faces.features import load_features
+from pipelines.train.attributes.options import AttributeOptions
 from pipelines.train.sets import LEVELS
 from tgfr_search.data.captions import ATTRIBUTES
 from tgfr_search.data.datasets import ORIGINAL_SHARE, FeatureSet
@@ -24,51 +24,12 @@ from tgfr_search.errors import InputError
 from tgfr_search.evaluation.attributes import attribute_figures, smallest_threshold
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.attribute_card import attribute_card
-from tgfr_search.model.attributes import SAID_WHERE_FALSE, AttributeHead, calibrated, encoder_fields, save_attributes
+from tgfr_search.model.attribute_head import AttributeHead
+from tgfr_search.model.attributes import SAID_WHERE_FALSE, calibrated, encoder_fields, save_attributes
 from tgfr_search.model.checkpoint import machine
 from tgfr_search.options import DataOptions
 from tgfr_search.strict import to_dict
 from tgfr_search.types import FloatArray
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttributeOptions:
-    """A training run of the attribute head.
-
-    Attributes:
-        name: Of the model.
-        seed: Of everything that is drawn.
-        device: `auto`, `cpu`, `cuda`.
-        face_encoder: Registry name of the frozen face encoder.
-        regions: Which regional map it gives.
-        epochs: Passes over the training images.
-        batch: Faces a batch.
-        lr: Of AdamW, with a cosine schedule.
-        weight_decay: Of AdamW.
-        channels: Of the map after the head's first layer.
-        hidden: Width of the head.
-        dropout: In the head.
-        precision: An attribute is stated where at least this share of such statements is right on valid.
-        unspoken: Attributes that are predicted but never stated.
-        data: Images with the attributes as boolean columns.
-    """
-
-    name: str
-    seed: int = 0
-    device: str = "auto"
-    face_encoder: str = "dlib-resnet"
-    regions: str = "256x4x4"
-    epochs: int = 12
-    batch: int = 256
-    lr: float = 2e-3
-    weight_decay: float = 0.02
-    channels: int = 32
-    hidden: int = 256
-    dropout: float = 0.3
-    precision: float = 0.8
-    # An opinion, and a fault of the photo, are no description of a person.
-    unspoken: tuple[str, ...] = ("attractive", "blurry")
-    data: DataOptions
 
 
 def labels_of(chips: Chips) -> FloatArray:
@@ -105,12 +66,7 @@ def train_attributes(
     precision = fast_dtype(device)
     encoder = make_face_encoder(options.face_encoder, device, precision, flip=False, regions=options.regions)
     finder = FaceFinder().for_alignment(encoder.spec.alignment)
-    train, valid = (
-        load_chips(Path(data.path), split, cache, finder, workers=workers, progress=progress)
-        for split in (data.train, data.valid)
-    )
-    if shared := set(train.subjects) & set(valid.subjects):
-        raise InputError(data.path, found=f"{len(shared)} subjects in train and valid", expected="disjoint subjects")
+    train, valid = _disjoint(data, finder, workers, progress)
     features = load_features(train, data.views, encoder, cache, options.seed, progress, precision=precision)
     valid_features = load_features(valid, LEVELS, encoder, cache, options.seed, progress, precision=precision)
     torch.manual_seed(options.seed)
@@ -119,9 +75,7 @@ def train_attributes(
     labels = labels_of(train)
     _fit(head, features, labels, options, progress)
     truth = labels_of(valid)
-    by_level = [_logits(head, valid_features, view, len(valid)) for view in range(len(LEVELS))]
-    calibration = {name: platt(by_level[0][:, at], truth[:, at]) for at, name in enumerate(ATTRIBUTES)}
-    probabilities = [calibrated(torch.from_numpy(logits), calibration) for logits in by_level]
+    calibration, probabilities = _calibrate(head, valid_features, truth)
     thresholds = {
         name: thresholds_of(name, probabilities[0][:, at], truth[:, at], options) for at, name in enumerate(ATTRIBUTES)
     }
@@ -153,6 +107,21 @@ def train_attributes(
     model_id = save_attributes(folder, head, config)
     (folder / "CARD.md").write_text(attribute_card({"model_id": model_id, **config}), encoding="utf-8")
     return {"model_id": model_id, "folder": str(folder), **provenance}
+
+
+def _disjoint(data: DataOptions, finder: FaceFinder, workers: int | None, progress: Progress) -> tuple[Chips, Chips]:
+    """Faces of train and of valid.
+
+    Raises:
+        InputError: Somebody is in both.
+    """
+    train, valid = (
+        load_chips(Path(data.path), split, Path(data.cache), finder, workers=workers, progress=progress)
+        for split in (data.train, data.valid)
+    )
+    if shared := set(train.subjects) & set(valid.subjects):
+        raise InputError(data.path, found=f"{len(shared)} subjects in train and valid", expected="disjoint subjects")
+    return train, valid
 
 
 def _base_rates(labels: FloatArray) -> dict[str, float]:
@@ -207,6 +176,15 @@ def _logits(head: AttributeHead, features: FeatureSet, view: int, count: int) ->
         faces = features.batch(np.arange(start, min(start + 256, count)), view)
         parts.append(head(FaceFeatures(faces.global_.to(device), faces.regions.to(device))).float().cpu().numpy())
     return np.concatenate(parts)
+
+
+def _calibrate(
+    head: AttributeHead, valid: FeatureSet, truth: FloatArray
+) -> tuple[dict[str, tuple[float, float]], list[FloatArray]]:
+    """Attribute → its Platt scaling, fitted on undegraded pictures, and at every level the probabilities [N, A]."""
+    by_level = [_logits(head, valid, view, len(truth)) for view in range(len(LEVELS))]
+    calibration = {name: platt(by_level[0][:, at], truth[:, at]) for at, name in enumerate(ATTRIBUTES)}
+    return calibration, [calibrated(torch.from_numpy(logits), calibration) for logits in by_level]
 
 
 def platt(logits: FloatArray, truth: FloatArray) -> tuple[float, float]:

@@ -75,9 +75,7 @@ def describe_step(
         totals: dict[str, list[float]] = {}
         for step, batch in enumerate(batches[team.rank : steps * team.size : team.size], 1):
             _set_rates(optimiser, peaks, (epoch + step / steps) / o.epochs, o.warmup)
-            subjects = torch.from_numpy(batch.subjects).to(model.device)
-            said, record = _said(cache, batch.said), _said(cache, batch.record)
-            for name, value in update([(said, record, subjects, _faces(train, batch, model))]).items():
+            for name, value in update([_inputs(cache, train, batch, model)]).items():
                 totals.setdefault(name, []).append(float(value.detach()))
         loss.eval()
         log("describe", epoch + 1, {name: sum(values) / len(values) for name, values in totals.items()})
@@ -113,6 +111,15 @@ def _faces(train: TrainSet, batch: Batch, model: TGFR) -> FaceFeatures | None:
         return None
     found = train.features.batch(batch.rows, batch.views)
     return model.read(FaceFeatures(*(part.to(model.device) for part in found)))
+
+
+def _inputs(
+    cache: LineCache, train: TrainSet, batch: Batch, model: TGFR
+) -> tuple[Said, Said, torch.Tensor, FaceFeatures | None]:
+    """What the loss is given of a batch."""
+    subjects = torch.from_numpy(batch.subjects).to(model.device)
+    said, record = _said(cache, batch.said), _said(cache, batch.record)
+    return said, record, subjects, _faces(train, batch, model)
 
 
 def _said(cache: LineCache, sets: Sequence[Lines]) -> Said:

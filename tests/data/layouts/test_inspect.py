@@ -19,7 +19,8 @@ from typer.testing import CliRunner
 
 from pipelines.tools.inspect import Sample, default_text_encoder, inspect_data, line_lengths
 from tgfr_search.app.cli.main import app
-from tgfr_search.data.survey import NO_SPLIT, UNKNOWN_TERMS, Spread, Survey
+from tgfr_search.data.survey import NO_SPLIT, UNKNOWN_TERMS
+from tgfr_search.data.surveyed import Spread, Survey
 from tgfr_search.encoders.registry import make_text_encoder
 from tgfr_search.errors import InputError, NothingUsableError
 from tgfr_search.types import Record

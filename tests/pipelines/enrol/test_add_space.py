@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from indexer import ContractMismatchError, IncompleteSpaceError, Store, verify
 from pipelines.enrol.index import index_gallery
-from pipelines.enrol.spaces import add
+from pipelines.enrol.spaces.add import add
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.cli.main import app
 from tgfr_search.errors import InputError
@@ -73,6 +73,53 @@ def test_rows_without_crops_are_told_before_anything_is_changed(
     with pytest.raises(InputError, match=r"rows without a crop.*--no-crops"):
         add(tmp_path / "bare", other)
     assert Store.open(tmp_path / "bare").generation == generation
+
+
+def test_rows_without_crops_are_encoded_from_their_photos(
+    gallery_folder: Path, model: FaceTextModel, other: FaceTextModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = tmp_path / "bare"
+    index_gallery(gallery_folder, bare, model, workers=0, crops=False)
+    store = Store.open(bare)
+    ids, generation = store.row_ids(), store.generation
+    with pytest.raises(InputError, match="nowhere"):
+        add(bare, other, photos=tmp_path / "nowhere")
+    assert Store.open(bare).generation == generation
+
+    photos = sorted(gallery_folder.rglob("*.png"))
+    photos[0].rename(photos[0].with_name("renamed.png"))
+    kept = {path: path.read_bytes() for path in photos[1:3]}
+    photos[1].write_bytes(photos[3].read_bytes())
+    photos[2].unlink()
+    monkeypatch.setattr("pipelines.enrol.spaces.add.BATCH", 4)
+    monkeypatch.setattr("pipelines.enrol.spaces.add.COMMIT_ROWS", 4)
+
+    class KilledError(BaseException):
+        pass
+
+    def die(done: int, expected: int) -> None:
+        if done >= 8:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        add(bare, other, photos=gallery_folder, progress=die)
+    first = add(bare, other, photos=gallery_folder)
+    assert first.from_photos == first.encoded == len(ids) - 2 - 8
+    assert first.lost == {"changed_image": 1, "missing_image": 1}
+    names = {str(path.relative_to(gallery_folder)): reason for path, reason in zip(kept, first.lost, strict=True)}
+    assert {each["image"]: each["reason"] for each in first.lost_rows} == names
+    with pytest.raises(IncompleteSpaceError, match="space add"):
+        Gallery.open(bare, model=other)
+    assert Gallery.open(bare, model=model).store.generation == first.generation  # the space before answers
+
+    for path, data in kept.items():
+        path.write_bytes(data)
+    second = add(bare, other, photos=gallery_folder)
+    assert (second.encoded, second.rows, second.lost) == (2, len(ids), {})
+    opened = [Gallery.open(bare, model=each).store for each in (model, other)]
+    faces = [each.split(each.vectors(ids))["face"] for each in opened]
+    assert (faces[0] * faces[1]).sum(axis=1).min() > 0.9999  # the same points in the same photo
+    assert verify(bare).ok
 
 
 def test_the_commands(small: Path, other: FaceTextModel, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tgfr_search.app.cli import console
 
 if TYPE_CHECKING:
-    from pipelines.search.explain.explain import Explained
+    from pipelines.search.explain.explained import Explained
 
 WORDS = 8
 """Words and phrases shown of a candidate, strongest first."""
@@ -15,7 +15,7 @@ WORDS = 8
 
 def show_explained(explained: Explained) -> None:
     """Prints terms, words and regions of every explained candidate, and what they do not say."""
-    from pipelines.search.explain.explain import share_text
+    from pipelines.search.explain.explained import share_text
 
     for own in explained.candidates:
         terms = [[name, f"{value:+.3f}"] for name, value in own.terms.items()]

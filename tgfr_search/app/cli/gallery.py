@@ -39,7 +39,8 @@ def check(
     from dataclasses import asdict
 
     from indexer import Store
-    from pipelines.casework.gallery_check import PAGE, TABLE, check_gallery, write_check
+    from pipelines.casework.labels.check import check_gallery
+    from pipelines.casework.labels.page import PAGE, TABLE, write_check
     from pipelines.enrol.index import detector_of, model_of
     from tgfr_search.data.same_person import read_decisions
     from tgfr_search.model.checkpoint import load_model

@@ -89,7 +89,8 @@ def model_train_attributes(
     as_json: Json = False,
 ) -> None:
     """Train the attribute model that `index --auto-captions` describes faces with."""
-    from pipelines.train.attributes.head import AttributeOptions, train_attributes
+    from pipelines.train.attributes.head import train_attributes
+    from pipelines.train.attributes.options import AttributeOptions
     from tgfr_search.strict import load_toml
 
     check_folder(out, inputs=[config])

@@ -9,7 +9,7 @@ from tgfr_search.app.cli.explain import show_explained
 from tgfr_search.visible import cut_words
 
 if TYPE_CHECKING:
-    from pipelines.search.explain.explain import Explained
+    from pipelines.search.explain.explained import Explained
     from tgfr_search.types import QueryResult, SearchHit
 
 CAPTION_SHOWN = 60

@@ -9,7 +9,7 @@ import typer
 
 from tgfr_search.app.cli import console
 from tgfr_search.app.cli.audit import Audit, make_journal
-from tgfr_search.app.cli.options import DEFAULT_INDEX, Device, Json, Model
+from tgfr_search.app.cli.options import DEFAULT_INDEX, Device, Json, Model, SubjectLevel
 from tgfr_search.audit.entries import Act
 from tgfr_search.audit.journal import change, index_of
 
@@ -24,17 +24,28 @@ Space = Annotated[str, typer.Argument(metavar="SPACE", help="Id of the space, or
 def add(
     index: IndexFolder = DEFAULT_INDEX,
     model: Model = None,
+    photos: Annotated[
+        Path | None,
+        typer.Option("--photos", help="The gallery, as `index` takes it: rows without a crop are encoded from it."),
+    ] = None,
+    subject_level: SubjectLevel = None,
     device: Device = "auto",
     audit: Audit = None,
     as_json: Json = False,
 ) -> None:
-    """Encode every row by another model too, from the crops; an interrupted run goes on where it was."""
-    from pipelines.enrol.spaces import add as add_by_model
+    """Encode every row by another model too, from the crops; an interrupted run goes on where it was.
+
+    With --photos rows without a crop are encoded from the photos of the gallery: the same bytes, under any name. A row
+    whose photo is gone or changed is told with a reason code and left for the next run.
+    """
+    from pipelines.enrol.spaces.add import add as add_by_model
     from tgfr_search.model.checkpoint import load_model
 
     loaded = load_model(model, device=device)
     with console.progress("encoding", quiet=as_json) as progress:
-        summary = add_by_model(index, loaded, progress=progress, journal=make_journal(audit))
+        summary = add_by_model(
+            index, loaded, photos=photos, subject_level=subject_level, progress=progress, journal=make_journal(audit)
+        )
     _tell(summary.as_dict(), as_json)
 
 

@@ -12,8 +12,10 @@ import torch
 from PIL import Image
 
 from pipelines.enrol.index import IndexSummary, index_gallery
-from pipelines.search.explain.explain import EXPLAIN_NOTICE, GRID, Explained, explain, occluded, phrases_of, words_of
+from pipelines.search.explain.explain import explain, occluded
+from pipelines.search.explain.explained import EXPLAIN_NOTICE, GRID, Explained
 from pipelines.search.explain.picture import heat_map
+from pipelines.search.explain.said import phrases_of, words_of
 from pipelines.search.gallery import Gallery
 from pipelines.search.sheet.sheet import write_sheet
 from tgfr_search.errors import InputError

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.train.attributes.head import AttributeOptions, labels_of, platt, thresholds_of, train_attributes
+from pipelines.train.attributes.head import labels_of, platt, thresholds_of, train_attributes
+from pipelines.train.attributes.options import AttributeOptions
 from tgfr_search.data.captions import ATTRIBUTES
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.errors import CheckpointError, InputError
 from tgfr_search.evaluation.attributes import LEAST_STATED, attribute_figures, smallest_threshold
 from tgfr_search.model.attribute_card import attribute_card
-from tgfr_search.model.attributes import SHIPPED, AttributeHead, AttributeModel, load_attributes, save_attributes
+from tgfr_search.model.attribute_head import AttributeHead
+from tgfr_search.model.attributes import SHIPPED, AttributeModel, load_attributes, save_attributes
 from tgfr_search.options import DataOptions
 from tgfr_search.strict import load_toml
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from indexer import Store
-from pipelines.casework.gallery_check import check_gallery, write_check
+from pipelines.casework.labels.check import check_gallery
+from pipelines.casework.labels.page import write_check
 from pipelines.enrol.index import index_gallery
 from tgfr_search.app.cli.main import main
 from tgfr_search.data.same_person import SAME, UNDECIDED, Decision, read_decisions

@@ -1,0 +1,1 @@
+"""The labels of a gallery: what its pictures contradict, for a person to decide."""

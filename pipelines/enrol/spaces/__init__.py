@@ -1,0 +1,1 @@
+"""The vector spaces of an index: its rows under another model, from their crops or from their photos."""
