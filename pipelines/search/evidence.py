@@ -164,6 +164,8 @@ class Judge:
         return {
             "sha256": self.calibration.sha256,
             "population": self.calibration.population.name,
+            "people": self.calibration.population.people,
+            "sampling": self.calibration.population.sampling,
             "propositions": list(propositions(self.calibration.population)),
         }
 

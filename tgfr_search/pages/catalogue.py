@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 LANGUAGES = ("en", "de")
 """In the order of the texts of each entry."""
+PEOPLE_OF = "people of "
+"""How populations of data sets are named."""
 
 
 class Words:
@@ -36,6 +40,28 @@ class Words:
     def of(self, group: str, code: object) -> str:
         """The text of a stored code (a role, a step, a decision): of `for same` that of `group.for_same`."""
         return self(f"{group}.{str(code).replace(' ', '_').replace('-', '_').replace(',', '')}")
+
+    def propositions(self, calibration: Mapping[str, Any] | None) -> list[str]:
+        """H1 and H2 of an answer's calibration (`QueryResult.calibration`); as it told them, where it tells no more.
+
+        The population's name and how it was sampled are the words of whoever calibrated; those of ours are translated.
+        """
+        if not calibration:
+            return []
+        if "people" not in calibration:
+            return list(calibration.get("propositions", ()))
+        name, sampling = str(calibration["population"]), str(calibration["sampling"])
+        if name.startswith(PEOPLE_OF):
+            name = self("propositions.people_of", data=name.removeprefix(PEOPLE_OF))
+        sampling = self("propositions.everybody") if sampling == texts()["propositions.everybody"][0] else sampling
+        people = f"{calibration['people']:,}"
+        second = self("propositions.second", population=name, people=people, sampling=sampling)
+        return [self("propositions.first"), second]
+
+    def ratio(self, hit: Mapping[str, Any]) -> str:
+        """A candidate's `ratio`, or the reason why there is none."""
+        refused = (hit.get("lr") or {}).get("refused")
+        return str(hit["ratio"]) if not refused else self.of("refusal", refused)
 
 
 @cache

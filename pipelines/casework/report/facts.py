@@ -107,7 +107,7 @@ def _search(case: Case, told: dict[str, Any], entry: dict[str, Any]) -> dict[str
         "faces": len(result["probe"].get("faces") or []),
         "hits": [{**hit, **worth_told(hit)} for hit in result["candidates"]],
         "calibration": calibration.get("sha256", ""),
-        "propositions": calibration.get("propositions", []),
+        "propositions": calibration,
         "quality": quality.get("predicted"),
         "eyes": quality.get("inter_eye_px"),
         "sha256": result["probe"].get("sha256"),

@@ -78,5 +78,19 @@ def report_paper(case: Case, language: str = "en") -> bytes:
     """
     facts = facts_of(case)
     made = datetime.fromisoformat(facts.ended.replace("Z", "+00:00"))
-    given = {**facts.values(), "disclosed": DISCLOSED, "qr": qr_svg("\n".join(facts.checkpoint) + "\n")}
+    words = Words(language)
+    searches = [
+        {
+            **each,
+            "propositions": words.propositions(each["propositions"]),
+            "hits": [{**hit, "ratio": words.ratio(hit)} for hit in each["hits"]],
+        }
+        for each in facts.searches
+    ]
+    given = {
+        **facts.values(),
+        "searches": searches,
+        "disclosed": DISCLOSED,
+        "qr": qr_svg("\n".join(facts.checkpoint) + "\n"),
+    }
     return printed("case_report.typ", given, language=language, made=made)

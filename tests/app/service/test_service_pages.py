@@ -23,11 +23,12 @@ from tgfr_search.audit.entries import Act
 from tgfr_search.audit.retention import read_entries
 from tgfr_search.audit.verify import Key, read_checkpoint
 from tgfr_search.forensic.statement import log10_text
+from tgfr_search.pages import catalogue
 from tgfr_search.pages.catalogue import Words, preferred, texts
 
 PAGES = Path(str(tgfr_search.pages.__file__)).parent
 TEMPLATES = [*PAGES.glob("templates/service/*"), *PAGES.glob("templates/case_report.*")]
-SOURCES = [*TEMPLATES, *Path(str(tgfr_search.app.service.__file__)).parent.rglob("*.py")]
+SOURCES = [*TEMPLATES, *Path(str(tgfr_search.app.service.__file__)).parent.rglob("*.py"), Path(catalogue.__file__)]
 
 
 class Checker(HTMLParser):
@@ -171,7 +172,7 @@ def test_the_catalogue_is_whole() -> None:
     written = set(re.findall(r"\bt\(\"([a-z_.]+)\"[,)]", source))
     assert written <= texts().keys(), written - texts().keys()
     built = set(re.findall(r"t\(\"([a-z_]+\.(?:[a-z]+_)?)\" \+", source)) | {
-        f"{g}." for g in re.findall(r"t\.of\(\"([a-z_]+)\"", source)
+        f"{g}." for g in re.findall(r"(?:t|self)\.of\(\"([a-z_]+)\"", source)
     }
     unused = {name for name in texts() if name not in asked and not name.startswith(tuple(built))}
     assert unused == set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 
 from pipelines.casework.case.case import Case
 from pipelines.casework.report.facts import facts_of
-from pipelines.casework.report.report import write_report
+from pipelines.casework.report.report import report_page, report_paper, write_report
 from pipelines.casework.review.review import ReviewError
 from pipelines.casework.searches.search import search
 from pipelines.search.gallery import Gallery
@@ -147,6 +148,28 @@ def test_the_report(folder: Path, tmp_path: Path) -> None:
     inside = run.invoke(app, ["case", "report", str(folder), str(folder / "r.html")])
     assert isinstance(inside.exception, InputError)
     assert isinstance(report("x.docx").exception, InputError)
+
+
+def test_a_german_report_has_german_propositions(tmp_path: Path) -> None:
+    told = {
+        "sha256": "c" * 64, "population": "people of MM-CelebA-HQ", "people": 498, "propositions": ["H1", "H2"],
+        "sampling": "everybody in it with a face that was found",
+    }  # fmt: skip
+    lr = {"log10": None, "low": None, "high": None, "bounded": False, "refused": "enhanced"}
+    found = answer((4, 9))
+    found = replace(found, calibration=told, candidates=tuple(replace(hit, lr=lr) for hit in found.candidates))
+    case = Case.new(tmp_path / "case", purpose="fraud", basis="law", actor="examiner-1")
+    case.search(lambda _: found, actor="examiner-1", evidence=None,
+                asked={"top_k": 2, "lines": ["a man"], "where": None, "index": ""}, lines=["a man"], origin="witness",
+                rows=10)  # fmt: skip
+    for actor in ("examiner-1", "examiner-2"):
+        person(case.folder, actor)
+    decide(case.folder, "release", actor="reviewer-1")
+    pages = {language: report_page(case, language) for language in ("en", "de")}
+    assert "H2: Die Probe zeigt eine andere Person aus: Personen aus MM-CelebA-HQ (kalibriert an 498" in pages["de"]
+    assert "Bild wurde bearbeitet" in pages["de"]
+    assert "H2: the probe shows another person of people of MM-CelebA-HQ (498 people calibrated" in pages["en"]
+    assert report_paper(case, "de") != report_paper(case, "en")
 
 
 def test_the_report_on_paper(folder: Path, tmp_path: Path) -> None:
