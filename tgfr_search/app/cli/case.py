@@ -167,6 +167,15 @@ def hold(
     _tell_missing({"case": str(directory), "legal_hold": not release}, missing, as_json)
 
 
+@case_app.command()
+def erase(directory: Folder, actor: Actor = None, as_json: Json = False) -> None:
+    """Remove what a closed case kept, and the key of its commitments, for good; its log stays and names nobody."""
+    from pipelines.casework.case.erase import erase as end
+
+    values = {"erased": str(directory), "files": end(directory, actor=actor or account())}
+    console.emit(values, as_json, lambda: console.pairs(values))
+
+
 def _tell_missing(values: dict[str, object], missing: list[Path], as_json: bool) -> None:
     told = {**values, "indexes_not_reached": [str(path) for path in missing]}
 
