@@ -48,10 +48,10 @@ demo: install
 	rm -rf demo/service
 	$(BIN)/python -m pipelines.tools.demo_case demo/data demo/index demo/service/cases/$$(date +%Y)-0001 demo
 	umask 077; $(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(12))' > demo/password.txt
-	for who in examiner-1:examiner examiner-2:examiner reviewer-1:reviewer; do $(BIN)/tgfr-search user add $${who%:*} \
+	for who in examiner-1:examiner examiner-2:examiner reviewer-1:reviewer enroller-1:enroller; do $(BIN)/tgfr-search user add $${who%:*} \
 	  --role $${who#*:} --password-file demo/password.txt --data demo/service > /dev/null || exit 1; done
 	@echo "contact sheets: demo/candidates.html, demo/candidates.png"
-	@echo "the examiner's page: make serve, then http://$(BIND) (examiner-1, examiner-2, reviewer-1; demo/password.txt)"
+	@echo "the examiner's page: make serve, then http://$(BIND) (examiner-1, examiner-2, reviewer-1, enroller-1; demo/password.txt)"
 
 serve:
 	test -d demo/service || $(MAKE) demo

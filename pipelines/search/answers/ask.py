@@ -7,7 +7,7 @@ is: H(answer) − Σ_i p_i·H(answer | candidate i), in bits; a witness who errs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -79,13 +79,19 @@ def questions(result: QueryResult, *, first: int = FIRST, slip: float = SLIP) ->
     Raises:
         InputError: Fewer than two candidates, or the model does not tell what faces show.
     """
-    hits = result.candidates[:first]
+    return questions_of(result.candidates[:first], result.description, slip=slip)
+
+
+def questions_of(
+    hits: Sequence[SearchHit], description: Mapping[str, Any] | None, *, slip: float = SLIP
+) -> tuple[Question, ...]:
+    """As `questions`, of these candidates and what was understood of the description."""
     if len(hits) < 2:
         raise InputError("ask", found=f"{len(hits)} candidate(s)", expected="two or more to tell apart")
     if not all(hit.attributes for hit in hits):
         do = "tgfr-search model fit-statements"
         raise InputError("ask", found="a model that does not tell what faces show", expected="one that does", do=do)
-    said = {own["attribute"] for own in (result.description or {}).get("statements", ()) if own["sure"]}
+    said = {own["attribute"] for own in (description or {}).get("statements", ()) if own["sure"]}
     scores = np.array([hit.score for hit in hits])
     belief = np.exp(scores - scores.max())
     belief /= belief.sum()

@@ -193,10 +193,11 @@ def test_which_face_is_meant_is_chosen_on_the_page(client: TestClient, hub: Hub,
     check(page)
     assert page.count('class="box') - page.count('class="box-number') == 2
     assert re.findall(r'class="box-number">(\d)<', page) == ["1", "2"]
-    assert re.findall(r'name="face" value="(\d)"( checked)?', page) == [("1", " checked"), ("2", "")]
-    assert browser.post(f"{where}/searches", evidence="E0001.png", face="second").status_code == 422
-    assert browser.post(f"{where}/searches", evidence="E0001.png", face="7").status_code == 422
-    search = browser.post(f"{where}/searches", evidence="E0001.png", face="2", top_k="2").headers["location"]
+    assert re.findall(r'name="face-E0001.png" value="(\d)"( checked)?', page) == [("1", " checked"), ("2", "")]
+    face = "face-E0001.png"
+    assert browser.post(f"{where}/searches", evidence="E0001.png", **{face: "second"}).status_code == 422
+    assert browser.post(f"{where}/searches", evidence="E0001.png", **{face: "7"}).status_code == 422
+    search = browser.post(f"{where}/searches", evidence="E0001.png", top_k="2", **{face: "2"}).headers["location"]
     case = hub.cases.open(where.split("/")[-1])
     kept = case.read_search("S0001")
     assert kept["asked"]["face"] == {"number": 2}

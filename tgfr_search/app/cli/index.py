@@ -33,24 +33,12 @@ def delete(
     The SHA-256 of their photos is remembered: a later `index` leaves them out, unless `index --again` asks for them.
     """
     from indexer import Store
-    from tgfr_search.names import same_names
+    from pipelines.enrol.edit import delete_rows
 
     store = Store.open(index)
-    with change(make_journal(audit), Act.DELETE, index_of(store)) as told_log, store.writer() as writer:
-        forms = (
-            [subject]
-            if subject is None
-            else same_names(subject, (who for _, who in store.photos_by_image().values())) or [subject]
-        )
-        if row:  # a face that went alone would come back with its photo, should that be enrolled anew
-            together = {i: ids for ids in store.row_ids_by_image().values() if len(ids) > 1 for i in ids}
-            row = sorted({i for each in row for i in together.get(each, [each])})
-        deleted = sum(
-            writer.delete(row_ids=row or None, subject_id=form, image_sha256=image_sha256, for_good=True)
-            for form in forms
-        )
-        writer.commit()
-        told_log |= {"rows": deleted, "generation": store.generation}
+    deleted, forms = delete_rows(
+        store, rows=row or (), subject=subject, image_sha256=image_sha256, journal=make_journal(audit)
+    )
     told = {"subjects": forms} if len(forms) > 1 else {}
     _tell(
         {"index": str(index), "generation": store.generation, "deleted": deleted, "rows": len(store), **told}, as_json
@@ -73,32 +61,12 @@ def update(
 ) -> None:
     """Change a row's subject or metadata; it keeps its id, vectors and captions."""
     from indexer import Store
-    from indexer.filters.columns import OWN_COLUMNS
-    from pipelines.enrol.fields import Fields
-    from tgfr_search.names import canonical, same_names
+    from pipelines.enrol.edit import update_row
 
     store = Store.open(index)
-    journal = make_journal(audit)
-    # The writer's lock makes reading and writing the metadata one step.
-    with change(journal, Act.UPDATE, index_of(store)) as told_log, store.writer() as writer:
-        metadata = dict(store.rows([row], chips=False)[0].metadata)
-        fields = Fields(values for row_id, values in store.metadata() if row_id != row)
-        changes = dict(fields.assigned(text) for text in set_ or ())
-        if own := [name for name in changes if name in OWN_COLUMNS or name.startswith("quality.")]:
-            # By these names a filter asks for the row's own: whoever sets one most likely means that.
-            do = "--subject ID changes whose face it is" if own == ["subject_id"] else "choose another name"
-            raise InputError("--set", found=f"{own[0]}, which is the row's own", expected="a name of metadata", do=do)
-        gone = {name: same_names(name, metadata) for name in unset or ()}
-        if absent := [name for name, stored in gone.items() if not stored]:
-            known = ", ".join(sorted(metadata)) or "none"
-            raise InputError("--unset", found=", ".join(absent), expected=f"metadata of row {row}: {known}")
-        removed = {name for stored in gone.values() for name in stored}
-        kept = {name: value for name, value in metadata.items() if name not in removed}
-        subject = None if subject is None else canonical(subject)
-        writer.update(row, subject_id=subject, metadata={**kept, **changes} if changes or unset else None)
-        writer.commit()
-        told_log |= {"row": row, "generation": store.generation}
-    changed = store.rows([row], chips=False)[0]
+    changed = update_row(
+        store, row, subject=subject, assigned=set_ or (), unset=unset or (), journal=make_journal(audit)
+    )
     values = {"row_id": row, "subject_id": changed.subject_id, "metadata": dict(changed.metadata)}
     _tell({"index": str(index), "generation": store.generation, **values}, as_json)
 

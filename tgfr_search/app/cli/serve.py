@@ -35,13 +35,18 @@ def serve(
     insecure_loopback: Annotated[
         bool, typer.Option("--insecure-loopback", help="Plain HTTP, on this machine alone.")
     ] = False,
+    lab: Annotated[
+        Path | None, typer.Option(help="Rules of the laboratory (TOML).", envvar="TGFR_LAB", show_envvar=True)
+    ] = None,
     model: Model = None,
     device: Device = "auto",
 ) -> None:
     """Serve galleries, cases and the log: an API and the examiner's page."""
+    from pipelines.casework.case.lab import Lab
     from tgfr_search.app.service.hub import Hub
     from tgfr_search.app.service.run import listen, run
     from tgfr_search.app.service.settings import Settings, read_bind
+    from tgfr_search.strict import load_toml
 
     host, port = read_bind(bind)
     settings = Settings(
@@ -52,6 +57,7 @@ def serve(
         tls_key=tls_key,
         behind_proxy=behind_proxy,
         insecure_loopback=insecure_loopback,
+        lab=Lab() if lab is None else load_toml(lab, Lab),
     )
     listening = listen(settings)  # before the model is loaded: a port in use should be told at once
     hub = Hub.open(settings, index, model=model, device=device)

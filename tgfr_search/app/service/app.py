@@ -13,13 +13,14 @@ from starlette.formparsers import MultiPartParser
 
 import tgfr_search
 from indexer.errors import IndexerError
-from tgfr_search.app.service.api import accounts, cases, gallery, health, log, search, session
+from tgfr_search.app.service.api import accounts, cases, gallery, health, jobs, log, search, session
 from tgfr_search.app.service.frame import Frame
 from tgfr_search.app.service.guard import ROLES, GuardedRoute
 from tgfr_search.app.service.hub import Hub
-from tgfr_search.app.service.pages import administration, entrance, reviews
+from tgfr_search.app.service.pages import administration, enrolment, entrance, reviews
 from tgfr_search.app.service.pages import cases as case_pages
 from tgfr_search.app.service.pages import gallery as gallery_pages
+from tgfr_search.app.service.pages import search as search_pages
 from tgfr_search.app.service.pages.common import problem_page
 from tgfr_search.app.service.problems import MEDIA_TYPE, Problem, problem_of
 from tgfr_search.app.service.roles import Route, table
@@ -30,7 +31,7 @@ from tgfr_search.terms import LEAD_NOTICE
 PARTS = (
     *(health.routes, session.routes, accounts.routes, search.routes, log.routes, gallery.routes),
     *(cases.routes, entrance.routes, administration.routes, case_pages.routes, reviews.routes),
-    gallery_pages.routes,
+    *(search_pages.routes, gallery_pages.routes, jobs.routes, enrolment.routes),
 )
 _HTTP_CODES = {404: "no_such_page", 405: "no_such_method", 413: "too_many_bytes", 400: "bad_request"}
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import secrets
+import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from threading import RLock
 
 from pipelines.casework.case.case import CASE, Case
 from pipelines.casework.case.files import ending_of
+from pipelines.casework.case.lab import Lab
 from pipelines.casework.report import overview
 from tgfr_search.app.service.accounts import Account
 from tgfr_search.app.service.problems import Problem
@@ -29,35 +31,59 @@ class Casebook:
 
     Args:
         data: Folder of the service.
+        lab: What the laboratory requires of every case that is started here.
+
+    Attributes:
+        folder: Where they are.
+        incoming: Where what comes in is for as long as it is read.
+        lab: What the laboratory requires.
     """
 
-    def __init__(self, data: Path) -> None:
-        self.folder, self._incoming = data / CASES, data / INCOMING
+    def __init__(self, data: Path, lab: Lab | None = None) -> None:
+        self.lab = lab or Lab()
+        self.folder, self.incoming = data / CASES, data / INCOMING
         self._locks: defaultdict[str, RLock] = defaultdict(RLock)
         self._all = RLock()
-        for folder in (self.folder, self._incoming):
+        for folder in (self.folder, self.incoming):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in self._incoming.iterdir():  # of a process that was killed while it received
-            left.unlink()
+        for left in self.incoming.iterdir():  # of a process that was killed while it received
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     def names(self) -> list[str]:
         """All cases, the newest first."""
         found = [path.parent.name for path in self.folder.glob(f"*/{CASE}")]
         return sorted((name for name in found if NAME.fullmatch(name)), reverse=True)
 
-    def new(self, purpose: str, basis: str, account: Account) -> str:
+    def new(self, purpose: str, basis: str, account: Account, fields: Mapping[str, str] | None = None) -> str:
         """Starts a case under the next number of this year; returns its name.
 
+        Args:
+            purpose: Why faces are searched.
+            basis: On which legal basis.
+            account: Who starts it.
+            fields: What else the laboratory wants to know.
+
         Raises:
+            Problem: What the laboratory requires is not there.
             InputError: Purpose or basis is empty.
             AuditError: It could not be logged.
         """
+        told = {name: text.strip() for name, text in (fields or {}).items() if text.strip()}
+        self._need_rules(basis, told)
         year = datetime.now(UTC).year
         with self._all:
             taken = [int(path.name[5:]) for path in self.folder.glob(f"{year}-*") if NAME.fullmatch(path.name)]
             name = f"{year}-{max(taken, default=0) + 1:04d}"
-            Case.new(self.folder / name, purpose=purpose, basis=basis, actor=account.name)
+            Case.new(self.folder / name, purpose=purpose, basis=basis, actor=account.name, fields=told, lab=self.lab)
         return name
+
+    def _need_rules(self, basis: str, fields: Mapping[str, str]) -> None:
+        """As `Lab.check`, in the words of pages and programs."""
+        if missing := [name for name in self.lab.required if name not in fields]:
+            raise Problem(422, "lab_requires", f"found no {' and no '.join(missing)}", "the laboratory requires it")
+        if self.lab.bases and basis not in self.lab.bases:
+            do = "give one of those that the laboratory has"
+            raise Problem(422, "lab_requires", f"legal basis: found {basis}; expected one of {self.lab.bases}", do)
 
     def open(self, name: str) -> Case:
         """A case.
@@ -93,7 +119,7 @@ class Casebook:
     @contextmanager
     def received(self, data: bytes, name: str) -> Iterator[Path]:
         """A file with bytes that came in, as long as the block lasts; of its name only a known ending is kept."""
-        path = self._incoming / f"{secrets.token_hex(8)}{ending_of(Path(name))}"
+        path = self.incoming / f"{secrets.token_hex(8)}{ending_of(Path(name))}"
         try:
             path.write_bytes(data)
             path.chmod(0o600)

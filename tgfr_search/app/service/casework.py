@@ -8,16 +8,19 @@ from typing import Any
 from pipelines.casework.case.case import Case
 from pipelines.casework.report.facts import worth_told
 from pipelines.casework.report.overview import overview as case_overview
+from pipelines.casework.report.overview import pictures_of
 from pipelines.casework.review.review import Review, ReviewError, Step
 from pipelines.casework.review.reviews import act, review_of
+from pipelines.casework.searches.search import Picture
 from pipelines.casework.searches.search import search as search_in
 from pipelines.search.gallery import Gallery
+from tgfr_search.app.service import spoken
 from tgfr_search.app.service.accounts import Account
 from tgfr_search.app.service.api.search import slow_down
 from tgfr_search.app.service.hub import Hub
 from tgfr_search.app.service.problems import Problem
 from tgfr_search.app.service.roles import Role
-from tgfr_search.faces.choice import FaceChoice
+from tgfr_search.model.witnesses import Witness
 
 LIST_LENGTH = 20
 """Candidates that are compared; more than people compare with care helps nobody."""
@@ -61,32 +64,41 @@ def search(
     account: Account,
     case: Case,
     *,
-    evidence: str | None,
-    lines: Sequence[str],
+    pictures: Sequence[Picture] = (),
+    lines: Sequence[str] = (),
+    witnesses: Sequence[Witness] = (),
     origin: str,
     where: str | None,
     index: str = "",
     top_k: int = LIST_LENGTH,
-    face: int | None = None,
-    box: Sequence[float] | None = None,
-    eyes: Sequence[float] | str | None = None,
 ) -> str:
     """Searches in a case; returns the search's name alone: its candidates are for the blind review.
+
+    Args:
+        hub: What all requests share.
+        account: Who searches.
+        case: In which case.
+        pictures: Of the unknown; none searches by description alone.
+        lines: Of a description.
+        witnesses: In place of it.
+        origin: Of the words.
+        where: As `Gallery.query`.
+        index: Name of the gallery; the first where none is named.
+        top_k: Candidates.
 
     Raises:
         Problem: Too many searches, or no such gallery.
         InputError, FaceError, FilterError, AuditError: As `pipelines.casework.search.search`.
     """
-    choice = FaceChoice.of(face, box, eyes)
-    if choice is not None and evidence is None:
-        raise Problem(422, "bad_input", "found a face that is meant and no photo", "give both")
+    first, more = (pictures[0], pictures[1:]) if pictures else (None, ())
     slow_down(hub, account)
     _, gallery = hub.gallery(index)
     told = Gallery(gallery.store, gallery.model, gallery.finder, hub.journal_of(account))
     with hub.encoding:
         name, _ = search_in(
-            case, told, actor=account.name, evidence=evidence, lines=lines, origin=origin, top_k=top_k, where=where,
-            face=choice,
+            case, told, actor=account.name, evidence=None if first is None else first.evidence,
+            face=None if first is None else first.face, more=more, lines=lines, witnesses=witnesses,
+            origin=origin, top_k=top_k, where=where,
         )  # fmt: skip
     hub.metrics.searches.inc()
     return name
@@ -119,6 +131,7 @@ def seen(case: Case, search: str, account: Account) -> dict[str, Any]:
             candidate |= {name: hit[name] for name in ("subject_id", "score", "caption", "auto_caption", "blocks")}
             candidate |= {"lr": hit.get("lr"), "expected_strangers": hit.get("expected_strangers"), **worth_told(hit)}
             candidate["rivals"] = rivals(hit, result["candidates"])
+            candidate |= {"card": spoken.card(hit.get("attributes")), "statements": hit.get("statements", [])}
     over = "persons" in view
     own = [event for event in review.events if event["actor"] == account.name] if review is not None else []
     view |= {
@@ -127,6 +140,9 @@ def seen(case: Case, search: str, account: Account) -> dict[str, Any]:
         "count": len(by_row),
         "analysis": next((event["text"] for event in own if event["act"] == "analyse"), ""),
         "evidence": kept["evidence"],
+        "pictures": probe_pictures(kept),
+        "witnesses": kept["asked"].get("witnesses") or [],
+        "understood": spoken.understood(result.get("description")),
         "lines": kept["asked"]["lines"],
         "origin": kept["origin"],
         "where": kept["asked"]["where"],
@@ -134,10 +150,26 @@ def seen(case: Case, search: str, account: Account) -> dict[str, Any]:
     if over or any("row" in each for each in view.get("candidates", ())):
         view |= {name: result[name] for name in ("index_id", "model_id", "notice", "notes", "mode", "offset")}
         view |= {"calibration": result.get("calibration"), "searched": result.get("searched")}
+        question = spoken.next_question(result["candidates"], result.get("description"))
+        view |= {"card": spoken.card(result["probe"].get("attributes"))}
+        view |= {"question": None if question is None else question.as_dict()}
     if over:
         view["hits"] = [{**hit, **worth_told(hit)} for hit in result["candidates"]]
         view["events"] = [] if review is None else review.events
     return view
+
+
+def probe_pictures(kept: dict[str, Any]) -> list[dict[str, Any]]:
+    """The pictures of a kept search: each one's name, why it was left out, and whether it is the best one."""
+    told = kept["result"]["probe"].get("pictures") or []
+    names = pictures_of(kept)
+    out = [{"evidence": name, "left_out": "", "quality": None} for name in names]
+    for each, own in zip(out, told, strict=False):
+        each["left_out"] = (own["error"] or {}).get("reason", "")
+        each["quality"] = (own.get("quality") or {}).get("predicted")
+    used = [at for at, each in enumerate(out) if not each["left_out"]]
+    best = max(used, key=lambda at: (out[at]["quality"] or 0.0, -at), default=0)
+    return [{**each, "best": at == best} for at, each in enumerate(out)]
 
 
 def rivals(hit: dict[str, Any], hits: Sequence[dict[str, Any]]) -> list[int]:

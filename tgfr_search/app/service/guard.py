@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, cast
 from urllib.parse import urlsplit
@@ -139,7 +140,8 @@ async def _need_own_form(request: Request, session: Session) -> None:
 async def _once(request: Request, session: Session, key: str, inner: Handler) -> Response:
     """The answer that the same request got before, else a new one, kept for the next."""
     hub = hub_of(request)
-    seen = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode() + await request.body())
+    asked = f"{request.method} {request.url.path}?{request.url.query}\n".encode()
+    seen = hashlib.sha256(asked + _without_boundary(await request.body(), request.headers.get("content-type", "")))
     made = answers.Request(session.account.name, key, seen.hexdigest(), hub.process)
     before = await run_in_threadpool(answers.begin, hub.database, made)
     if before is not None:
@@ -151,3 +153,9 @@ async def _once(request: Request, session: Session, key: str, inner: Handler) ->
         raise
     await run_in_threadpool(answers.keep, hub.database, made, answer)
     return answer
+
+
+def _without_boundary(body: bytes, content_type: str) -> bytes:
+    """A body, of a form without the line between its parts: a program that sends a form again makes another one."""
+    found = re.search(r'boundary="?([^";,]+)', content_type)
+    return body if found is None else body.replace(found[1].encode("latin-1"), b"")

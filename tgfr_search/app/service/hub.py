@@ -19,6 +19,7 @@ from tgfr_search.app.service.accounts import Account, Accounts
 from tgfr_search.app.service.buckets import Buckets
 from tgfr_search.app.service.casebook import Casebook
 from tgfr_search.app.service.database import Database
+from tgfr_search.app.service.jobs import Jobs
 from tgfr_search.app.service.metrics import Metrics
 from tgfr_search.app.service.problems import Problem
 from tgfr_search.app.service.sessions import Sessions
@@ -49,6 +50,7 @@ class Hub:
         encoding: Held while a probe is encoded.
         metrics: What is counted.
         cases: The cases.
+        jobs: Enrolments.
         damage: Why nothing is answered that would have to be logged; empty where the log is whole.
         process: Tells this process from an earlier one.
     """
@@ -64,6 +66,7 @@ class Hub:
     encoding: BoundedSemaphore
     metrics: Metrics
     cases: Casebook
+    jobs: Jobs
     damage: str = ""
     process: str = field(default_factory=lambda: secrets.token_hex(8))
     _setup: str = ""
@@ -117,7 +120,8 @@ class Hub:
             Buckets(limits.searches, limits.searches_a_minute),
             BoundedSemaphore(limits.encoders),
             Metrics(),
-            Casebook(settings.data),
+            Casebook(settings.data, settings.lab),
+            Jobs(database, settings.data),
             damage=problems[0] if problems else "",
         )
 
@@ -160,6 +164,17 @@ class Hub:
         if isinstance(gallery.store, Store):
             gallery.store.refresh()
         return name, gallery
+
+    @staticmethod
+    def store(gallery: Gallery) -> Store:
+        """The index of a gallery on this machine, opened to be changed.
+
+        Raises:
+            Problem: It is a collection elsewhere.
+        """
+        if not isinstance(gallery.store, Store):
+            raise Problem(501, "not_here", "the gallery is a collection of a cluster; it is kept there")
+        return Store.open(gallery.store.path)
 
     def setup_code(self) -> str:
         """A new one-time code with which the first admin is made; empty once there is an account."""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import uvicorn
 
 from tgfr_search.app.service.app import make_app
+from tgfr_search.app.service.enrolling import Enroller
 from tgfr_search.app.service.hub import Hub
 from tgfr_search.app.service.settings import Settings
 from tgfr_search.errors import InputError
@@ -71,9 +72,14 @@ def run(hub: Hub, listening: socket.socket, ready: Callable[[], None] = lambda: 
         lifespan="off",
     )
     server = uvicorn.Server(config)
+    enroller = Enroller(hub)
+    enroller.start()
     ready()
-    with contextlib.suppress(KeyboardInterrupt):
-        server.run(sockets=[listening])
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listening])
+    finally:
+        enroller.stop()
 
 
 def _log_to_standard_error() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 
+from pipelines.casework.case.lab import Lab
 from tgfr_search.errors import InputError
 
 MIB = 2**20
@@ -51,6 +52,7 @@ class Settings:
         behind_proxy: A proxy in front ends TLS and says who asks.
         insecure_loopback: Plain HTTP on this machine alone, to try it or test it.
         limits: What one client may ask for.
+        lab: What the laboratory requires of every case.
     """
 
     data: Path
@@ -61,6 +63,7 @@ class Settings:
     behind_proxy: bool = False
     insecure_loopback: bool = False
     limits: Limits = Limits()
+    lab: Lab = field(default_factory=Lab)
 
     def __post_init__(self) -> None:
         if (self.tls_cert is None) != (self.tls_key is None):

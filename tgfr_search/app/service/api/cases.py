@@ -8,11 +8,16 @@ from fastapi import File, Form, Header, Response, UploadFile
 from pydantic import BaseModel, Field
 
 from pipelines.casework.case import holds
+from pipelines.casework.searches.search import Picture
 from tgfr_search.app.service import casework
 from tgfr_search.app.service.casebook import look, need_part, state_of
 from tgfr_search.app.service.guard import TheHub, Who
+from tgfr_search.app.service.problems import Problem
 from tgfr_search.app.service.roles import CASEWORK, Role, Routes
 from tgfr_search.app.service.schemas import Strict
+from tgfr_search.faces.choice import FaceChoice
+from tgfr_search.model.witnesses import Witness
+from tgfr_search.strict import to_dict
 
 routes = Routes()
 PATH = "/api/v1/cases"
@@ -24,13 +29,41 @@ class NewCase(Strict):
 
     purpose: str = Field(min_length=1, max_length=1000)
     basis: str = Field(min_length=1, max_length=1000)
+    fields: dict[str, Annotated[str, Field(max_length=1000)]] = Field(
+        {}, max_length=50, description="What else the laboratory requires: GET /api/v1/lab."
+    )
+
+
+Lines = list[Annotated[str, Field(max_length=1000)]]
+
+
+class CasePicture(Strict):
+    """A picture of the unknown; of several faces the largest is meant where nothing else is said."""
+
+    evidence: str = Field(description="Its name in the case.")
+    face: int | None = Field(None, ge=1, le=9999, description="Number of the face that is meant, 1 the largest.")
+    box: list[float] | None = Field(None, max_length=4, description="Or x, y, width, height that holds it, in pixels.")
+    eyes: list[float] | None = Field(None, max_length=10, description="Or the centres of its eyes, or five points.")
+
+    def meant(self) -> Picture:
+        """The same as the case takes it."""
+        return Picture(need_part(self.evidence), FaceChoice.of(self.face, self.box, self.eyes))
+
+
+class CaseWitness(Strict):
+    """What one witness said, and how far it is believed."""
+
+    lines: Lines = Field(min_length=1, max_length=20)
+    reliability: float = Field(1.0, ge=0, le=1)
 
 
 class CaseSearch(Strict):
     """What is searched with."""
 
     evidence: str | None = Field(None, description="Name of the probe in the case.")
-    lines: list[Annotated[str, Field(max_length=1000)]] = Field([], max_length=20, description="Of a description.")
+    more: list[CasePicture] = Field([], max_length=19, description="Further pictures of the same unknown, pooled.")
+    lines: Lines = Field([], max_length=20, description="Of a description.")
+    witnesses: list[CaseWitness] = Field([], max_length=10, description="In place of lines.")
     origin: str = "unknown"
     where: str | None = Field(None, max_length=2000)
     index: str = Field("", max_length=255)
@@ -58,6 +91,12 @@ class Named(BaseModel):
     name: str
 
 
+@routes("GET", "/api/v1/lab", CASEWORK)
+def lab(hub: TheHub) -> dict[str, Any]:
+    """What the laboratory requires of every case: names of fields, legal bases, whether origins are declared."""
+    return to_dict(hub.cases.lab)
+
+
 @routes("GET", PATH, CASEWORK)
 def cases(hub: TheHub) -> list[Named]:
     """All cases, the newest first."""
@@ -67,7 +106,7 @@ def cases(hub: TheHub) -> list[Named]:
 @routes("POST", PATH, {Role.EXAMINER}, status_code=201)
 def new_case(hub: TheHub, account: Who, given: NewCase, response: Response) -> Named:
     """Starts a case."""
-    name = hub.cases.new(given.purpose, given.basis, account)
+    name = hub.cases.new(given.purpose, given.basis, account, given.fields)
     response.headers["Location"] = f"{PATH}/{name}"
     return Named(name=name)
 
@@ -111,9 +150,15 @@ def add_note(
 def search_case(hub: TheHub, account: Who, case: str, given: CaseSearch) -> Named:
     """Searches; the candidates are for the blind review, and are not told."""
     opened = hub.cases.open(case)
-    told = given.model_dump()
-    told["evidence"] = None if given.evidence is None else need_part(given.evidence)
-    return Named(name=casework.search(hub, account, opened, **told))
+    if given.evidence is None and (given.more or any(v is not None for v in (given.face, given.box, given.eyes))):
+        raise Problem(422, "bad_input", "found further pictures, or a face that is meant, and no evidence", "give it")
+    pictures = [each.meant() for each in given.more]
+    if given.evidence is not None:
+        first = CasePicture(evidence=given.evidence, face=given.face, box=given.box, eyes=given.eyes)
+        pictures.insert(0, first.meant())
+    witnesses = [Witness(tuple(each.lines), each.reliability) for each in given.witnesses]
+    told = given.model_dump(include={"lines", "origin", "where", "index", "top_k"})
+    return Named(name=casework.search(hub, account, opened, pictures=pictures, witnesses=witnesses, **told))
 
 
 @routes("GET", PATH + "/{case}/searches/{search}", CASEWORK)

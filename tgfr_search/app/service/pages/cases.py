@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import File, Form, Request, Response, UploadFile
 
-from pipelines.casework.case.case import KINDS, ORIGINS
-from pipelines.casework.searches.search import chosen
+from pipelines.casework.case.case import KINDS
 from tgfr_search.app.service import casework, pictures
 from tgfr_search.app.service.casebook import look, need_part, state_of
 from tgfr_search.app.service.guard import TheHub, Who
-from tgfr_search.app.service.pages.common import page, see
+from tgfr_search.app.service.pages.common import TheForm, page, see
+from tgfr_search.app.service.pages.search import MOST_PHOTOS
 from tgfr_search.app.service.problems import Problem
 from tgfr_search.app.service.roles import CASEWORK, Role, Routes
-from tgfr_search.errors import FaceError
 
 routes = Routes()
 State = Annotated[str, Form(max_length=32)]
@@ -30,13 +30,14 @@ def cases_page(hub: TheHub, request: Request, account: Who) -> Response:
         case = hub.cases.open(name)
         told = casework.overview(case, account)
         found.append({"name": name, **told, "turns": [each["turn"] for each in told["searches"]]})
-    return page(request, "cases.html", cases=found, may_open=account.role is Role.EXAMINER)
+    return page(request, "cases.html", cases=found, may_open=account.role is Role.EXAMINER, lab=hub.cases.lab)
 
 
 @routes("POST", "/cases", {Role.EXAMINER})
-def new_case(hub: TheHub, account: Who, purpose: Line, basis: Line) -> Response:
+def new_case(hub: TheHub, account: Who, form: TheForm, purpose: Line, basis: Line) -> Response:
     """Starts a case."""
-    return see(f"/cases/{hub.cases.new(purpose, basis, account)}")
+    fields = {name: str(form.get(f"field-{name}", ""))[:1000] for name in hub.cases.lab.required}
+    return see(f"/cases/{hub.cases.new(purpose, basis, account, fields)}")
 
 
 @routes("GET", "/cases/{case}", CASEWORK)
@@ -56,15 +57,20 @@ def case_page(hub: TheHub, request: Request, account: Who, case: str) -> Respons
 
 @routes("POST", "/cases/{case}/evidence", {Role.EXAMINER})
 def add_evidence(
-    hub: TheHub, account: Who, case: str, file: Annotated[UploadFile, File()], kind: Line, state: State = "*"
+    hub: TheHub, account: Who, case: str, file: Annotated[list[UploadFile], File()], kind: Line, state: State = "*"
 ) -> Response:
-    """Receives evidence, and goes on to the search with it."""
-    data = file.file.read()
-    if not data:
-        raise Problem(422, "empty_file", "no file was chosen, or it is empty")
-    with hub.cases.changing(case, state) as opened, hub.cases.received(data, file.filename or "") as path:
-        name = opened.add(path, actor=account.name, kind=kind)
-    return see(f"/cases/{case}/search?evidence={name}")
+    """Receives evidence, one file or several, and goes on to the search with all of it."""
+    if empty := [at for at, each in enumerate(file, start=1) if not each.size]:
+        which = f"file {empty[0]} of {len(file)} is empty" if len(file) > 1 else "no file was chosen, or it is empty"
+        raise Problem(422, "empty_file", f"{which}; nothing was received")
+    names = dict[str, None]()  # the same bytes twice are received once
+    with hub.cases.changing(case, state) as opened:
+        for each in file:
+            with hub.cases.received(each.file.read(), each.filename or "") as path:
+                names[opened.add(path, actor=account.name, kind=kind)] = None
+    if len(names) > MOST_PHOTOS:
+        return see(f"/cases/{case}")
+    return see(f"/cases/{case}/search?{urlencode({'evidence': list(names)}, doseq=True)}")
 
 
 @routes("POST", "/cases/{case}/notes", CASEWORK)
@@ -80,77 +86,3 @@ def evidence_picture(hub: TheHub, case: str, name: str) -> Response:
     """A photo of evidence, encoded anew: never the bytes that came in."""
     data = hub.cases.open(case).evidence(need_part(name))
     return Response(pictures.photo_jpeg(hub.gallery()[1].finder, data), media_type="image/jpeg")
-
-
-@routes("GET", "/cases/{case}/search", {Role.EXAMINER})
-def search_page(hub: TheHub, request: Request, case: str, evidence: str = "") -> Response:
-    """Asks what is searched with; shows which face of the photo is meant."""
-    opened = hub.cases.open(case)
-    known = {each["details"]["file"].split("/")[-1] for each in opened.entries() if "kind" in each.get("details", {})}
-    if evidence and evidence not in known:
-        raise Problem(404, "no_such_part", "found no such evidence in the case")
-    data = opened.evidence(evidence) if evidence else None
-    face = None if data is None else pictures.face_seen(hub.gallery()[1].finder, data)
-    return page(
-        request,
-        "search.html",
-        case=case,
-        evidence=evidence,
-        face=face,
-        origins=ORIGINS,
-        galleries=[(name, len(hub.gallery(name)[1])) for name in hub.galleries],
-        most=casework.LIST_LENGTH,
-    )
-
-
-@routes("POST", "/cases/{case}/searches", {Role.EXAMINER})
-def search(
-    hub: TheHub,
-    account: Who,
-    case: str,
-    evidence: Line = "",
-    lines: Text = "",
-    origin: Line = "unknown",
-    where: Line = "",
-    index: Line = "",
-    face: Line = "",
-    eyes: Line = "",
-    top_k: Annotated[int, Form(ge=1, le=casework.LIST_LENGTH)] = casework.LIST_LENGTH,
-) -> Response:
-    """Searches, and goes on to the analysis of the probe: the candidates come later, blind."""
-    opened = hub.cases.open(case)
-    name = casework.search(
-        hub,
-        account,
-        opened,
-        evidence=need_part(evidence) if evidence else None,
-        lines=[line for line in lines.splitlines() if line.strip()],
-        origin=origin,
-        where=where or None,
-        index=index,
-        top_k=top_k,
-        face=None if eyes.strip() or not face else _number(face),
-        eyes=eyes.strip() or None,
-    )
-    return see(f"/cases/{case}/searches/{name}")
-
-
-@routes("GET", "/cases/{case}/searches/{search}/probe", CASEWORK)
-def probe_picture(hub: TheHub, case: str, search: str) -> Response:
-    """The probe's face, where it lies as candidates' faces do; the whole photo where no face was found."""
-    opened = hub.cases.open(case)
-    kept = opened.read_search(need_part(search))
-    if kept["evidence"] is None:
-        raise Problem(404, "no_picture", "searched by description alone")
-    data, gallery = opened.evidence(kept["evidence"]), hub.gallery()[1]
-    try:
-        picture = pictures.probe_chip(gallery, data, chosen(kept["asked"]))
-    except FaceError:
-        picture = pictures.photo_jpeg(gallery.finder, data)
-    return Response(picture, media_type="image/jpeg")
-
-
-def _number(face: str) -> int:
-    if not face.isdecimal() or len(face) > 4:
-        raise Problem(422, "bad_input", "the face that is meant: found no number", "choose one of those that are shown")
-    return int(face)

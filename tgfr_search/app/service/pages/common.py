@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from markupsafe import Markup
+from starlette.datastructures import FormData
 
 from tgfr_search.app.service.guard import CSRF_FIELD
 from tgfr_search.app.service.problems import Problem
@@ -25,6 +26,14 @@ MENU = (
     ("/log", "nav.log", frozenset({Role.AUDITOR})),
     ("/accounts", "nav.accounts", frozenset({Role.ADMIN})),
 )
+
+
+async def _form(request: Request) -> FormData:
+    return await request.form()
+
+
+TheForm = Annotated[FormData, Depends(_form)]
+"""A form whose fields have names that are not known beforehand."""
 
 
 def words_of(request: Request) -> Words:
@@ -49,7 +58,7 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
         "theme": theme if theme in ("light", "dark") else "",
         "account": account,
         "menu": [(where, name) for where, name, roles in MENU if account is not None and account.role in roles],
-        "here": request.url.path,
+        "here": request.url.path.replace("/enrolment", "/gallery", 1),
         "csrf_field": partial(_field, CSRF_FIELD, "" if session is None else session.csrf),
     }
     return HTMLResponse(render(f"service/{template}", **shared, **values), status)

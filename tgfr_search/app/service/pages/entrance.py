@@ -25,6 +25,7 @@ STATIC = {
     "icon.svg": ("image/svg+xml", ("static/icon.svg",)),
     "viewer.js": ("text/javascript", ("static/viewer.js",)),
     "keys.js": ("text/javascript", ("static/keys.js",)),
+    "jobs.js": ("text/javascript", ("static/jobs.js",)),
 }
 """Name → media type, files of `tgfr_search/pages` that it is made of. No other file can be asked for."""
 

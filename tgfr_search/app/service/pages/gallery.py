@@ -49,6 +49,7 @@ def gallery_page(
         next=make_cursor(after) if after else "",
         cursor=cursor,
         quarantined=store_of(opened).quarantined(),
+        jobs=hub.jobs.all(name, most=8),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Form, Request, Response
+from fastapi import Form, Query, Request, Response
 
 from pipelines.casework.review.review import Conclusion, Decision, Step
 from pipelines.casework.review.reviews import review_of
@@ -36,14 +36,22 @@ Text = Annotated[str, Form(max_length=20_000)]
 
 
 @routes("GET", PATH, CASEWORK)
-def review_page(hub: TheHub, request: Request, account: Who, case: str, search: str) -> Response:
-    """The step at which the review is for this account."""
+def review_page(
+    hub: TheHub,
+    request: Request,
+    account: Who,
+    case: str,
+    search: str,
+    picture: Annotated[int, Query(ge=0, le=99)] = 0,
+) -> Response:
+    """The step at which the review is for this account; of several pictures shows the best, or the one of a number."""
     opened = hub.cases.open(case)
     look(opened, account, f"search {need_part(search)}")
     view = casework.seen(opened, search, account)
     template = TEMPLATES.get(view["turn"], "waiting.html")
     if "persons" in view:
         template = "released.html"
+    shown = next((at for at, each in enumerate(view["pictures"], start=1) if each["best"]), 1)
     label = casework.next_label(view) if view["turn"] == "decide" else ""
     return page(
         request,
@@ -52,6 +60,7 @@ def review_page(hub: TheHub, request: Request, account: Who, case: str, search: 
         search=search,
         view=view,
         label=label,
+        picture=picture if 0 < picture <= len(view["pictures"]) else shown,
         state=state_of(opened),
         decisions=DECISIONS,
         conclusions=list(Conclusion),
