@@ -10,7 +10,6 @@ import hashlib
 import mmap
 import shutil
 import time
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from indexer import io, lock
+from indexer.checksums import TRAILER, is_whole, summed
 from indexer.errors import IndexLockedError, StorageError
 from indexer.manifest import DELETED, ROWS, Manifest, canonical, read_manifest
 from indexer.rows import FloatArray
@@ -27,9 +27,6 @@ CACHE_NAME = "cache"
 MAPPED_SUFFIX = ".f32"
 WAIT_SECONDS = 60.0
 """How long a purge waits for a cache that is being written."""
-_MARK = b"TGFRCRC1"
-_TRAILER = len(_MARK) + 4
-_CHUNK = 1 << 20
 
 
 def key_of(committed: Manifest) -> str:
@@ -66,7 +63,7 @@ def keep(directory: Path, committed: Manifest, name: str, parts: Iterable[Any]) 
             if not allowed:
                 return None
             io.remove_files(sorted(path.parent.glob(f"*{name.split('.')[0]}-*")))
-            io.write_file(path, _summed(parts), durable=False)
+            io.write_file(path, summed(parts), durable=False)
     except StorageError:
         return None
     return path
@@ -126,24 +123,9 @@ def note(directory: Path, committed: Manifest, name: str, data: bytes) -> bool:
         return False
 
 
-def is_whole(path: Path) -> bool:
-    """Whether a cache file agrees with its checksum."""
-    try:
-        left, crc = path.stat().st_size - _TRAILER, 0
-        with path.open("rb") as file:
-            while left > 0:
-                chunk = file.read(min(_CHUNK, left))
-                if not chunk:
-                    return False
-                crc, left = zlib.crc32(chunk, crc), left - len(chunk)
-            return file.read() == _trailer(crc)
-    except OSError:
-        return False
-
-
 def map_vectors(path: Path, dim: int) -> FloatArray:
     """A cache file of vectors as an array that the system reads where it is looked at: float32 [N, dim]."""
-    rows = (path.stat().st_size - _TRAILER) // (4 * dim)
+    rows = (path.stat().st_size - TRAILER) // (4 * dim)
     # Copy on write: nobody writes to it, but libraries warn of arrays that could not be written to.
     mapped: FloatArray = np.asarray(np.memmap(path, np.dtype("<f4"), "c", shape=(rows, dim)))
     return mapped
@@ -242,17 +224,3 @@ def _is_mapped(path: Path) -> bool:
 def _path(directory: Path, committed: Manifest, name: str) -> Path:
     stem, suffix = name.split(".")
     return directory / CACHE_NAME / f"{stem}-{key_of(committed)}.{suffix}"
-
-
-def _summed(parts: Iterable[Any]) -> Iterator[memoryview]:
-    """The parts, and the checksum over them at the end."""
-    crc = 0
-    for part in parts:
-        view = memoryview(part).cast("B") if len(part) else memoryview(b"")
-        crc = zlib.crc32(view, crc)
-        yield view
-    yield memoryview(_trailer(crc))
-
-
-def _trailer(crc: int) -> bytes:
-    return _MARK + crc.to_bytes(4, "little")

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.train.rehearsal import check_options
 from tgfr_search.errors import OptionsError
-from tgfr_search.model.tgfr import make_fusion
+from tgfr_search.model.fusion import make_fusion
 from tgfr_search.options import TrainOptions
 from tgfr_search.strict import from_dict, load_toml, to_dict
 

@@ -27,7 +27,8 @@ from pipelines.measure.systems import load_systems
 from pipelines.train.attributes.head import labels_of
 from tgfr_search.app.cli.console import stages
 from tgfr_search.evaluation.attribute_search import FIRST, Described, over_chance, summary
-from tgfr_search.evaluation.intervals import Interval, subject_weights
+from tgfr_search.evaluation.interval import Interval
+from tgfr_search.evaluation.intervals import subject_weights
 from tgfr_search.evaluation.verification import Floats
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.model.probe import make_probes, score

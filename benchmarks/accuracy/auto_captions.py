@@ -29,7 +29,8 @@ from pipelines.train.attributes.head import labels_of
 from tgfr_search.app.cli.console import stages
 from tgfr_search.data.regimes import assign
 from tgfr_search.evaluation.attributes import attribute_figures
-from tgfr_search.evaluation.intervals import Interval, subject_weights
+from tgfr_search.evaluation.interval import Interval
+from tgfr_search.evaluation.intervals import subject_weights
 from tgfr_search.evaluation.measures import Key, Measures, measure
 from tgfr_search.evaluation.report.reading import percent, points
 from tgfr_search.model.attributes import AttributeModel, load_attributes

@@ -28,7 +28,8 @@ from pipelines.measure.systems import System, load_systems
 from pipelines.measure.whole import WholeCells, load_whole, measured_whole
 from tgfr_search.app.cli.console import stages
 from tgfr_search.data.degrade import LADDER
-from tgfr_search.evaluation.intervals import Interval, rate_interval, subject_weights
+from tgfr_search.evaluation.interval import Interval
+from tgfr_search.evaluation.intervals import rate_interval, subject_weights
 from tgfr_search.evaluation.protocol import Roles
 from tgfr_search.faces.detectors import dlib_hog
 from tgfr_search.faces.detectors.registry import DETECTORS

@@ -25,7 +25,8 @@ from pipelines.measure.systems import make_system
 from tgfr_search.app.cli.console import stages
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.encoders.base import FaceFeatures
-from tgfr_search.evaluation.intervals import LEVEL, subject_weights
+from tgfr_search.evaluation.interval import LEVEL
+from tgfr_search.evaluation.intervals import subject_weights
 from tgfr_search.model.checkpoint import load_model
 from tgfr_search.types import FloatArray
 

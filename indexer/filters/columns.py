@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from indexer.errors import FilterError
-from indexer.filters.parse import MAX_WHOLE, Literal, parse_date
+from indexer.filters.conditions import Literal
+from indexer.filters.parse import MAX_WHOLE, parse_date
 from indexer.generation import Generation
 from indexer.guard import Guard, once
 

@@ -22,60 +22,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from indexer.errors import FilterError
+from indexer.filters.conditions import Both, Comparison, Condition, Either, IsNull, Literal, Membership, Not
 
-Literal = str | int | float | bool | datetime
 MAX_WHOLE = 2**53
 """Whole numbers beyond this are not exact as float64, which numbers are compared as."""
 MAX_DEPTH = 50
 """Nested parentheses and negations; deeper input is nobody's filter."""
 
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A column compared with a literal; `op` is one of = != < <= > >= like."""
-
-    column: str
-    op: str
-    value: Literal
-
-
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """A column that has one of several values."""
-
-    column: str
-    values: tuple[Literal, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class IsNull:
-    """A column without a value."""
-
-    column: str
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """The opposite; of an unknown it is unknown."""
-
-    part: Condition
-
-
-@dataclass(frozen=True, slots=True)
-class Both:
-    """And."""
-
-    parts: tuple[Condition, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Either:
-    """Or."""
-
-    parts: tuple[Condition, ...]
-
-
-Condition = Comparison | Membership | IsNull | Not | Both | Either
 
 _TOKEN = re.compile(
     r"""\s*(?:

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from indexer.errors import FilterError
 from indexer.filters.columns import ARROW_TYPES, BOOLEAN, TEXT, Columns, kind_of
+from indexer.filters.conditions import Both, Comparison, Condition, Either, IsNull, Literal, Membership, Not
 from indexer.filters.dates import quoted_date
-from indexer.filters.parse import Both, Comparison, Condition, Either, IsNull, Literal, Membership, Not
 
 _COMPARE = {
     "=": pc.equal,

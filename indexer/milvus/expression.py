@@ -13,8 +13,8 @@ from datetime import datetime
 
 from indexer.errors import FilterError
 from indexer.filters.columns import BOOLEAN, DATE, NUMBER, TEXT, kind_of, micros
+from indexer.filters.conditions import Both, Comparison, Condition, Either, IsNull, Literal, Membership, Not
 from indexer.filters.dates import quoted_date
-from indexer.filters.parse import Both, Comparison, Condition, Either, IsNull, Literal, Membership, Not
 from indexer.milvus.layout import LETTERS, OTHER, Column
 
 _OPPOSITE = {"=": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}

@@ -5,7 +5,6 @@ Milvus proposes; scores are computed here, as `indexer.ranking` computes them, f
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -16,11 +15,12 @@ from indexer.contract import Contract
 from indexer.errors import IndexerError, MilvusError, UnknownRowError
 from indexer.filters.parse import parse
 from indexer.milvus import layout
+from indexer.milvus.answers import row_of, wanted_ids
 from indexer.milvus.connect import Server
 from indexer.milvus.expression import expression
 from indexer.milvus.ranking import Remote, best_rows, best_subjects, best_subjects_by_mean
 from indexer.ranking import check_queries
-from indexer.rows import FloatArray, IdArray, Row, SubjectHit, split_key
+from indexer.rows import FloatArray, IdArray, Row, SubjectHit
 
 _AT_ONCE = 1000
 
@@ -146,7 +146,7 @@ class MilvusStore:
             MilvusError: The server does not answer.
         """
         found = self._get(ids, ["subject_id", "row"])
-        return [_row(found[row_id]) for row_id in _wanted(ids)]
+        return [row_of(found[row_id]) for row_id in wanted_ids(ids)]
 
     def vectors(self, ids: Sequence[int] | IdArray) -> FloatArray:
         """As `Store.vectors`.
@@ -156,7 +156,7 @@ class MilvusStore:
             MilvusError: The server does not answer.
         """
         found = self._get(ids, ["vector"])
-        vectors = [found[row_id]["vector"] for row_id in _wanted(ids)]
+        vectors = [found[row_id]["vector"] for row_id in wanted_ids(ids)]
         return np.array(vectors, np.float32).reshape(len(vectors), self.contract.dim)
 
     def search(self, queries: FloatArray, k: int, *, where: str | None = None) -> tuple[IdArray, FloatArray]:
@@ -217,7 +217,7 @@ class MilvusStore:
 
     def _get(self, ids: Sequence[int] | IdArray, fields: list[str]) -> dict[int, dict[str, Any]]:
         self._need_own_process()
-        wanted, found = sorted(set(_wanted(ids))), dict[int, dict[str, Any]]()
+        wanted, found = sorted(set(wanted_ids(ids))), dict[int, dict[str, Any]]()
         for start in range(0, len(wanted), _AT_ONCE):
             part = ", ".join(map(str, wanted[start : start + _AT_ONCE]))
             for row in self._remote.query(f"born <= {self.generation} and row_id in [{part}]", fields):
@@ -229,18 +229,6 @@ class MilvusStore:
                 expected="ids of rows",
             )
         return found
-
-
-def _wanted(ids: Sequence[int] | IdArray) -> list[int]:
-    return [int(row_id) for row_id in np.asarray(ids, np.int64).reshape(-1)]
-
-
-def _row(found: dict[str, Any]) -> Row:
-    values = json.loads(found["row"])
-    values["captions"] = tuple(values["captions"])
-    if "caption_source" not in values:  # published from an index of before format 4
-        values["source_key"], values["caption_source"] = split_key(values["source_key"])
-    return Row(row_id=found["row_id"], subject_id=found["subject_id"], chip=None, **values)
 
 
 def _only(server: Server, client: Any) -> str:

@@ -25,7 +25,8 @@ from pipelines.measure.whole import WholeCells, load_whole, measured_whole
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.errors import InputError
 from tgfr_search.evaluation.groups import group_members
-from tgfr_search.evaluation.intervals import LEVEL, subject_weights
+from tgfr_search.evaluation.interval import LEVEL
+from tgfr_search.evaluation.intervals import subject_weights
 from tgfr_search.evaluation.protocol import PROTOCOL_VERSION
 from tgfr_search.evaluation.report.reading import END_TO_END, PICTURES, SCHEMA
 from tgfr_search.evaluation.results import CurveRecord, DataRecord, ReportRecord, ResultRecord, SpreadRecord

@@ -16,7 +16,7 @@ from pipelines.measure.systems import System
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.data.regimes import Captions, assign
 from tgfr_search.evaluation.groups import group_figures, group_members
-from tgfr_search.evaluation.intervals import Interval
+from tgfr_search.evaluation.interval import Interval
 from tgfr_search.evaluation.measures import Measures, Searches, measure
 from tgfr_search.evaluation.protocol import PROTOCOL_VERSION
 from tgfr_search.evaluation.results import ResultRecord

@@ -5,14 +5,8 @@ import pytest
 
 from tgfr_search.evaluation import intervals
 from tgfr_search.evaluation.identification import fnir_at_fpir
-from tgfr_search.evaluation.intervals import (
-    Interval,
-    eer_interval,
-    fnir_interval,
-    rate_interval,
-    subject_weights,
-    tar_interval,
-)
+from tgfr_search.evaluation.interval import Interval
+from tgfr_search.evaluation.intervals import eer_interval, fnir_interval, rate_interval, subject_weights, tar_interval
 from tgfr_search.evaluation.pairs import score_pairs
 from tgfr_search.evaluation.verification import Figure, eer, tar_at_far
 

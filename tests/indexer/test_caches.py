@@ -15,7 +15,7 @@ import pytest
 from index_helpers import CONTRACT, add_rows, plain_search, small_index
 from test_store_crash import run_children
 
-from indexer import IndexLockedError, Store, caches, compact, generation, io, lock, purge, repair, verify
+from indexer import IndexLockedError, Store, caches, checksums, compact, generation, io, lock, purge, repair, verify
 
 pytestmark = pytest.mark.slow
 
@@ -231,7 +231,7 @@ def test_pages_that_were_read_are_let_go(tmp_path: Path) -> None:
 
     rows = np.random.default_rng(0).standard_normal((1 << 15, 512), np.float32)  # 64 MiB
     path = tmp_path / "vectors.f32"
-    path.write_bytes(rows.tobytes() + bytes(caches._TRAILER))
+    path.write_bytes(rows.tobytes() + bytes(checksums.TRAILER))
     mapped = caches.map_vectors(path, 512)
     before = pages()
     np.testing.assert_array_equal(mapped, rows)

@@ -14,7 +14,7 @@ from index_helpers import CONTRACT, make_batch, plain_search, plain_subjects, ra
 
 from indexer import FilterError, Store, products
 from indexer.filters import parse
-from indexer.filters.parse import Both, Comparison, Either, IsNull, Membership, Not
+from indexer.filters.conditions import Both, Comparison, Either, IsNull, Membership, Not
 from indexer.generation import Generation
 from indexer.milvus.expression import expression
 from indexer.milvus.layout import Column

@@ -13,7 +13,8 @@ from tgfr_search.losses.info_nce import symmetric_info_nce
 from tgfr_search.losses.total import FCAMLoss
 from tgfr_search.losses.word_region import word_region_loss
 from tgfr_search.model.fcam import SharedFeatures
-from tgfr_search.model.tgfr import TGFR, make_fusion
+from tgfr_search.model.fusion import make_fusion
+from tgfr_search.model.tgfr import TGFR
 from tgfr_search.options import LossOptions, ModelOptions
 
 LINES = ["a man with a hat", "she smiles", "a young woman"]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tgfr_search.data.captions import ATTRIBUTES
-from tgfr_search.evaluation.intervals import Interval
+from tgfr_search.evaluation.interval import Interval
 from tgfr_search.evaluation.verification import Figure, Floats
 from tgfr_search.types import FloatArray
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from tgfr_search.errors import InputError
-from tgfr_search.evaluation.intervals import Interval, eer_interval, rate_interval, tar_interval
+from tgfr_search.evaluation.interval import Interval
+from tgfr_search.evaluation.intervals import eer_interval, rate_interval, tar_interval
 from tgfr_search.evaluation.measures import Key, search
 from tgfr_search.evaluation.pairs import Ints, score_pairs
 from tgfr_search.evaluation.protocol import Roles

@@ -7,13 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tgfr_search.evaluation.identification import cmc, mate_ranks, subject_scores
-from tgfr_search.evaluation.intervals import (
-    Interval,
-    eer_interval,
-    fnir_interval,
-    rate_interval,
-    tar_interval,
-)
+from tgfr_search.evaluation.interval import Interval
+from tgfr_search.evaluation.intervals import eer_interval, fnir_interval, rate_interval, tar_interval
 from tgfr_search.evaluation.pairs import BLOCK_ROWS, Ints, PairScores, score_pairs
 from tgfr_search.evaluation.protocol import Roles
 from tgfr_search.types import FloatArray

@@ -11,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from tgfr_search.evaluation.intervals import Interval, tar_interval
+from tgfr_search.evaluation.interval import Interval
+from tgfr_search.evaluation.intervals import tar_interval
 from tgfr_search.evaluation.measures import FARS, Key, Measures, identification_figures, search
 from tgfr_search.evaluation.pairs import Ints, score_pairs
 from tgfr_search.evaluation.protocol import Roles

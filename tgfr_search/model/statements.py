@@ -28,7 +28,8 @@ from tgfr_search.errors import CheckpointError
 from tgfr_search.shipped import arrays_sha256, read_shipped, write_shipped
 from tgfr_search.types import FloatArray
 from tgfr_search.words.phrasing import is_familiar, without_denials
-from tgfr_search.words.read import claims_of, read_lines
+from tgfr_search.words.read import read_lines
+from tgfr_search.words.reading import claims_of
 
 FOLDER = "statements"
 """Beside a model's own files."""

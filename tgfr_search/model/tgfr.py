@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from tgfr_search.encoders.base import FaceFeatures, TokenBatch
 from tgfr_search.errors import OptionsError
-from tgfr_search.model.baselines import CFAM, FLF, TextRefinement
+from tgfr_search.model.baselines import TextRefinement
 from tgfr_search.model.fcam import FCAM, SharedFeatures
-from tgfr_search.model.fcfm import FCFM
+from tgfr_search.model.fusion import make_fusion
 from tgfr_search.model.looks import LooksReader
 from tgfr_search.model.projection import SHARED_DIM
 from tgfr_search.model.quality import QualityHead
@@ -60,21 +60,6 @@ class LineFeatures(NamedTuple):
 
 
 LineReader = Callable[[list[str]], LineFeatures]
-
-
-def make_fusion(options: ModelOptions) -> nn.Module:
-    """The fusion module that the options name.
-
-    Raises:
-        OptionsError: No such fusion.
-    """
-    if options.fusion == "fcfm":
-        return FCFM(options.fused_dim, options.heads, options.dropout)
-    if options.fusion == "flf":
-        return FLF(options.fused_dim)
-    if options.fusion == "cgfr":
-        return CFAM(options.fused_dim, options.heads, options.dropout)
-    raise OptionsError(f"fusion {options.fusion!r}", expected="fcfm, flf or cgfr")
 
 
 def _read_parts(parts: Sequence[tuple[str, int]], reads: Sequence[str]) -> list[tuple[str, int]]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from tgfr_search.types import AlignedFace
 from tgfr_search.visible import says_something
-from tgfr_search.words.read import Reading, read_lines
+from tgfr_search.words.read import read_lines
+from tgfr_search.words.reading import Reading
 
 
 def query_notes(

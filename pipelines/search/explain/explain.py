@@ -22,7 +22,8 @@ from tgfr_search.errors import InputError
 from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.model.probe import heard_lines, stated_lines, term_scores
 from tgfr_search.types import ByteArray, FloatArray, QueryResult, SearchHit, Templates
-from tgfr_search.words.read import Statement, read_lines
+from tgfr_search.words.read import read_lines
+from tgfr_search.words.reading import Statement
 
 Floats = npt.NDArray[np.float64]
 
