@@ -1,4 +1,4 @@
-"""Fills docs/results.md, README's few lines of it and the default model's card from the files of `benchmarks/results`.
+"""Fills docs/results.md, README's few lines of it and the models' cards from the files of `benchmarks/results`.
 
     python -m benchmarks.readme [--check]
 
@@ -18,11 +18,13 @@ from tgfr_search.evaluation.report.reading import EER, FTE, RANKS, TARS, Metric,
 from tgfr_search.model.checkpoint import DEFAULT_MODEL, WEIGHTS
 
 ROOT = Path(__file__).resolve().parent.parent
-README, RESULTS_PAGE, CARD = ROOT / "README.md", ROOT / "docs" / "results.md", WEIGHTS / DEFAULT_MODEL / "CARD.md"
-PAGES = (README, RESULTS_PAGE, CARD)
+README, RESULTS_PAGE = ROOT / "README.md", ROOT / "docs" / "results.md"
+CARD, FAST_CARD = WEIGHTS / DEFAULT_MODEL / "CARD.md", WEIGHTS / "tgfr-minilm-dlib" / "CARD.md"
+PAGES = (README, RESULTS_PAGE, CARD, FAST_CARD)
 START, END = "<!-- results -->\n", "<!-- /results -->"
 ROWS: tuple[Series, ...] = (
-    ("frozen", "none"), ("control", "constant"), ("caption", "own"), ("bilstm-flf", "own"), ("bert-flf", "own"),
+    ("frozen", "none"), ("frozen-dlib", "none"), ("control", "constant"), ("caption", "own"), ("bilstm-flf", "own"),
+    ("bert-flf", "own"),
     ("cgfr", "own"), ("tgfr", "own"), ("default", "own"), ("default", "own3"), ("default", "cross"),
     ("default", "wrong"), ("default", "none"),
 )  # fmt: skip
@@ -30,6 +32,10 @@ SHORT_ROWS: tuple[Series, ...] = (
     ("frozen", "none"), ("control", "constant"), ("default", "own"), ("default", "own3"),
 )  # fmt: skip
 TITLES = {"mmceleba": "MM-CelebA-HQ", "face2text": "Face2Text"}
+DLIB = {f"{name}-dlib": f"{title}, the fast model and the paper's variants" for name, title in TITLES.items()}
+WHOLE_ROWS: tuple[Series, ...] = (
+    ("frozen", "none"), ("frozen-dlib", "none"), ("control", "constant"), ("default", "none"), ("default", "own"),
+)  # fmt: skip
 PAPER = {
     "ablation": "Losses of step 1 (the paper's Table 3); `tgfr` has all four",
     "text-encoders": "Text encoders under TGFR as printed (its Table 4)",
@@ -38,9 +44,14 @@ PAPER = {
 
 def section(path: Path) -> str:
     """All that stands between a page's markers: README has a few lines, a model's card the model's own figures only."""
-    parts = [*_short()] if path == README else [*_sets(), *_photographs(), *_quality()]
+    if path == README:
+        parts = [*_short()]
+    elif path == FAST_CARD:
+        parts = [*_sets(DLIB)]
+    else:
+        parts = [*_sets(TITLES), *_photographs(), *_quality()]
     if path == RESULTS_PAGE:
-        parts += [*_words(), *_paper(), *_speed(), *_demo()]
+        parts += [*_words(), *_sets(DLIB), *_paper(), *_speed(), *_demo()]
     return "\n" + "\n\n".join(parts) + "\n\n" if parts else "\n"
 
 
@@ -58,8 +69,8 @@ def _short() -> Iterator[str]:
     yield from _photographs()
 
 
-def _sets() -> Iterator[str]:
-    for name, title in TITLES.items():
+def _sets(titles: Mapping[str, str]) -> Iterator[str]:
+    for name, title in titles.items():
         tree = read_result(name)
         if tree is None:
             continue
@@ -77,7 +88,11 @@ def _sets() -> Iterator[str]:
         yield "\n".join(_text_gain(report, [*levels, DEGRADED]))
         for metric in (RANKS[0], TARS[-1], EER):
             yield "\n".join(_table(report, metric, levels))
-        fte = " · ".join(f"{level} {_value(report, ('frozen', 'none'), level, FTE)}" for level in levels)
+        whole = report.get(("frozen", "none"), levels[0], FTE, whole=True) is not None
+        if whole:
+            yield "End to end: the whole photo is degraded, then found, aligned and encoded; no face is a miss."
+            yield "\n".join(_table(report, RANKS[0], levels, WHOLE_ROWS, whole=True))
+        fte = " · ".join(f"{level} {_value(report, ('frozen', 'none'), level, FTE, whole=whole)}" for level in levels)
         yield f"No face found on degraded whole photos (failure to enrol, %): {fte}."
 
 
@@ -149,20 +164,25 @@ def _text_gain(report: Report, levels: list[str]) -> Iterator[str]:
         yield f"| {captions} | {' | '.join(told)} |"
 
 
-def _table(report: Report, metric: Metric, levels: list[str], rows: Sequence[Series] = ROWS) -> Iterator[str]:
+def _table(
+    report: Report, metric: Metric, levels: list[str], rows: Sequence[Series] = ROWS, *, whole: bool = False
+) -> Iterator[str]:
     heads = " | ".join(level.replace("_", " ") for level in levels)
     yield f"| {metric.label} | witness says | {heads} |"
     yield "|---|---" + "|---" * len(levels) + "|"
     for row in rows:
-        if report.get(row, levels[0], metric) is not None:
-            yield f"| {row[0]} | {row[1]} | {' | '.join(_value(report, row, level, metric) for level in levels)} |"
+        if report.get(row, levels[0], metric, whole=whole) is not None:
+            cells = (_value(report, row, level, metric, whole=whole) for level in levels)
+            yield f"| {row[0]} | {row[1]} | {' | '.join(cells)} |"
 
 
-def _value(report: Report, series: Series, level: str, metric: Metric) -> str:
-    record = report.get(series, level, metric)
+def _value(report: Report, series: Series, level: str, metric: Metric, *, whole: bool = False) -> str:
+    record = report.get(series, level, metric, whole=whole)
     if record is None or record["value"] is None:
         return "–"
-    mark = {"better": " ▲", "worse": " ▼"}.get(metric.verdict(report.get(series, level, metric, minus="frozen")), "")
+    mark = {"better": " ▲", "worse": " ▼"}.get(
+        metric.verdict(report.get(series, level, metric, minus="frozen", whole=whole)), ""
+    )
     return f"{percent(record['value'])} ({percent(record['low'])}–{percent(record['high'])}){mark}"
 
 
@@ -197,12 +217,21 @@ def _speed() -> Iterator[str]:
             f"**Images a second of one core's time**: dlib's own C++ net {rates['dlib_cpp']}, the same net here "
             f"{rates['net_float32']} in float32 and {rates['net_bfloat16']} in bfloat16 "
             f"({ratios['net_bfloat16_over_dlib_cpp']} times dlib's); detection and alignment "
-            f"{rates['detect_and_align']}; the default's whole image side {rates['model_image_side']}, "
+            f"{rates['detect_and_align']}; the fast model's whole image side {rates['model_image_side']}, "
             f"{ratios['default_image_side_cost_over_frozen_flip']} times the cost of the frozen encoder (both averaged "
             f"over the mirrored face); `index` end to end {rates['index_end_to_end']}, "
             f"{ratios['index_over_detect_plus_net']} of what detection and encoding alone would allow and "
             f"{ratios['index_over_dlib_pipeline']} times dlib's own pipeline. `{speed['command']}`"
         )
+    models = read_result("model_speed")
+    if models is not None:
+        told = "; ".join(
+            f"`{name}` finds and aligns {own['detect_and_align']}, its image side {own['image_side']}, `index` end to "
+            f"end {own['index_end_to_end']}, {own['index_over_dlib_pipeline']} times dlib's own pipeline"
+            for name, own in models["models"].items()
+        )
+        device = models["machine"]["device"]
+        yield f"**Images a second by model**, one core of {device}: {told}. `{models['command']}`"
     latency = read_result("query_latency")
     if latency is not None:
         lines = [

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.models import FAST_MODEL
+
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fast_default() -> Iterator[None]:
+    """In this process the fast model stands for the default; tests that start another process meet the shipped one."""
+    from tgfr_search.model import checkpoint
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "DEFAULT_MODEL", FAST_MODEL)
+        yield
 
 
 @pytest.fixture(scope="session")

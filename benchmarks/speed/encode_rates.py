@@ -122,7 +122,7 @@ def main() -> None:
     """Runs the comparison and writes benchmarks/results/encode_speed.json."""
     parser = argparse.ArgumentParser(description="Images a second, beside dlib's own pipeline; see encode_speed.")
     parser.add_argument("photos", type=Path)
-    parser.add_argument("--model", default=None)
+    parser.add_argument("--model", default="tgfr-minilm-dlib", help="one whose chip dlib's own net takes")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     load, cores = os.getloadavg()[0], os.sched_getaffinity(0)

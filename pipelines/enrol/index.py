@@ -38,8 +38,8 @@ Progress = Callable[[int, int], None]
 """(images done, images expected)."""
 
 
-def contract_of(model: FaceTextModel, detector: str = FIRST) -> Contract:
-    """The contract of an index whose templates `model` makes of faces that `detector` finds.
+def contract_of(model: FaceTextModel, detector: str = "") -> Contract:
+    """The contract of an index whose templates `model` makes of faces that `detector`, else its own, finds.
 
     dlib's detector, the first there was, is not named in it: its points are told by the digest of the chip's template.
     So an index that names none is dlib's, whatever is the default today.
@@ -47,7 +47,7 @@ def contract_of(model: FaceTextModel, detector: str = FIRST) -> Contract:
     blocks = tuple(Block(name, dim) for name, dim in model.tgfr.layout)
     alignment = model.face_encoder.spec.alignment
     first = FIRST_DIGESTS.get(alignment)
-    assumed = {"alignment_sha256": first} if first else {}
+    assumed, detector = {"alignment_sha256": first} if first else {}, detector or model.detector
     if detector == FIRST:
         return Contract(blocks, model.contract, assumed=assumed)
     spec = make_detector(detector).spec

@@ -107,10 +107,13 @@ class Frozen:
         return self.model.tgfr.layout[:1]
 
     def _faces(self, side: Side, view: int) -> Templates:
-        at, own = 0, slice(0)
+        at, places = 0, {}
         for name, dim in self.model.face_encoder.spec.parts:
-            own = slice(at, at + dim) if name == self.block else own
+            places[name] = slice(at, at + dim)
             at += dim
+        if self.block not in places:
+            raise InputError(f"system {self.name!r}", found=f"a model with {', '.join(places)}", expected=self.block)
+        own = places[self.block]
         parts = [F.normalize(features.global_[:, own], dim=1) for _, features in batches(self.model, side, view)]
         return Templates({"face": np.concatenate([part.numpy() for part in parts])})
 
@@ -221,7 +224,8 @@ class Control(Trained):
 
 KINDS: dict[str, tuple[type[Frozen] | type[Trained], str]] = {
     "frozen": (Frozen, DEFAULT_MODEL),
-    "control": (Control, "control"),
+    "frozen-dlib": (FrozenDlib, DEFAULT_MODEL),
+    "control": (Control, "control-sface"),
     "caption": (CaptionAlone, DEFAULT_MODEL),
     "default": (Default, DEFAULT_MODEL),
 }

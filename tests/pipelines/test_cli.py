@@ -113,8 +113,8 @@ def test_demo_doctor_and_model(tmp_path: Path, run: Run) -> None:
     assert report["ok"]
     assert len(report["found"]["weights"]["face net"]["sha256"]) == 64
     assert report["found"]["faiss"]["kind"] == "cpu"
-    models = json.loads(run("model", "list", "--json", cwd=tmp_path))["models"]
-    assert [m["name"] for m in models if m["note"] == "default"] == ["tgfr-minilm-dlib"]
+    models = json.loads(run_process("model", "list", "--json", cwd=tmp_path))["models"]
+    assert [m["name"] for m in models if m["note"] == "default"] == ["tgfr-minilm-sface"]
     info = json.loads(run("model", "info", "--json", cwd=tmp_path))
     assert info["provenance"]["data_sha256"]
     assert "non-commercial" in run("model", "info", cwd=tmp_path)

@@ -45,7 +45,7 @@ from tgfr_search.types import ByteArray
 
 FORMAT = 1
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
-DEFAULT_MODEL = "tgfr-minilm-dlib"
+DEFAULT_MODEL = "tgfr-minilm-sface"
 
 
 @dataclass(frozen=True)
