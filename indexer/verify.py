@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer import caches, holds, io, lock, segments, tables
+from indexer import caches, holds, io, lock, segments, tables, watches
 from indexer.checks import check_unit
 from indexer.errors import DamagedIndexError, FormatVersionError, IndexerError, NotAnIndexError
 from indexer.generation import Generation
 from indexer.manifest import DELETED, MANIFEST_NAME, ROWS, UPDATED, FileEntry, Manifest, is_leftover, read_manifest
+from indexer.watch_file import read_watch
 
 ROWS_AT_ONCE = 2048
 
@@ -136,6 +137,8 @@ class _Check:
                 self._caches()
             elif path.name == holds.HOLDS and path.is_dir():
                 self._holds()
+            elif path.name == watches.FOLDER and path.is_dir():
+                self._watches(path)
             elif is_leftover(path, committed):
                 owner = (
                     "of the writer at work" if is_written else "of a writer that was killed; the next one removes it"
@@ -211,6 +214,25 @@ class _Check:
                 self.problems.append(f"{path.relative_to(self.directory)}: does not belong to the index")
         if cases := sorted({hold.case for hold in found if not hold.purged}):
             self.notes.append(f"{holds.HOLDS}: {len(found)} searches of {len(cases)} open cases: {', '.join(cases)}")
+
+    def _watches(self, folder: Path) -> None:
+        """Stored queries with what they found: no part of the rows, and nothing that could be made again."""
+        found = 0
+        for path in sorted(folder.iterdir()):
+            if path.name == lock.LOCK_NAME:
+                self._lock(path, lock.is_held(folder), "the watches are being changed")
+            elif path.name.startswith(io.TMP_PREFIX):
+                self.notes.append(
+                    f"{folder.name}/{path.name}: of a writer that was killed; the next one writes over it"
+                )
+            else:
+                try:
+                    self.count(len(read_watch(path).to_bytes()))
+                    found += 1
+                except IndexerError as error:
+                    self.problems.append(str(error))
+        if found:
+            self.notes.append(f"{folder.name}: {found} stored probes with their hits; snapshots and exports have none")
 
     def _caches(self) -> None:
         """No part of the state; but a damaged one should be known, though nothing uses it."""

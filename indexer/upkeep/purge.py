@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer import caches, io, segments, tables
+from indexer import caches, io, segments, tables, watches
 from indexer.digest import row_digests
 from indexer.errors import DamagedIndexError
 from indexer.holds import HOLDS, Holder, changing
@@ -48,6 +48,7 @@ class PurgeReport:
         files_kept: Replaced files that are still there for such a case.
         held_by: Those cases.
         gone_over: The cases whose searches cannot be repeated from now on, since they were told to be gone over.
+        hits_removed: Hits of watches on rows that are gone.
     """
 
     generation: int
@@ -59,6 +60,7 @@ class PurgeReport:
     files_kept: int = 0
     held_by: tuple[Holder, ...] = ()
     gone_over: tuple[Holder, ...] = ()
+    hits_removed: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -71,7 +73,8 @@ def purge(store: Store, *, over: Collection[str] = ()) -> PurgeReport:
     The digests of photos that were deleted for good stay, as the proofs do: without them the next enrolment of the
     same folder would bring them back. A digest of the bytes tells nothing to who has not the photo itself.
 
-    All caches go too: they are made again from what is left when they are next needed.
+    Hits of watches (`indexer.watches`) on rows that are gone go too. So do all caches: they are made again from what is
+    left when they are next needed.
 
     The index is compacted first. Files kept for readers of earlier generations go too: such a reader gets a
     `StaleReaderError` where it asks for one of them. A snapshot or an export made earlier is a copy of its own and is
@@ -119,6 +122,7 @@ def purge(store: Store, *, over: Collection[str] = ()) -> PurgeReport:
             files_kept=len(parted.spared),
             held_by=parted.held_by,
             gone_over=parted.gone_over,
+            hits_removed=watches.forget_rows(store.path, writer.generation.ids.tolist()),
         )
 
 

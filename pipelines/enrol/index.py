@@ -37,6 +37,9 @@ CROP_BYTES, OTHER_BYTES = 50_000, 1_000
 Progress = Callable[[int, int], None]
 """(images done, images expected)."""
 
+Committed = Callable[[Store], None]
+"""Is told an index that has just been committed."""
+
 
 def contract_of(model: FaceTextModel, detector: str = "") -> Contract:
     """The contract of an index whose templates `model` makes of faces that `detector`, else its own, finds.
@@ -103,6 +106,7 @@ def index_gallery(
     again: bool = False,
     progress: Progress = lambda done, expected: None,
     journal: Journal | None = None,
+    committed: Committed = lambda store: None,
 ) -> IndexSummary:
     """Brings an index to what a gallery holds: every image that is not enrolled as it is now is enrolled.
 
@@ -129,6 +133,8 @@ def index_gallery(
         again: Enrol also photos that `delete` removed from the index earlier.
         progress: Called after every batch.
         journal: Where the run is told, before it begins and when it has ended; None is nowhere.
+        committed: Called with the index after every commit, and once at the end, by which the store has not moved yet:
+            so `pipelines.search.watch.match` learns of new rows.
 
     Raises:
         AuditError: The journal refuses: nothing is enrolled, or the rows are there and the run is not answered.
@@ -158,16 +164,18 @@ def index_gallery(
         run = IndexRun(store, writer, summary, plan, problems, finder.identity, describer, again, every)
         if prune := prune or prune_most:
             run.need_same_gallery(str(gallery), prune_most)
-        committed = time.monotonic()
+        since = time.monotonic()
         engine = engine or LocalEngine(workers, describer)
         fresh = run.fresh(lambda: read(lambda problem: None))  # what is wrong was told by the first reading
         for batch in engine.enrol(fresh, model, finder, run.key_of, crops=crops):
             run.enrol(batch)
             progress(run.done, records.estimate)
-            if run.pending >= COMMIT_ROWS or time.monotonic() - committed > COMMIT_SECONDS:
+            if run.pending >= COMMIT_ROWS or time.monotonic() - since > COMMIT_SECONDS:
                 run.commit()
-                committed = time.monotonic()
+                committed(store)
+                since = time.monotonic()
         run.finish(prune)
+        committed(store)
         told |= {"rows": summary.enrolled, **{name: getattr(summary, name) for name in LOGGED}}
         told |= {"prune": prune, "again": again, "generation": store.generation}
     engine.committed()

@@ -9,7 +9,15 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from index_helpers import CONTRACT, OTHER, fill_space, make_batch, random_blocks
+from index_helpers import (
+    CONTRACT,
+    OTHER,
+    add_rows,
+    fill_space,
+    make_batch,
+    match_plainly,
+    random_blocks,
+)
 
 from indexer import (
     QuarantineRecord,
@@ -99,7 +107,17 @@ def drop_first_space(path: Path) -> None:
 COPIES = {each.__name__: each for each in (restore_index, import_export, snapshot_index, export_origin)}
 CHANGES = {each.__name__: each for each in (change, delete_and_update, compact_index, purge_index)} | COPIES
 
-READS = {each.__name__: each for each in (load_mapped, add_other_space, drop_first_space)}
+
+def grow_watched(path: Path) -> None:
+    """Commit some rows and match them; goes on where a kill ended it."""
+    store = Store.open(path)
+    match_plainly(store)
+    if "key20" not in store.source_keys():
+        add_rows(store, [*"tuvwxyz"], seed=20, first=20)
+        match_plainly(store)
+
+
+READS = {each.__name__: each for each in (load_mapped, add_other_space, drop_first_space, grow_watched)}
 
 
 def kill_at(number: int) -> None:

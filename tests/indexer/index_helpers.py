@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from indexer import Block, Contract, QuarantineRecord, RowBatch, Store
+from indexer import Block, Contract, QuarantineRecord, RowBatch, Store, watch_file, watches
 from indexer.spaces import add_space
 
 DIMS = {"face": 8, "caption": 4}
@@ -96,6 +97,16 @@ def small_index(path: Path) -> Store:
         writer.add(make_batch(["emil"], random_blocks(np.random.default_rng(3), 1), first=9))
         writer.commit()
     return store
+
+
+def match_plainly(store: Store) -> list[watch_file.Watch]:
+    """Every watch with the rows that are new, by inner product alone."""
+    own = [each for each in watches.read_watches(store.path) if each.space == store.contract.space_id]
+    return watches.match(store, {each.name: partial(products, each.query) for each in own})
+
+
+def products(query: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    return rows.astype(np.float64) @ query.astype(np.float64)
 
 
 def plain_scores(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:

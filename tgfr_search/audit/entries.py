@@ -57,6 +57,8 @@ class Act(StrEnum):
     UNMASK = "unmask"
     REFUSED = "refused"
     SPACE = "space changed"
+    WATCH = "watch changed"
+    WATCH_HIT = "watch hit"
 
 
 def now() -> str:

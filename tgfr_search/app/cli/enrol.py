@@ -75,6 +75,7 @@ def index(
     from pipelines.enrol.auto_captions import Describer
     from pipelines.enrol.engines import make_engine
     from pipelines.enrol.index import index_gallery, model_of, opened
+    from pipelines.search.watch.match import Watching
     from tgfr_search.model.attributes import load_attributes
     from tgfr_search.model.checkpoint import load_model
 
@@ -94,6 +95,8 @@ def index(
         describer=describer,
         attributes=attributes,
     )
+    finder, journal = make_finder(on_multiple, aligned, detector, min_eyes, several=True), make_journal(audit)
+    watching = Watching.of(out, loaded, journal)
     with console.progress("enrolling", quiet=as_json) as progress:
         summary = index_gallery(
             gallery,
@@ -102,7 +105,7 @@ def index(
             captions=captions,
             split=split,
             subject_level=subject_level,
-            finder=make_finder(on_multiple, aligned, detector, min_eyes, several=True),
+            finder=finder,
             crops=crops,
             engine=chosen,
             describer=describer,
@@ -110,9 +113,18 @@ def index(
             prune_most=prune_most,
             again=again,
             progress=progress,
-            journal=make_journal(audit),
+            journal=journal,
+            committed=watching,
         )
-    console.emit(summary.as_dict(), as_json, lambda: show_summary(summary))
+    told = watching.as_list()
+
+    def show() -> None:
+        show_summary(summary)
+        for each in told:
+            found = each.get("problem") or f"{each['hits']:,} hits among {each['rows']:,} new rows; see `watch list`"
+            console.say(f"watch {each['watch']}: {found}")
+
+    console.emit({**summary.as_dict(), **({"watches": told} if told else {})}, as_json, show)
     if not summary.rows:
         raise typer.Exit(1)
     if summary.quarantined:

@@ -49,6 +49,7 @@ from tgfr_search.app.cli.review import decide, open_, report
 from tgfr_search.app.cli.serve import serve, token, user_app
 from tgfr_search.app.cli.space import space_app
 from tgfr_search.app.cli.threshold import threshold
+from tgfr_search.app.cli.watch import watch_app
 from tgfr_search.errors import InputError, TgfrError
 from tgfr_search.installed import check_own_packages, explain_import
 from tgfr_search.outputs import check_folder
@@ -75,6 +76,7 @@ case_app.command()(report)
 app.add_typer(case_app, name="case")
 app.add_typer(space_app, name="space")
 app.add_typer(user_app, name="user")
+app.add_typer(watch_app, name="watch")
 
 USAGE = 2
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
