@@ -40,7 +40,7 @@ MultipleOrAll = Annotated[
 ]
 DetectorName = Annotated[
     str | None,
-    typer.Option("--detector", help="`dlib` or `retinaface`; default the index's own, else dlib."),
+    typer.Option("--detector", help="`dlib` or `retinaface`; default the index's own, else the model's."),
 ]
 Aligned = Annotated[bool, typer.Option("--aligned", help="Images are aligned face chips already; detect nothing.")]
 SubjectLevel = Annotated[
