@@ -39,12 +39,14 @@ from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.files import replace_text
 from tgfr_search.model.card import card as model_card
 from tgfr_search.model.checkpoint import (
+    FaceTextModel,
     find_model,
     joined_id,
     load_model,
     machine,
     read_config,
 )
+from tgfr_search.model.scoring import ScoreModel
 from tgfr_search.options import TrainOptions
 from tgfr_search.strict import load_toml
 
@@ -79,6 +81,19 @@ def _valid(
     numbers = np.unique(chips.subjects, return_inverse=True)[1].astype(np.int64)
     origin = {"data_sha256": chips.data_sha256, "valid_images": len(chips), "not_detected": {"valid": chips.failures}}
     return ValidSet(features, chips.names, numbers, chips.captions), origin
+
+
+def _fitted(model: FaceTextModel, options: TrainOptions) -> tuple[ScoreModel, dict[str, Any], dict[str, Any]]:
+    """Score weights of a joined model fitted on valid, what they were fitted on, and Rank-1 there by mode and level."""
+    dtype, regions = fast_dtype(model.tgfr.device), model.config["model"]["regions"]
+    face = make_face_encoder(str(model.folder / "face"), model.tgfr.device, dtype, flip=False, regions=regions)
+    valid, origin = _valid(options, face, model.detector, dtype)
+    constant = options.align.captions == "constant"
+    trial = make_trial(model.tgfr, valid, options.seed, regime="constant" if constant else "own")
+    more = [] if constant else [make_trial(model.tgfr, valid, options.seed, regime="own3")]
+    scoring = fit_scores(trial, *more)
+    rank1 = {mode: dict(zip(LADDER, rank1_by_level(trial, scoring, mode), strict=True)) for mode in scoring.weights}
+    return scoring, origin, rank1
 
 
 def join(
@@ -119,13 +134,7 @@ def join(
     replace_text(out / "config.json", json.dumps(config, indent=1, sort_keys=True) + "\n")
 
     model = load_model(out, device=options.device, statements=False)
-    dtype = fast_dtype(model.tgfr.device)
-    face = make_face_encoder(str(out / "face"), model.tgfr.device, dtype, flip=False, regions=regions)
-    valid, origin = _valid(options, face, model.detector, dtype)
-    constant = options.align.captions == "constant"
-    trial = make_trial(model.tgfr, valid, options.seed, regime="constant" if constant else "own")
-    more = [] if constant else [make_trial(model.tgfr, valid, options.seed, regime="own3")]
-    scoring = fit_scores(trial, *more)
+    scoring, origin, rank1 = _fitted(model, options)
     config["scoring"] = scoring.as_dict()
     config["provenance"] = {
         **config["provenance"],
@@ -140,9 +149,7 @@ def join(
             "machine": machine(),
             "seconds": round(time.time() - started),
         },
-        "valid_rank1": {
-            mode: dict(zip(LADDER, rank1_by_level(trial, scoring, mode), strict=True)) for mode in scoring.weights
-        },
+        "valid_rank1": rank1,
     }
     replace_text(out / "config.json", json.dumps(config, indent=1, sort_keys=True) + "\n")
     replace_text(out / "CARD.md", model_card(config))
