@@ -40,8 +40,8 @@ class FaceOptions:
         max_bytes: Largest file read.
         max_pixels: Largest width × height decoded.
         alignment: The chip that the face encoder expects.
-        detector: Name of the detector; empty leaves it to the index that is searched or added to, else to the model, else
-            dlib's.
+        detector: Name of the detector; empty leaves it to the index that is searched or added to, else to the model,
+            else dlib's.
         revision: `REVISION`, so that whatever is keyed by the options is keyed by how they are carried out, too.
 
     Raises:
