@@ -80,6 +80,7 @@ def compared_text(statements: Sequence[Mapping[str, Any]]) -> list[dict[str, str
 
 
 def counted_text(statements: Sequence[Mapping[str, Any]]) -> str:
-    """How many statements a face agrees with, contradicts, cannot tell: "agrees 2, contradicts 1"; empty of none."""
+    """How many statements a face agrees with, contradicts, cannot tell: "agrees 2, unseen 1"; empty of none."""
     counts = Counter(own["verdict"] for own in statements)
-    return ", ".join(f"{name} {counts[name]}" for name in (AGREES, CONTRADICTS, UNSEEN) if counts[name])
+    told = {AGREES: AGREES, CONTRADICTS: CONTRADICTS, UNSEEN: "unseen"}
+    return ", ".join(f"{name} {counts[verdict]}" for verdict, name in told.items() if counts[verdict])

@@ -155,7 +155,9 @@ def _png(result: QueryResult, chip: bytes | None, crops: list[bytes | None], cap
         made = ", machine caption" if hit.auto_caption else ""
         _line(draw, (x, y + FACE + 22), f"score {hit.score:.3f}{made}", "#555", CELL[0] - 6)
         _line(draw, (x, y + FACE + 40), counted_text(hit.statements), "#555", CELL[0] - 6)
-        _line(draw, (x, y + FACE + 58), _worth(hit), "#555", CELL[0] - 6)
+        worth, font = drawable(_worth(hit))
+        for below, line in enumerate(wrap(worth, font, CELL[0] - 6, 2)):
+            draw.text((x, y + FACE + 58 + 18 * below), line, "#555", font)
     return page
 
 

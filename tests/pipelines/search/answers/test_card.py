@@ -25,7 +25,7 @@ def test_a_denial_agrees_with_a_face_that_does_not_show_it() -> None:
     assert [own["mark"] + " " + own["text"] for own in compared_text(said)] == [
         "✓ not eyeglasses 0.97", "✗ not male 0.01", "? bangs 0.50",
     ]  # fmt: skip
-    assert counted_text(said) == "agrees 1, contradicts 1, cannot be seen 1"
+    assert counted_text(said) == "agrees 1, contradicts 1, unseen 1"
     assert counted_text([]) == ""
     assert card_text(card) == "male 0.99"
     assert card_text(None) == ""
