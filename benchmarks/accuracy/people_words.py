@@ -19,12 +19,14 @@ import numpy.typing as npt
 from benchmarks.results import write_result
 from pipelines.measure.data import BenchOptions, Side
 from pipelines.measure.load import load_data
-from pipelines.measure.systems import System, load_systems
+from pipelines.measure.systems import load_systems
 from tgfr_search.app.cli.console import stages
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.evaluation.identification import mate_ranks
 from tgfr_search.evaluation.interval import Interval
 from tgfr_search.evaluation.intervals import rate_interval, subject_weights
+from tgfr_search.model.probe import Probes
+from tgfr_search.types import FloatArray
 
 SEED, RANKS = 0, (1, 10)
 DEGRADED = tuple(level for level in LADDER if level != "normal")
@@ -53,13 +55,15 @@ def main() -> None:
     kept: dict[str, Lines] = {"with lines": gallery.captions, "without": [()] * len(gallery)}
     figures: dict[str, dict[str, dict[str, list[float | None]]]] = {}
     for lines, enrolled in kept.items():
+        rows = fused.templates(gallery, gallery.view("normal"), enrolled, None)
         ranks: dict[str, dict[str, Ints]] = {}
         for level in LADDER:
             ranks[level] = {
-                name: searched(fused, probes, level, words, gallery, enrolled, own, people)
+                name: searched(fused.probes(probes, probes.view(level), words, None), rows, own, people)
                 for name, words in said.items()
             }
-        alone = searched(caption, probes, "normal", probes.captions, gallery, enrolled, own, people)
+        by_words = caption.probes(probes, probes.view("normal"), probes.captions, None)
+        alone = searched(by_words, rows, own, people)
         figures[lines] = told(ranks, alone, own, weights)
         for name, cells in figures[lines].items():
             print(lines, name, cells)
@@ -94,12 +98,8 @@ def of_others(probes: Side, own: Ints) -> Lines:
     return [probes.captions[generator.choice(np.flatnonzero(own != mine))] for mine in own]
 
 
-def searched(
-    system: System, probes: Side, level: str, words: Lines, gallery: Side, lines: Lines, own: Ints, people: Ints
-) -> Ints:
+def searched(made: Probes, rows: FloatArray, own: Ints, people: Ints) -> Ints:
     """Rank of each probe's own person."""
-    rows = system.templates(gallery, gallery.view("normal"), lines, None)
-    made = system.probes(probes, probes.view(level), words, None)
     return np.asarray(mate_ranks((made.dense() @ rows.T).astype(np.float64), people[own], people))
 
 

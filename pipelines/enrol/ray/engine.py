@@ -27,7 +27,7 @@ from pipelines.faces.find import find_faces
 from tgfr_search.errors import InputError, MissingPartError, TgfrError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.attributes import load_attributes
-from tgfr_search.model.checkpoint import FaceTextModel, load_model
+from tgfr_search.model.checkpoint import FaceTextModel, load_model, shipped_as
 from tgfr_search.types import Record
 
 SHARD_RECORDS = 4 * BATCH
@@ -51,7 +51,8 @@ class RayEngine:
 
     Attributes:
         folder: Where partitions and shards lie while the run lasts; every node must see it under this path.
-        model: Shipped name or folder of the model, as every node finds it; None is the default.
+        model: Shipped name or folder of the model, as every node finds it; None is the one that is enrolled with, by its
+            shipped name, else by its folder.
         address: Of a cluster, for instance `10.0.0.5:6379` or `auto`; None starts Ray on this machine and stops it.
         workers: Encoders; None is one for every two CPUs, or one a GPU.
         device: Where they encode; `auto` is a GPU each where the cluster has any.
@@ -111,7 +112,7 @@ class RayEngine:
                 str(self.folder.absolute()),
                 finder,
                 contract.as_dict(),
-                self.model,
+                self.model or shipped_as(model.model_id) or str(model.folder),
                 _precision(model),
                 crops,
                 self.device,
