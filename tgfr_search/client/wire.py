@@ -131,7 +131,8 @@ def as_file(given: Path | str | bytes) -> File:
 
 def _refused(path: str, error: urllib.error.HTTPError) -> ServiceError:
     try:
-        told = json.loads(error.read())
+        with error:  # its connection too
+            told = json.loads(error.read())
     except (ValueError, OSError):
         told = {}
     wait = error.headers.get("Retry-After") or "0"
