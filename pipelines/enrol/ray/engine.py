@@ -51,8 +51,8 @@ class RayEngine:
 
     Attributes:
         folder: Where partitions and shards lie while the run lasts; every node must see it under this path.
-        model: Shipped name or folder of the model, as every node finds it; None is the one that is enrolled with, by its
-            shipped name, else by its folder.
+        model: Shipped name or folder of the model, as every node finds it; None is the one that is enrolled with, by
+            its shipped name, else by its folder.
         address: Of a cluster, for instance `10.0.0.5:6379` or `auto`; None starts Ray on this machine and stops it.
         workers: Encoders; None is one for every two CPUs, or one a GPU.
         device: Where they encode; `auto` is a GPU each where the cluster has any.
