@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+
 import tgfr_search
 from pipelines.enrol.index import detector_of, opened
 from pipelines.faces.aligned import Progress, silent
@@ -17,6 +19,7 @@ from pipelines.measure.cells import Cells, Measured, cells_of
 from pipelines.measure.checks import shared_lines, suspects, tuned_on
 from pipelines.measure.data import BenchData, BenchOptions
 from pipelines.measure.entries import Key, failure_to_enrol, figures
+from pipelines.measure.evidence.report import evidence_of
 from pipelines.measure.examples import choose, clear_pictures, write_pictures
 from pipelines.measure.failure_to_enrol import Outcome, failures_to_enrol
 from pipelines.measure.load import load_data
@@ -24,6 +27,7 @@ from pipelines.measure.systems import BASELINES, System
 from pipelines.measure.whole import WholeCells, load_whole, measured_whole
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.errors import InputError
+from tgfr_search.evaluation.evidence_results import EvidenceRecord
 from tgfr_search.evaluation.groups import group_members
 from tgfr_search.evaluation.interval import LEVEL
 from tgfr_search.evaluation.intervals import subject_weights
@@ -77,6 +81,8 @@ def run_benchmark(
         group_members(data.probes.metadata, options.group_by)  # an unknown column should be told before the work
     weights = subject_weights(data.roles.subject_count, options.seed, options.resamples)
     cells = Cells(options, data, weights, out / "cells")
+    main = next(each for each in systems if each.name == _subject_of_the_report(options, systems)[0])
+    evidence = evidence_of(options, main, cells, finder.detector, weights.astype(np.float64), progress)
     wanted, measured, grouped = cells_of(options, systems), dict[Key, Measured](), list[ResultRecord]()
     for done, cell in enumerate(wanted):
         measured[cell.system.name, cell.captions, cell.level] = cells.measure(cell)
@@ -89,7 +95,7 @@ def run_benchmark(
         failed[level] = failures_to_enrol(options, level, finder, out / "cells", workers, progress)
     fte = [failure_to_enrol(options, options.condition, level, failed[level]) for level in enrolled]
     results = [*figures(options, options.condition, measured, data.roles), *fte, *whole, *grouped]
-    report = _report(options, systems, data, cells, measured, results, round(time.time() - started))
+    report = _report(options, systems, data, cells, measured, results, evidence, round(time.time() - started))
     clear_pictures(out / PICTURES)
     if pictures:
         write_pictures(out / PICTURES, report["examples"], data, options)
@@ -119,6 +125,7 @@ def _report(
     cells: Cells,
     measured: Mapping[Key, Measured],
     results: list[ResultRecord],
+    evidence: EvidenceRecord,
     seconds: int,
 ) -> ReportRecord:
     """What was measured, as `report.json` has it."""
@@ -158,6 +165,7 @@ def _report(
             cast(CurveRecord, {"system": name, "captions": captions, "level": level, **m.curves})
             for (name, captions, level), m in measures.items()
         ],
+        "evidence": evidence,
         "examples": choose(cells, measures, about, captions),
     }
 

@@ -11,9 +11,11 @@ import torch.nn.functional as F
 from pipelines.measure.data import BenchData, BenchOptions, Side
 from pipelines.measure.systems import System
 from tgfr_search.data.regimes import Captions
+from tgfr_search.errors import InputError
 from tgfr_search.evaluation.pairs import score_pairs
 from tgfr_search.evaluation.protocol import Roles
 from tgfr_search.evaluation.results import SuspectsRecord
+from tgfr_search.forensic.calibration import Calibration
 from tgfr_search.types import FloatArray
 
 SUSPECTS = 10
@@ -92,3 +94,27 @@ def tuned_on(systems: Sequence[System], data: BenchData, options: BenchOptions) 
             how = seen.get(options.split, "trained and tuned")
             out.append(f"{system.name} was {how} on these very images: its figures here flatter it")
     return out
+
+
+def require_others(calibration: Calibration, options: BenchOptions, data_sha256: str) -> None:
+    """Refuse to measure a calibration on the people whom it was fitted on.
+
+    Args:
+        calibration: What is measured.
+        options: Whose probes are measured.
+        data_sha256: Of these probes.
+
+    Raises:
+        InputError: They are the same, or might be.
+    """
+    if calibration.origin.data_sha256 != data_sha256:
+        return
+    if options.split is None:
+        raise InputError(
+            f"{options.probes}", found="data of the calibration", expected="other people", do="give --split"
+        )
+    if calibration.origin.split in ("", options.split):
+        raise InputError(
+            f"{options.probes}, split {options.split}", found="the people whom the calibration was fitted on",
+            expected="other people", do="name another split, or other data",
+        )  # fmt: skip

@@ -51,6 +51,8 @@ class BenchOptions:
         resamples: Of the bootstrap.
         enrolment: Also measure failure to enrol on degraded whole photos.
         end_to_end: Also measure the systems on those.
+        calibration: Says what scores are worth; None is the one that comes with the model, if one does.
+        cohort: That it was fitted with; None is the one that comes with the model.
 
     Raises:
         InputError: A level, condition or regime that there is not, or that is given twice; a number out of range.
@@ -69,6 +71,8 @@ class BenchOptions:
     enrolment: bool = True
     end_to_end: bool = False
     same_person: Path | None = None
+    calibration: Path | None = None
+    cohort: Path | None = None
 
     def __post_init__(self) -> None:
         _choice("level", self.levels, LEVELS)

@@ -9,6 +9,8 @@ from typing import Any, NotRequired
 
 from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12; torch brings it
 
+from tgfr_search.evaluation.evidence_results import EvidenceRecord
+
 
 class ResultRecord(TypedDict):
     """A figure with its interval, or the reason why there is none.
@@ -147,4 +149,5 @@ class ReportRecord(TypedDict):
     quality: dict[str, SpreadRecord]
     results: list[ResultRecord]
     curves: list[CurveRecord]
+    evidence: NotRequired[EvidenceRecord]
     examples: list[ExampleRecord]

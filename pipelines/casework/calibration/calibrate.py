@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 import tgfr_search
-from pipelines.casework.calibration.scored import LINES, MODES, Scored, load_scored
 from pipelines.faces.aligned import Progress, silent
 from pipelines.measure.checks import tuned_on
 from pipelines.measure.data import BenchOptions
+from pipelines.measure.evidence.scored import LINES, MODES, Scored, load_scored
 from pipelines.measure.systems import System
 from pipelines.search.evidence import binding_of
 from tgfr_search.errors import InputError

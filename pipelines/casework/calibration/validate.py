@@ -10,23 +10,20 @@ from typing import Any
 import numpy as np
 
 import tgfr_search
-from pipelines.casework.calibration.measures import Measures
-from pipelines.casework.calibration.scored import MODES, WRONG, load_scored
 from pipelines.casework.calibration.validation_page import page
 from pipelines.faces.aligned import Progress, silent
-from pipelines.measure.checks import tuned_on
+from pipelines.measure.checks import require_others, tuned_on
 from pipelines.measure.data import BenchData, BenchOptions
+from pipelines.measure.evidence.measures import Measures
+from pipelines.measure.evidence.scored import MODES, WRONG, load_scored
 from pipelines.measure.systems import System
 from pipelines.search.evidence import binding_of
-from tgfr_search.errors import InputError
 from tgfr_search.evaluation.intervals import subject_weights
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.files import replace_text
 from tgfr_search.forensic.calibration import Calibration
 from tgfr_search.forensic.statement import propositions
-from tgfr_search.forensic.validation import (
-    INTERVALS,
-)
+from tgfr_search.forensic.validation import INTERVALS
 from tgfr_search.forensic.verdict import Criteria, verdict
 from tgfr_search.model.cohort import Cohort
 from tgfr_search.strict import to_dict
@@ -75,9 +72,9 @@ def validate(
         options, system, cache, finder=finder, wanted=_wanted(calibration), cohort=cohort, workers=workers,
         progress=progress,
     )  # fmt: skip
-    _need_others(options, calibration, data.probes.chips.data_sha256)
+    require_others(calibration, options, data.probes.chips.data_sha256)
     weights = subject_weights(data.roles.subject_count, options.seed, options.resamples).astype(np.float64)
-    measures = Measures(calibration, options, weights, typical=cohort is not None)
+    measures = Measures(calibration, options, weights, typical=cohort is not None, words=True)
     steps = len(_wanted(calibration)) * len(options.levels)
     for at, plain in enumerate(scored):
         measures.add(plain)
@@ -102,25 +99,6 @@ def _write(out: Path, tree: dict[str, Any]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     replace_text(out / RESULT, json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     replace_text(out / PAGE, page(tree))
-
-
-def _need_others(options: BenchOptions, calibration: Calibration, data_sha256: str) -> None:
-    """Refuse to validate on the people whom a calibration was fitted on.
-
-    Raises:
-        InputError: They are the same, or might be.
-    """
-    if calibration.origin.data_sha256 != data_sha256:
-        return
-    if options.split is None:
-        raise InputError(
-            f"{options.probes}", found="data of the calibration", expected="other people", do="give --split"
-        )
-    if calibration.origin.split in ("", options.split):
-        raise InputError(
-            f"{options.probes}, split {options.split}", found="the people whom the calibration was fitted on",
-            expected="other people", do="name another split, or other data",
-        )  # fmt: skip
 
 
 def _about(options: BenchOptions, calibration: Calibration, data: BenchData) -> dict[str, Any]:

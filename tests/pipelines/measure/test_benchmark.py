@@ -16,16 +16,21 @@ from PIL import Image
 
 import pipelines.measure.cells
 from indexer import ContractMismatchError
+from pipelines.casework.calibration.validate import validate
 from pipelines.enrol.index import IndexSummary
 from pipelines.faces.degrade import worsen
 from pipelines.measure.benchmark import run_benchmark
 from pipelines.measure.data import BenchOptions
 from pipelines.measure.systems import System, make_system
+from pipelines.search.evidence import binding_of
+from tests.pipelines.search.test_judge import mode
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.errors import InputError
 from tgfr_search.evaluation.report.draw import draw_report
 from tgfr_search.evaluation.results import ReportRecord, ResultRecord
 from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.forensic.calibration import Calibration, Origin
+from tgfr_search.forensic.statement import Population
 from tgfr_search.model.checkpoint import FaceTextModel
 
 FIELDS = {
@@ -101,6 +106,63 @@ def test_a_report_is_complete_and_drawn_from_its_json_alone(
     with (tmp_path / "tables.csv").open(encoding="utf-8", newline="") as file:
         assert len(list(csv.DictReader(file))) == len(report["results"])
     assert {".html", ".csv", ".png", ".svg"} == {path.suffix for path in files}
+
+
+def test_what_scores_are_worth_is_told_by_a_calibration_of_other_people(
+    options: BenchOptions, systems: list[System], cache: Path, tmp_path: Path, model: FaceTextModel
+) -> None:
+    finder = model.find_with()
+    fitted = Calibration(
+        binding_of(model, finder.detector), Origin("d" * 64, "valid", "0.1.0", 0, ("normal",), ("a warning",)),
+        Population("people who do not exist", 110, "all"), {"image": mode(1.0), "fused-1": mode(1.3)},
+    )  # fmt: skip
+    fitted.write(tmp_path / "c.json")
+    own = dataclasses.replace(
+        options, levels=("normal",), regimes=("own", "cross"), group_by=None, calibration=tmp_path / "c.json"
+    )
+    report = run_benchmark(own, systems[::2], tmp_path / "report", cache, workers=0)
+    told = report["evidence"]
+    assert (told["system"], told["calibration"], told["reason"]) == ("default", fitted.sha256, None)
+    assert "of the calibration: a warning" in told["notes"]
+    # With two photos nobody is described by a third.
+    assert "fused-1, words cross, normal: not validated, no pair of one person" in told["notes"]
+    (cell,) = told["cells"]
+    assert (cell["mode"], cell["lines"], cell["genuine"], cell["impostor"]) == ("image", 0, 12, 24 * 23 // 2 - 12)
+    schema = json.loads((Path(__file__).resolve().parents[3] / "docs/report.schema.json").read_text(encoding="utf-8"))
+    written = json.loads((tmp_path / "report/report.json").read_text())
+    assert list(Draft202012Validator(schema).iter_errors(written)) == []
+    tree = validate(own, systems[-1], fitted, tmp_path / "validation", cache, finder=finder, workers=0)
+    assert all(tree[kind] == list(told[kind]) for kind in ("cells", "search", "thresholds", "crowdedness", "curves"))  # type: ignore[literal-required]
+    files = draw_report(tmp_path / "report")
+    html = (tmp_path / "report/report.html").read_text(encoding="utf-8")
+    assert "What a score is worth" in html
+    assert "another person of people who do not exist" in html
+    assert {"tippett.png", "tippett.svg"} <= {path.name for path in files}
+
+    mine = dataclasses.replace(fitted, origin=Origin(report["data"]["data_sha256"], "", "0.1.0", 0, ("normal",)))
+    mine.write(tmp_path / "c.json")
+    with pytest.raises(InputError, match="data of the calibration"):
+        run_benchmark(own, systems[::2], tmp_path / "report", cache, workers=0)
+
+
+def test_where_no_calibration_fits_the_reason_is_told(
+    options: BenchOptions, systems: list[System], cache: Path, tmp_path: Path
+) -> None:
+    own = dataclasses.replace(options, levels=("normal",), regimes=("none",), group_by=None)
+    told = run_benchmark(own, systems[:1], tmp_path, cache, workers=0)["evidence"]
+    assert told["calibration"] is None
+    assert "scores that nothing is calibrated for" in str(told["reason"])
+    assert "cells" not in told
+    draw_report(tmp_path)
+    assert "Not measured. likelihood ratios of frozen" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    tree = json.loads((tmp_path / "report.json").read_text())
+    del tree["evidence"]  # of an earlier version
+    (tmp_path / "report.json").write_text(json.dumps(tree))
+    draw_report(tmp_path)
+    assert "What a score is worth" not in (tmp_path / "report.html").read_text(encoding="utf-8")
+    both = dataclasses.replace(own, condition="both", calibration=tmp_path / "c.json")
+    with pytest.raises(InputError, match="degraded templates"):
+        run_benchmark(both, systems[2:], tmp_path / "both", cache, workers=0)
 
 
 def test_the_degraded_levels_are_also_told_together(

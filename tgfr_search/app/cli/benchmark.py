@@ -13,6 +13,8 @@ from tgfr_search.app.cli.options import (
     MIN_EYES,
     PARTIAL,
     Aligned,
+    CalibrationFile,
+    CohortFile,
     DetectorName,
     Device,
     Json,
@@ -67,6 +69,8 @@ def benchmark(
         bool, typer.Option("--pictures/--no-pictures", help="Keep faces of the examples in the report.")
     ] = True,
     cache: Annotated[Path | None, typer.Option(help="Faces and features; default OUT/cache.")] = None,
+    calibration: CalibrationFile = None,
+    cohort: CohortFile = None,
     pairs: Annotated[
         Path | None, typer.Option(help="The same as `benchmark-pairs`: a face encoder alone, on a list of pairs.")
     ] = None,
@@ -85,7 +89,7 @@ def benchmark(
             probes, out, pairs, encoder, workers, on_multiple, detector, aligned, min_eyes, device, as_json=as_json
         )
         return
-    inputs = [path for path in (probes, gallery, captions_file, same_person) if path is not None]
+    inputs = [path for path in (probes, gallery, captions_file, same_person, calibration, cohort) if path is not None]
     check_folder(out, inputs=inputs, outside=[] if gallery is None else [gallery], known_by=EARLIER)
     from pipelines.measure.benchmark import run_benchmark
     from pipelines.measure.data import BenchOptions
@@ -107,6 +111,8 @@ def benchmark(
         resamples=resamples,
         enrolment=enrolment,
         end_to_end=end_to_end,
+        calibration=calibration,
+        cohort=cohort,
     )
     chosen = load_systems(shipped_systems() if systems is None else _split(systems), device)
     with console.stages(quiet=as_json) as progress:

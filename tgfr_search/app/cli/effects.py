@@ -52,6 +52,8 @@ IDLE = (
             "end_to_end",
             "pictures",
             "cache",
+            "calibration",
+            "cohort",
         ),
         ("pairs", "systems"),
         lambda given: given["pairs"] is not None,

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from tgfr_search.evaluation.report import evidence
 from tgfr_search.evaluation.report.answer import answer, facts, warnings
 from tgfr_search.evaluation.report.foot import examples, ladder, origins, provenance, searched_by
 from tgfr_search.evaluation.report.plots import Plot, inline, plots
@@ -108,6 +109,10 @@ def _sections(report: Report) -> list[Section]:
         ),
         Section("identification", "Identification", tables=[closed], plots=_some(drawn, cmc="CMC")),
         Section("open-set", "Open set", told=TOLD["open-set"], tables=[opened]),
+        Section(
+            "evidence", "What a score is worth", told=evidence.told(report), tables=evidence.tables(report),
+            plots=_some(drawn, tippett="Tippett curves"),
+        ),
         Section("captions", "Caption regimes", tables=_captions(report), plots=_some(drawn, captions="")),
         Section("differences", "Paired differences", tables=_differences(report)),
         Section("scores", "Score distributions", told=TOLD["scores"] if scores else "", plots=scores),

@@ -88,6 +88,7 @@ def plots(report: Report) -> Iterator[Plot]:
         ]
         if panels:
             yield Plot(f"scores-{_safe(one[0])}", panels, [("genuine", GENUINE), ("impostor", IMPOSTOR)])
+    yield from _tippett(report)
     by_words = [one for one in report.measured if one[0] == report.main[0]]
     if len(by_words) > 1:
         keys = [(regime, REGIME_COLOURS.get(regime, INK)) for _, regime in by_words]
@@ -209,6 +210,25 @@ def _det(axes: Axes, curve: dict[str, Any], line: Any) -> None:
         axis.set_label_text(f"{what} rate, %")
     axes.set_xlim(deviate(0.5e-5), deviate(0.6))
     axes.set_ylim(deviate(0.5e-3), deviate(0.97))
+
+
+def _tippett(report: Report) -> Iterator[Plot]:
+    """Shares of pairs with a likelihood ratio above each value, where those were measured."""
+    curves = (report.tree.get("evidence") or {}).get("curves", ())
+    panels = [Panel(f"{own['mode']}, {spoken(own['level'])}", _shares(own["tippett"])) for own in curves]
+    if panels:
+        yield Plot("tippett", panels, [("genuine", GENUINE), ("impostor", IMPOSTOR)])
+
+
+def _shares(curve: dict[str, list[float]]) -> Draw:
+    def draw(axes: Axes) -> None:
+        for name, shade in (("genuine", GENUINE), ("impostor", IMPOSTOR)):
+            axes.plot(curve["log10"], 100 * np.array(curve[name]), color=shade, label=name)
+        axes.set_xlabel("log10 LR above")
+        axes.set_ylabel("pairs, %")
+        axes.set_ylim(0, 100)
+
+    return draw
 
 
 def _histogram(curve: dict[str, Any]) -> Draw:

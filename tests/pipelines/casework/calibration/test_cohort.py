@@ -14,10 +14,10 @@ import tgfr_search.forensic.typicality
 import tgfr_search.model.cohort
 from pipelines.casework.calibration.calibrate import calibrate
 from pipelines.casework.calibration.cohort import CohortOptions, make_cohort
-from pipelines.casework.calibration.scored import load_scored
 from pipelines.casework.calibration.validate import validate
 from pipelines.enrol.index import index_gallery
 from pipelines.measure.data import BenchOptions
+from pipelines.measure.evidence.scored import load_scored
 from pipelines.measure.systems import Default
 from pipelines.search.evidence import cohort_of
 from pipelines.tools.demo import write_demo

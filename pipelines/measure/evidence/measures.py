@@ -1,4 +1,4 @@
-"""What is measured of a calibration on people whom it was not fitted on: the records of a validation."""
+"""What is measured of a calibration on people whom it was not fitted on: for a validation, and for a benchmark."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.casework.calibration.scored import MODES, Scored
 from pipelines.measure.data import BenchOptions
+from pipelines.measure.evidence.scored import MODES, Scored
 from tgfr_search.data.regimes import BORROWED
 from tgfr_search.errors import InputError
 from tgfr_search.forensic.ablation import typicality_record
@@ -26,6 +26,9 @@ from tgfr_search.forensic.validation import (
 from tgfr_search.forensic.words import mixture
 from tgfr_search.types import FloatArray
 
+KINDS = ("cells", "search", "crowdedness", "thresholds", "curves")
+"""Of the records of a mode at a level."""
+
 GALLERIES = (0.2, 0.5)
 """Sizes of simulated galleries, in the people of the data."""
 
@@ -39,23 +42,26 @@ SCORED_ROWS = 128
 
 
 class Measures:
-    """Records of a validation, gathered mode by mode and level by level.
+    """Records of how good likelihood ratios and thresholds are, gathered mode by mode and level by level.
 
     Args:
-        calibration: What is validated.
+        calibration: What is measured.
         options: Seed and number of resamples.
         weights: Of the people, a row a resample.
         typical: Also what the correction by typicality does.
+        words: Also what words add to the picture alone.
 
     Attributes:
         records: Name in `validation.json` → its entries.
         unseen: Modes and levels of which there is no pair of one person, in words.
     """
 
-    def __init__(self, calibration: Calibration, options: BenchOptions, weights: Floats, *, typical: bool) -> None:
-        self.calibration, self.options, self.weights, self.typical = calibration, options, weights, typical
-        names = ("cells", "search", "crowdedness", "thresholds", "words", "curves", "typicality")
-        self.records: dict[str, list[Any]] = {name: [] for name in names}
+    def __init__(
+        self, calibration: Calibration, options: BenchOptions, weights: Floats, *, typical: bool, words: bool
+    ) -> None:
+        self.calibration, self.options, self.weights = calibration, options, weights
+        self.typical, self.words = typical, words
+        self.records: dict[str, list[Any]] = {name: [] for name in (*KINDS, "words", "typicality")}
         self.unseen: list[str] = []
         self._pictures: dict[str, FloatArray] = {}
 
@@ -76,13 +82,19 @@ class Measures:
         if self.typical and usual:
             records["typicality"] += _typical(plain, one, self.weights)
         ratios = _ratios(one, modes[one.mode])
+        if self.words:
+            self._compare(one, ratios)
+        if usual:
+            self._measure(one, ratios)
+
+    def _compare(self, one: Scored, ratios: FloatArray) -> None:
+        """What words add to the picture alone, whose ratios are kept for it."""
+        modes = self.calibration.modes
         if one.mode == "image":
             self._pictures[one.level] = ratios
         else:
             alone = self._pictures[one.level][one.rows], modes["image"].calibrator.bounds
-            records["words"].append(_words(one, ratios, modes[one.mode], *alone, self.weights))
-        if usual:
-            self._measure(one, ratios)
+            self.records["words"].append(_words(one, ratios, modes[one.mode], *alone, self.weights))
 
     def _measure(self, one: Scored, ratios: FloatArray) -> None:
         """Ratios of the people's own words, or of the picture alone: what they are worth in pairs and in searches."""

@@ -167,10 +167,19 @@ def load_scored(
     if not len(data.roles.searches):
         raise InputError(f"{options.probes}", found="nobody with two photos", expected="people with two or more")
     if cohort is not None:
-        for side, what in ((data.probes, "probes"), (data.templates, "gallery")):
-            cohort.require_disjoint(set(_photos(side)), set(side.subjects), side.chips.data_sha256, what)
+        require_nobody_of(cohort, data)
     cells = Cells(options, data, np.empty((0, 0), np.float32), cache / "cells")
-    return data, _scored(cells, system, wanted, cohort)
+    return data, scored_cells(cells, system, wanted, cohort)
+
+
+def require_nobody_of(cohort: Cohort, data: BenchData) -> None:
+    """Refuses data that share a person with a cohort.
+
+    Raises:
+        InputError: Somebody is in both.
+    """
+    for side, what in ((data.probes, "probes"), (data.templates, "gallery")):
+        cohort.require_disjoint(set(_photos(side)), set(side.subjects), side.chips.data_sha256, what)
 
 
 def _photos(side: Side) -> list[str]:
@@ -190,7 +199,17 @@ def _rest(side: Side, cohort: Cohort) -> Side:
     return side.take(keep)
 
 
-def _scored(cells: Cells, system: System, wanted: Sequence[tuple[str, str]], cohort: Cohort | None) -> Iterator[Scored]:
+def scored_cells(
+    cells: Cells, system: System, wanted: Sequence[tuple[str, str]], cohort: Cohort | None
+) -> Iterator[Scored]:
+    """Scores of a labelled set that is read already, mode by mode and level by level.
+
+    Args:
+        cells: Its cells.
+        system: Whose scores.
+        wanted: As `load_scored`.
+        cohort: Whom probes and templates are held against; nobody of it may be among them (`require_nobody_of`).
+    """
     roles, options = cells.data.roles, cells.options
     for mode, regime in wanted:
         said, _ = cells.captions(regime)
