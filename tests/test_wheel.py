@@ -67,7 +67,7 @@ def test_it_holds_the_three_packages_whole_and_nothing_else(wheel: Path) -> None
     assert f"{info}/licenses/LICENSE" in names
     for network in ("retinaface", "sface"):  # others' work: their notices must go with every copy
         assert f"{info}/licenses/tgfr_search/weights/{network}/LICENSE" in names
-    extras = {"cpu", "gpu", "train", "onnx", "heic", "ray", "milvus", "serve", "report", "dev"}
+    extras = {"cpu", "gpu", "train", "onnx", "heic", "ray", "milvus", "serve", "report", "docs", "dev"}
     assert set(message.get_all("Provides-Extra", [])) == extras
     assert message["License-Expression"] == "Apache-2.0"
 
