@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import mmap
 import shutil
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -153,7 +152,7 @@ def forget(directory: Path) -> int:
     folder = directory / CACHE_NAME
     if not folder.is_dir():
         return 0
-    with _hold_patiently(folder):
+    with lock.hold_patiently(folder, WAIT_SECONDS):
         paths = files(directory)
         io.remove_files(paths)
         for inner in folder.iterdir():
@@ -173,7 +172,7 @@ def mend(directory: Path) -> list[Path]:
     folder = directory / CACHE_NAME
     if not folder.is_dir():
         return []
-    with _hold_patiently(folder):
+    with lock.hold_patiently(folder, WAIT_SECONDS):
         left = [path for path in files(directory) if path.name.startswith(io.TMP_PREFIX)]
         wrong = [*left, *damaged(directory)]
         io.remove_files(wrong)
@@ -199,21 +198,6 @@ def size(directory: Path) -> int:
 def damaged(directory: Path) -> list[Path]:
     """Mapped files that do not agree with their checksum; nothing that is just being written."""
     return [path for path in files(directory) if _is_mapped(path) and not is_whole(path) and path.exists()]
-
-
-@contextmanager
-def _hold_patiently(folder: Path) -> Iterator[None]:
-    until = time.monotonic() + WAIT_SECONDS
-    with ExitStack() as stack:
-        while True:
-            try:
-                stack.enter_context(lock.hold(folder))
-                break
-            except IndexLockedError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.05)
-        yield
 
 
 def _is_mapped(path: Path) -> bool:

@@ -11,15 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from indexer import io, lock
-from indexer.errors import DamagedIndexError, GoneGenerationError, IndexerError, IndexLockedError
+from indexer.errors import DamagedIndexError, GoneGenerationError, IndexerError
 from indexer.manifest import RESTORE, Manifest, canonical, parse_manifest, utc_now
 
 HOLDS = "holds"
@@ -211,17 +210,9 @@ def changing(directory: Path) -> Iterator[None]:
         IndexLockedError: Somebody did all the while.
         StorageError: The system refused.
     """
-    folder, until = directory / HOLDS, time.monotonic() + WAIT_SECONDS
+    folder = directory / HOLDS
     io.make_directory(folder)
-    with ExitStack() as stack:
-        while True:
-            try:
-                stack.enter_context(lock.hold(folder))
-                break
-            except IndexLockedError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.02)
+    with lock.hold_patiently(folder, WAIT_SECONDS):
         left = [path for path in folder.iterdir() if path.name.startswith(io.TMP_PREFIX)]
         io.remove_files(left)  # of a process that was killed
         yield

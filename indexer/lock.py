@@ -15,7 +15,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from indexer import io
 from indexer.errors import IndexLockedError, StorageError
 
 LOCK_NAME = "LOCK"
+PAUSE_SECONDS = 0.02
 _open: set[int] = set()
 """Descriptors of the locks that this process holds, or is about to."""
 _BUSY = (errno.EWOULDBLOCK, errno.EACCES)  # a server that keeps locks by byte ranges may say the second
@@ -59,6 +60,31 @@ def hold(directory: Path) -> Iterator[None]:
         if process == os.getpid():
             _open.discard(descriptor)
             _unlock(descriptor)
+
+
+@contextmanager
+def hold_patiently(directory: Path, seconds: float) -> Iterator[None]:
+    """As `hold`, for work that takes a moment: whoever comes second waits for the first.
+
+    Args:
+        directory: Whose lock.
+        seconds: How long to wait at most.
+
+    Raises:
+        IndexLockedError: Somebody held it all the while.
+        StorageError: The lock file cannot be written, or its file system has no locks.
+    """
+    until = time.monotonic() + seconds
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(hold(directory))
+                break
+            except IndexLockedError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(PAUSE_SECONDS)
+        yield
 
 
 def _release(descriptor: int, path: Path) -> None:

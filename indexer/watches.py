@@ -8,9 +8,7 @@ is matched twice and none is passed over. A copy of an index (snapshot, export) 
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer import io, lock
-from indexer.errors import IndexerError, IndexLockedError
+from indexer.errors import IndexerError
 from indexer.manifest import utc_now
 from indexer.rows import FloatArray, IdArray
 from indexer.watch_file import Hit, Watch, read_watch
@@ -55,7 +53,7 @@ def add(store: Store, query: FloatArray, threshold: float, told: Mapping[str, An
         raise IndexerError("watch", found=found, expected=f"finite numbers, a query [{store.contract.dim}]")
     folder = store.path / FOLDER
     io.make_directory(folder)
-    with _held(folder):
+    with lock.hold_patiently(folder, PATIENCE):
         store.refresh()
         start = store.manifest.next_row_id
         watch = Watch(
@@ -86,7 +84,7 @@ def remove(index: Path, name: str) -> Watch:
     if path not in _files(index):
         known = ", ".join(each.stem for each in _files(index)) or "none"
         raise IndexerError(f"watch {name!r} of {index}", found="no such watch", expected=f"of: {known}")
-    with _held(index / FOLDER):
+    with lock.hold_patiently(index / FOLDER, PATIENCE):
         watch = read_watch(path)
         io.remove_files([path])
     return watch
@@ -116,7 +114,7 @@ def match(
     if not scorers:
         return []
     out = []
-    with _held(store.path / FOLDER):
+    with lock.hold_patiently(store.path / FOLDER, PATIENCE):
         ids, now = store.row_ids(), utc_now()
         for watch in read_watches(store.path):
             if watch.name not in scorers or watch.matched >= store.manifest.next_row_id:
@@ -147,7 +145,7 @@ def forget_rows(index: Path, there: Collection[int]) -> int:
     if not _files(index):
         return 0
     gone, alive = 0, set(there)
-    with _held(index / FOLDER):
+    with lock.hold_patiently(index / FOLDER, PATIENCE):
         for watch in read_watches(index):
             kept = tuple(hit for hit in watch.hits if hit.row_id in alive)
             if len(kept) < len(watch.hits):
@@ -169,18 +167,3 @@ def _path(folder: Path, name: str) -> Path:
 def _files(index: Path) -> list[Path]:
     folder = index / FOLDER
     return [path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith(io.TMP_PREFIX)]
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """One changes the watches at a time; that takes a moment, so the others wait."""
-    until = time.monotonic() + PATIENCE
-    with ExitStack() as stack:
-        while True:
-            try:
-                stack.enter_context(lock.hold(folder))
-                break
-            except IndexLockedError:
-                if time.monotonic() > until:
-                    raise
-        yield
