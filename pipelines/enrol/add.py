@@ -14,7 +14,7 @@ from pathlib import Path
 from indexer import QuarantineRecord, RowBatch, Store, Writer
 from pipelines.enrol.batches import EnrolBatch, LocalEngine
 from pipelines.enrol.fields import Fields
-from pipelines.enrol.index import contract_of
+from pipelines.enrol.index import Committed, contract_of
 from pipelines.enrol.plan import Plan, plan_gallery, sha256_of
 from tgfr_search.audit.entries import Act
 from tgfr_search.audit.journal import Journal, change, index_of
@@ -64,6 +64,7 @@ def add_photos(
     stop: Callable[[], bool] = lambda: False,
     again: bool = False,
     journal: Journal | None = None,
+    committed: Committed = lambda store: None,
 ) -> int:
     """Enrols photos; each batch is committed before it is told. After a kill the same call goes on where it was.
 
@@ -76,6 +77,7 @@ def add_photos(
         stop: Asked before each batch; True ends the work with what is committed.
         again: Enrol also photos that were deleted for good.
         journal: Where it is told, before and after.
+        committed: As of `index_gallery`.
 
     Returns:
         Rows that were added.
@@ -93,9 +95,11 @@ def add_photos(
         for batch in LocalEngine(workers=0).enrol(run.fresh(records, stop), model, finder, run.keys, crops=True):
             rows += run.add(batch)
             writer.commit()
+            committed(store)
             told(run.of(batch))
         told(run.unread())
         log |= {"rows": rows, "again": again, "generation": store.generation}
+    committed(store)
     return rows
 
 

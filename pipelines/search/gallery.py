@@ -20,6 +20,7 @@ from pipelines.search.probes.clip import search_clip
 from pipelines.search.probes.probe import Caption, Image, load_probe, require_english, said_lines, search_mode
 from pipelines.search.probes.several import search_several
 from pipelines.search.probes.witnessed import Told, search_witnesses
+from pipelines.search.watch.match import Watching
 from tgfr_search.audit.entries import now
 from tgfr_search.audit.journal import Journal, search_entry
 from tgfr_search.errors import InputError
@@ -134,6 +135,7 @@ class Gallery:
         """Enrols a gallery (see `pipelines.enrol.index.index_gallery` for `options`) and opens it."""
         if not isinstance(model, FaceTextModel):
             model = load_model(model or model_of(opened(Path(path))), device=device)
+        options.setdefault("committed", Watching.of(Path(path), model, options.get("journal")))
         summary = index_gallery(Path(source), Path(path), model, **options)
         store = Store.open(path)
         finder = (options.get("finder") or FaceFinder()).for_detector(detector_of(store))

@@ -22,6 +22,8 @@ from test_service_pages import check
 from indexer import Store
 from pipelines.enrol.add import Outcome, Told, add_photos
 from pipelines.search.gallery import Gallery
+from pipelines.search.watch.keep import Limit, add_watch
+from pipelines.search.watch.listed import list_watches
 from tgfr_search.app.service.enrolling import Enroller
 from tgfr_search.app.service.hub import Hub
 from tgfr_search.app.service.jobs import Jobs, State
@@ -113,6 +115,19 @@ def test_one_row_for_one_photo_and_the_quarantine_is_mended(
     assert phases.count("received") == 2, "a request that comes again with its key is not carried out again"
     assert {"begun", "done", "mended", "dismissed"} <= set(phases)
     assert check_log(hub.settings.data / "audit").problems == []
+
+
+def test_what_a_job_enrols_is_matched_with_the_probes_that_are_kept(
+    enroller: Person, hub: Hub, index: Path, people: Path, faces: list[bytes]
+) -> None:
+    gallery = Gallery.open(index, model=hub.gallery()[1].model)
+    watch, _ = add_watch(gallery, people / "probes/person0000.png", limit=Limit(-1000.0))
+    enroller("POST", JOBS, files=[photo(faces[0])], data={"subject": "new-1"})
+    assert Enroller(hub).run_waiting() == 1
+    (told,) = list_watches(index)
+    assert [hit["subject_id"] for hit in told["hits"]] == ["new-1"]
+    hits = [entry for _, entry in read_entries(hub.settings.data / "audit") if entry["act"] == "watch hit"]
+    assert [entry["details"]["watch"] for entry in hits] == [watch.name]
 
 
 def test_a_zip_of_a_gallery_folder(enroller: Person, hub: Hub, index: Path, faces: list[bytes]) -> None:

@@ -83,6 +83,17 @@ def test_a_new_row_is_a_hit_with_the_score_of_a_search(
     assert again.as_list() == []
 
 
+def test_a_gallery_that_is_built_matches_too(
+    grown: tuple[Path, Path, Path], gallery_folder: Path, model: FaceTextModel, demo: Path
+) -> None:
+    index, place, aside = grown
+    add_watch(Gallery.open(index, model=model), demo / "probes" / f"{place.parent.name}.png", limit=Limit(LOW))
+    shutil.move(aside, place)
+    Gallery.build(gallery_folder, index, model=model, workers=0)
+    (told,) = list_watches(index)
+    assert (told["waiting"], [hit["subject_id"] for hit in told["hits"]]) == (0, [place.parent.name])
+
+
 def test_rows_of_a_run_that_was_killed_before_its_hits_are_matched_by_the_next(
     grown: tuple[Path, Path, Path], gallery_folder: Path, model: FaceTextModel, demo: Path
 ) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from indexer.errors import IndexerError, IndexLockedError
 from pipelines.enrol.add import add_photos
+from pipelines.search.watch.match import Watching
 from tgfr_search.app.service.jobs import Job, State
 from tgfr_search.app.service.problems import Problem, problem_of
 from tgfr_search.errors import TgfrError
@@ -68,6 +69,7 @@ class Enroller:
             if account is None:
                 raise Problem(409, "no_account", f"found no account {job.account} any more")
             _, gallery = hub.gallery(job.gallery)
+            journal = hub.journal_of(account)
             add_photos(
                 hub.store(gallery).path,
                 jobs.records(job),
@@ -76,7 +78,8 @@ class Enroller:
                 told=lambda told: jobs.note(job, told),
                 stop=lambda: self._ended.is_set() or not jobs.is_running(job),
                 again=job.again,
-                journal=hub.journal_of(account),
+                journal=journal,
+                committed=Watching(gallery.model, journal),
             )
         except IndexLockedError as error:
             jobs.end(job, State.WAITING, "index_locked", problem_of(error, hub.settings.data.resolve()).detail)
