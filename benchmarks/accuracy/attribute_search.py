@@ -30,7 +30,7 @@ from tgfr_search.evaluation.attribute_search import FIRST, Described, over_chanc
 from tgfr_search.evaluation.interval import Interval
 from tgfr_search.evaluation.intervals import subject_weights
 from tgfr_search.evaluation.verification import Floats
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import make_probes, score
 from tgfr_search.types import FloatArray
 

@@ -26,7 +26,7 @@ from tgfr_search.app.cli.console import stages
 from tgfr_search.data.degrade import LADDER, generator
 from tgfr_search.evaluation.identification import mate_ranks
 from tgfr_search.evaluation.intervals import rate_interval, subject_weights
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import rows_of, score, weigh
 from tgfr_search.types import FloatArray, Templates
 

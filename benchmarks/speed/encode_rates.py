@@ -26,7 +26,8 @@ from tgfr_search.encoders.registry import make_face_encoder
 from tgfr_search.errors import FaceError
 from tgfr_search.faces.detect import landmark_model
 from tgfr_search.faces.finder import FaceFinder
-from tgfr_search.model.checkpoint import FaceTextModel, load_model
+from tgfr_search.model.checkpoint import load_model
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.types import AlignedFace, Record
 
 REPEATS = 3

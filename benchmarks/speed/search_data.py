@@ -14,7 +14,7 @@ from indexer.contract import Contract
 from pipelines.enrol.index import contract_of
 from tgfr_search.data.degrade import degrade
 from tgfr_search.errors import FaceError
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import rows_of, weigh
 from tgfr_search.types import ByteArray, FloatArray, Templates
 

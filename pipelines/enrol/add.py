@@ -19,7 +19,7 @@ from pipelines.enrol.plan import Plan, plan_gallery, sha256_of
 from tgfr_search.audit.entries import Act
 from tgfr_search.audit.journal import Journal, change, index_of
 from tgfr_search.faces.finder import FaceFinder
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.types import Record
 
 

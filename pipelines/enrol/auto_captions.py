@@ -16,7 +16,7 @@ from tgfr_search.encoders.base import FaceEncoder, FaceFeatures
 from tgfr_search.faces.align import WIDE_CHIP
 from tgfr_search.faces.wide import CUTS, cut
 from tgfr_search.model.attributes import AttributeModel
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.types import AlignedFace, Record
 
 MARK = "auto_caption"

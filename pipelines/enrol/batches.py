@@ -14,7 +14,7 @@ from indexer import EnrolledFace, RowBatch
 from pipelines.enrol.auto_captions import Describer, described_by
 from pipelines.enrol.embed import EmbeddedBatch, embed_records
 from tgfr_search.faces.finder import FaceFinder
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.types import AlignedFace, ByteArray, FloatArray, Record
 
 CROP_QUALITY = 90

@@ -14,7 +14,7 @@ from pipelines.enrol.auto_captions import Describer
 from pipelines.faces.find import Found, find_faces, worker_count
 from tgfr_search.errors import FaceError
 from tgfr_search.faces.finder import FaceFinder
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.types import AlignedFace, FloatArray, Record, Templates
 
 BATCH = 32

@@ -25,7 +25,8 @@ from tgfr_search.faces.align import ALIGNMENTS, FIRST_DIGESTS
 from tgfr_search.faces.detectors.registry import FIRST, make_detector
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.faces.schemes import in_scheme
-from tgfr_search.model.checkpoint import FaceTextModel, shipped_as
+from tgfr_search.model.checkpoint import shipped_as
+from tgfr_search.model.loaded import FaceTextModel
 
 COMMIT_ROWS = 512
 COMMIT_SECONDS = 30.0

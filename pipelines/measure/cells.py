@@ -21,8 +21,8 @@ from tgfr_search.evaluation.measures import Measures, Searches, measure
 from tgfr_search.evaluation.protocol import PROTOCOL_VERSION
 from tgfr_search.evaluation.results import ResultRecord
 from tgfr_search.files import cache_key, replace_text, replacing
-from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.model.line_cache import LineCache
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import Probes
 from tgfr_search.model.tgfr import LineReader
 from tgfr_search.types import FloatArray

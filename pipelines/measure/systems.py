@@ -15,7 +15,8 @@ from tgfr_search.data.regimes import CONSTANT, REGIMES
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.encoders.registry import DLIB
 from tgfr_search.errors import InputError
-from tgfr_search.model.checkpoint import DEFAULT_MODEL, WEIGHTS, FaceTextModel, load_model
+from tgfr_search.model.checkpoint import DEFAULT_MODEL, WEIGHTS, load_model
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import Layout, Probes, dense_rows, make_probes, resolve_mode, weigh
 from tgfr_search.model.scoring import ScoreModel
 from tgfr_search.model.tgfr import LineReader

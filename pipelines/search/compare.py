@@ -10,7 +10,7 @@ import numpy as np
 from pipelines.search.evidence import PICTURE_ALONE, Judge
 from pipelines.search.probes.probe import Caption, Image, probe_face, require_english, said_lines
 from tgfr_search.faces.finder import FaceFinder
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import make_probes_of_faces, rows_of, score
 from tgfr_search.terms import LEAD_NOTICE
 from tgfr_search.types import AlignedFace

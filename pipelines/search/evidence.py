@@ -21,8 +21,8 @@ from tgfr_search.forensic.calibration import Binding, Calibration, read_calibrat
 from tgfr_search.forensic.evidence import Declared, evidence, mode_key
 from tgfr_search.forensic.pairs import Floats
 from tgfr_search.forensic.statement import propositions
-from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.model.cohort import Cohort, read_cohort
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import make_probes_of_faces
 from tgfr_search.types import AlignedFace, QueryResult
 

@@ -28,7 +28,8 @@ from tgfr_search.faces.choice import FaceChoice
 from tgfr_search.faces.clip import is_video
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.forensic.evidence import Declared
-from tgfr_search.model.checkpoint import FaceTextModel, load_model
+from tgfr_search.model.checkpoint import load_model
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import make_probes_of_faces
 from tgfr_search.types import (
     QueryMode,

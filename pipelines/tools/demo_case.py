@@ -22,7 +22,7 @@ from pipelines.casework.review.reviews import act, review_of
 from pipelines.casework.searches.search import search
 from pipelines.search.gallery import Gallery
 from tgfr_search.errors import InputError
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 PERSONS, RELEASES = ("examiner-1", "examiner-2"), "reviewer-1"
 CANDIDATES = 8

@@ -38,14 +38,8 @@ from tgfr_search.faces.detectors.registry import FIRST
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.files import replace_text
 from tgfr_search.model.card import card as model_card
-from tgfr_search.model.checkpoint import (
-    FaceTextModel,
-    find_model,
-    joined_id,
-    load_model,
-    machine,
-    read_config,
-)
+from tgfr_search.model.checkpoint import find_model, joined_id, load_model, machine, read_config
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.scoring import ScoreModel
 from tgfr_search.options import TrainOptions
 from tgfr_search.strict import load_toml

@@ -9,7 +9,8 @@ import pytest
 from pipelines.enrol.index import IndexSummary, index_gallery
 from pipelines.tools.demo import write_demo
 from tests.models import FAST_MODEL
-from tgfr_search.model.checkpoint import FaceTextModel, load_model
+from tgfr_search.model.checkpoint import load_model
+from tgfr_search.model.loaded import FaceTextModel
 
 PEOPLE = 12
 

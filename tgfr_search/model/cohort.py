@@ -21,7 +21,7 @@ from tgfr_search.files import replacing
 from tgfr_search.forensic.correction import Standing
 from tgfr_search.forensic.pairs import Floats
 from tgfr_search.forensic.typicality import SMALLEST, check_disjoint, highest
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import Probes, rows_of, score, weigh
 from tgfr_search.types import FloatArray, Templates
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.model.blocks import TERMS
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.scoring import ScoreModel
 from tgfr_search.model.statements import Stated
 from tgfr_search.model.tgfr import LineReader

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.errors import InputError
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import Probes, make_probes
 from tgfr_search.model.statements import Stated
 from tgfr_search.words.read import read_lines

@@ -24,8 +24,9 @@ from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.files import cache_key
 from tgfr_search.forensic.typicality import SMALLEST, check_disjoint
-from tgfr_search.model.checkpoint import FaceTextModel, face_source
+from tgfr_search.model.checkpoint import face_source
 from tgfr_search.model.cohort import write_cohort
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.types import FloatArray, Record, Templates
 
 PEOPLE = 300

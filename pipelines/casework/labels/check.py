@@ -16,7 +16,7 @@ from pipelines.faces.aligned import Progress, silent
 from tgfr_search.data.same_person import UNDECIDED, Decision
 from tgfr_search.errors import InputError
 from tgfr_search.forensic.pairs import Floats, Ints
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import Probes, score, weigh
 from tgfr_search.types import FloatArray, Templates
 

@@ -27,7 +27,8 @@ from pipelines.faces.find import find_faces
 from tgfr_search.errors import InputError, MissingPartError, TgfrError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.attributes import load_attributes
-from tgfr_search.model.checkpoint import FaceTextModel, load_model, shipped_as
+from tgfr_search.model.checkpoint import load_model, shipped_as
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.types import Record
 
 SHARD_RECORDS = 4 * BATCH

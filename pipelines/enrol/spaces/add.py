@@ -29,7 +29,7 @@ from tgfr_search.errors import InputError
 from tgfr_search.faces.align import ALIGNMENTS
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.faces.margin import chip_of
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.types import ByteArray
 
 

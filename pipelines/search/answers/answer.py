@@ -18,7 +18,7 @@ from pipelines.search.answers.typical import Typical
 from pipelines.search.answers.understood import understood
 from tgfr_search.forensic.pairs import Floats
 from tgfr_search.model.blocks import STATEMENTS
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import Probes
 from tgfr_search.model.statements import Claims
 from tgfr_search.types import AlignedFace, FloatArray, QueryResult, SearchHit

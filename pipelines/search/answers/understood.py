@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.words.read import read_lines
 
 BY_STATEMENT, BY_TEXT, BY_NOTHING = "statements", "text", "nothing"

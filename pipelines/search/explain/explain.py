@@ -19,7 +19,7 @@ from pipelines.search.gallery import Gallery
 from pipelines.search.probes.probe import Image, probe_face, said_lines
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.errors import InputError
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import heard_lines, stated_lines, term_scores
 from tgfr_search.types import ByteArray, FloatArray, QueryResult, SearchHit, Templates
 from tgfr_search.words.read import read_lines

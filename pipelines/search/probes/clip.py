@@ -23,7 +23,7 @@ from pipelines.search.probes.tracks import Ints, Limits, find_tracks
 from tgfr_search.errors import FaceError, Reason
 from tgfr_search.faces.clip import Clip, Frame
 from tgfr_search.faces.finder import FaceFinder
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import heard_lines, weigh_faces
 from tgfr_search.types import AlignedFace, FloatArray, QueryResult, Templates
 

@@ -24,7 +24,7 @@ from pipelines.search.probes.probe import Image, load_probe, mode_of_pictures
 from tgfr_search.errors import FaceError, InputError
 from tgfr_search.faces.choice import FaceChoice
 from tgfr_search.faces.finder import FaceFinder
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import Probes, heard_lines, weigh_faces
 from tgfr_search.types import AlignedFace, FloatArray, QueryResult, Templates
 

@@ -14,7 +14,7 @@ from pipelines.search.probes.probe import Caption, Image, load_probe, require_en
 from tgfr_search.errors import InputError
 from tgfr_search.faces.choice import FaceChoice
 from tgfr_search.faces.finder import FaceFinder
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.witnesses import Witness, make_probe, weights_of
 from tgfr_search.types import QueryResult
 

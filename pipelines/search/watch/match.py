@@ -18,8 +18,8 @@ from tgfr_search.audit.entries import Act, Entry
 from tgfr_search.audit.journal import Journal, index_of
 from tgfr_search.errors import InputError
 from tgfr_search.forensic.correction import Correction
-from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.model.cohort import Cohort
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import Probes
 from tgfr_search.model.statements import Stated
 from tgfr_search.types import FloatArray

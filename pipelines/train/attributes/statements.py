@@ -28,7 +28,7 @@ from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.files import cache_key, replace_text, replacing
 from tgfr_search.model.blocks import BLOCKS
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.statements import FOLDER, Directions, write_directions
 from tgfr_search.model.statements_card import statements_card
 from tgfr_search.types import FloatArray

@@ -19,7 +19,8 @@ from tgfr_search.app.service.app import make_app
 from tgfr_search.app.service.hub import Hub
 from tgfr_search.app.service.roles import Role
 from tgfr_search.app.service.settings import Limits, Settings
-from tgfr_search.model.checkpoint import FaceTextModel, load_model
+from tgfr_search.model.checkpoint import load_model
+from tgfr_search.model.loaded import FaceTextModel
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """For tests, which sign in hundreds of times."""

@@ -16,7 +16,7 @@ from tgfr_search.audit.journal import LogJournal
 from tgfr_search.audit.retention import read_entries
 from tgfr_search.audit.verify import LOG, check_log
 from tgfr_search.errors import InputError
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 
 def test_a_search_is_in_the_log_before_it_is_answered(

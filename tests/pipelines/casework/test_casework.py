@@ -26,7 +26,7 @@ from tgfr_search.audit.errors import AuditError
 from tgfr_search.audit.retention import read_entries
 from tgfr_search.audit.verify import check_folder
 from tgfr_search.errors import InputError
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 PURPOSE, BASIS, WORDS, NOTE = "fraud at Heidi's bank", "§ 98c StPO", "a man with a beard", "seen by Erika Mustermann"
 

@@ -22,7 +22,7 @@ from pipelines.enrol.batches import EnrolBatch, enrol_batch
 from pipelines.enrol.embed import EmbeddedBatch, embed_records
 from pipelines.enrol.index import IndexSummary, index_gallery
 from tgfr_search.faces.finder import FaceFinder, FaceOptions
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.types import Record
 
 ALIGNED = FaceFinder(FaceOptions(aligned=True))

@@ -15,7 +15,7 @@ from pipelines.enrol.spaces.add import add
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.cli.main import app
 from tgfr_search.errors import InputError
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 
 @pytest.fixture(scope="module")

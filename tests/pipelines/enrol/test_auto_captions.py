@@ -17,7 +17,7 @@ from pipelines.search.gallery import Gallery
 from pipelines.search.sheet.sheet import write_sheet
 from tgfr_search.errors import ContractError
 from tgfr_search.model.attributes import load_attributes
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 
 @pytest.fixture(scope="module")

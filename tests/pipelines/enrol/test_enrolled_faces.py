@@ -13,7 +13,7 @@ from pipelines.enrol.index import index_gallery
 from tgfr_search.faces.align import ALIGNMENTS, align
 from tgfr_search.faces.finder import FaceFinder, FaceOptions
 from tgfr_search.faces.margin import SIDE, chip_of
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 
 def enrolled(gallery: Path, out: Path, model: FaceTextModel, **options: object) -> Store:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tgfr_search.errors import InputError
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 
 def edited(entries: list[Entry], what: str, i: int, j: int, value: int) -> list[Entry]:

@@ -29,7 +29,7 @@ from pipelines.enrol.summary import names_of
 from tgfr_search.app.cli.main import app
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder, FaceOptions
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.types import Record
 
 ANNA = [Entry("anna/1.png", 0), Entry("anna/2.png", 1)]

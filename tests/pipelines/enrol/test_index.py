@@ -24,7 +24,7 @@ from pipelines.enrol.index import IndexSummary, index_gallery
 from pipelines.enrol.near_duplicates import find_alike
 from tgfr_search.errors import FaceError, InputError, NothingUsableError, Reason
 from tgfr_search.faces.finder import FaceFinder, FaceOptions
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 
 def enrol(folder: Path, out: Path, model: FaceTextModel, **options: object) -> IndexSummary:

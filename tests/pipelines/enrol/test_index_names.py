@@ -14,7 +14,7 @@ import pipelines.enrol.index
 from indexer import Store
 from pipelines.enrol.index import index_gallery
 from tgfr_search.errors import InputError
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.types import Record
 
 

@@ -31,7 +31,7 @@ from tgfr_search.data.records import read_records
 from tgfr_search.errors import FaceError, InputError, MissingPartError, TgfrError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.attributes import load_attributes
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.types import AlignedFace
 
 BATCH = 4

@@ -10,7 +10,7 @@ from pipelines.enrol.index import IndexSummary, contract_of, detector_of
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.cli.main import app
 from tgfr_search.faces.finder import FaceFinder, FaceOptions
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 BY_RETINAFACE = FaceFinder(FaceOptions(detector="retinaface"))
 BY_DLIB = FaceFinder(FaceOptions(detector="dlib"))

@@ -31,7 +31,7 @@ from tgfr_search.evaluation.results import ReportRecord, ResultRecord
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.forensic.calibration import Calibration, Origin
 from tgfr_search.forensic.statement import Population
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 FIELDS = {
     "system", "condition", "level", "captions", "metric", "at", "value", "low", "high", "reason", "minus", "group",

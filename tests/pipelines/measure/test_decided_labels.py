@@ -12,7 +12,7 @@ from pipelines.measure.data import BenchData, BenchOptions, Side, join
 from pipelines.measure.load import relabelled
 from pipelines.measure.systems import Default
 from tgfr_search.data.same_person import SAME, Decision, decisions_text
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 
 def chips(folder: Path) -> Chips:

@@ -16,7 +16,7 @@ from pipelines.search.gallery import Gallery
 from tgfr_search.evaluation.intervals import subject_weights
 from tgfr_search.evaluation.verification import eer
 from tgfr_search.faces.finder import FaceFinder
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.types import QueryMode
 
 LEVEL = "very_bad"

@@ -10,7 +10,7 @@ from pipelines.measure import systems
 from pipelines.measure.data import Side
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.errors import InputError
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 
 def test_frozen_dlib_is_its_own_block_of_the_joint_template(monkeypatch: pytest.MonkeyPatch) -> None:

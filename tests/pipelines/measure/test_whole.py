@@ -16,7 +16,7 @@ from tgfr_search.data.degrade import degrade_photo
 from tgfr_search.evaluation.report.draw import draw_report
 from tgfr_search.evaluation.results import ReportRecord, ResultRecord
 from tgfr_search.faces.finder import FaceFinder, FaceOptions
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 LEVELS = ("normal", "very_bad")
 WHOLE = "end-to-end"

@@ -24,7 +24,7 @@ from pipelines.search.gallery import Gallery
 from tgfr_search.encoders.text import TransformerTextEncoder
 from tgfr_search.encoders.text_files import find_text_model
 from tgfr_search.faces.detectors.retinaface_net import look
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.types import QueryResult
 
 THREADS = 8

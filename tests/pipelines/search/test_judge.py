@@ -26,7 +26,7 @@ from tgfr_search.forensic.modes import ModeCalibration, fit_mode, strangers_of
 from tgfr_search.forensic.pairs import thinned
 from tgfr_search.forensic.statement import Population
 from tgfr_search.forensic.words import Origin as WordsOrigin
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 KEYS = {"log10", "low", "high", "bounded", "refused", "image_log10"}
 

@@ -18,7 +18,7 @@ from tests.models import FAST_MODEL
 from tgfr_search.errors import FaceError, InputError, Reason
 from tgfr_search.faces.align import ALIGNMENTS, DLIB_CHIP
 from tgfr_search.model import checkpoint
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.types import LEAD_NOTICE
 
 

@@ -13,7 +13,7 @@ from pipelines.search.gallery import Gallery
 from pipelines.search.open_store import open_searched
 from tgfr_search.app.cli.main import app
 from tgfr_search.errors import InputError
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 
 def run(*arguments: object) -> Any:

@@ -23,7 +23,7 @@ from tgfr_search.app.cli.main import main
 from tgfr_search.errors import InputError
 from tgfr_search.forensic.calibration import Calibration, Origin
 from tgfr_search.forensic.statement import Population
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 LOW = -1000.0
 """Everybody reaches it."""

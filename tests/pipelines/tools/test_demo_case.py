@@ -14,7 +14,7 @@ from pipelines.casework.report.overview import overview
 from pipelines.enrol.index import IndexSummary
 from pipelines.tools.demo_case import CANDIDATES, NOTE, write_demo_case
 from tgfr_search.errors import InputError
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 
 def test_a_case_from_the_search_to_the_report(

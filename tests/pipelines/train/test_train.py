@@ -20,7 +20,8 @@ from pipelines.train.sets import load_sets
 from tgfr_search.encoders.dlib_resnet import DlibFaceEncoder
 from tgfr_search.encoders.registry import make_face_encoder
 from tgfr_search.errors import InputError
-from tgfr_search.model.checkpoint import FaceTextModel, load_model, save_model
+from tgfr_search.model.checkpoint import load_model, save_model
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.scoring import ScoreModel
 from tgfr_search.options import (
     AdaptOptions,

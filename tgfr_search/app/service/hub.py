@@ -28,7 +28,8 @@ from tgfr_search.audit.entries import Act, Entry
 from tgfr_search.audit.journal import LogJournal
 from tgfr_search.audit.verify import KEY, check_log
 from tgfr_search.errors import InputError
-from tgfr_search.model.checkpoint import FaceTextModel, load_model
+from tgfr_search.model.checkpoint import load_model
+from tgfr_search.model.loaded import FaceTextModel
 
 AUDIT = "audit"
 SETUP_TRIES = 5

@@ -24,7 +24,7 @@ from pipelines.tools.demo import write_demo
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.forensic.calibration import read_calibration
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from tgfr_search.app.cli.main import app
 from tgfr_search.audit.verify import check_log
 from tgfr_search.errors import InputError
 from tgfr_search.faces.choice import FaceChoice
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.witnesses import Witness
 
 

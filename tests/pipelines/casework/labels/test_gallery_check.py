@@ -16,7 +16,7 @@ from pipelines.enrol.index import index_gallery
 from tgfr_search.app.cli.main import main
 from tgfr_search.data.same_person import SAME, UNDECIDED, Decision, read_decisions
 from tgfr_search.errors import InputError
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from pipelines.search.gallery import Gallery
 from tgfr_search.app.cli.main import app
 from tgfr_search.audit.verify import Key, check_log, read_checkpoint
 from tgfr_search.errors import InputError
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 
 @pytest.fixture

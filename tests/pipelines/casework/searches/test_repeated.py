@@ -25,7 +25,7 @@ from tgfr_search.audit.entries import Act, Entry
 from tgfr_search.audit.errors import AuditError
 from tgfr_search.audit.verify import check_folder
 from tgfr_search.errors import InputError
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 ACTOR, WORDS = "examiner-1", "a man with a beard"
 

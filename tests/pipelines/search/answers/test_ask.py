@@ -9,7 +9,7 @@ from pipelines.enrol.index import IndexSummary
 from pipelines.search.answers.ask import questions
 from pipelines.search.gallery import Gallery
 from tgfr_search.errors import InputError
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.types import QueryResult, SearchHit
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipelines.search.answers.card import card_text, compared, compared_text, counted_text, verdict
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 
 @pytest.mark.parametrize(

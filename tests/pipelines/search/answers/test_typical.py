@@ -22,8 +22,8 @@ from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.forensic.calibration import Calibration, Origin
 from tgfr_search.forensic.correction import Correction
 from tgfr_search.forensic.statement import Population
-from tgfr_search.model.checkpoint import FaceTextModel
 from tgfr_search.model.cohort import Cohort, write_cohort
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import make_probes_of_faces
 from tgfr_search.types import Templates
 

@@ -9,7 +9,7 @@ from pipelines.enrol.index import IndexSummary
 from pipelines.search.answers.understood import understood_text
 from pipelines.search.explain.explain import explain
 from pipelines.search.gallery import Gallery
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from pipelines.search.explain.said import phrases_of, words_of
 from pipelines.search.gallery import Gallery
 from pipelines.search.sheet.sheet import write_sheet
 from tgfr_search.errors import InputError
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 
 @pytest.fixture(scope="module")

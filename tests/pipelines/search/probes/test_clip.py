@@ -18,7 +18,7 @@ from tgfr_search.app.cli.main import app
 from tgfr_search.errors import FaceError, InputError, Reason
 from tgfr_search.faces import clip as clips
 from tgfr_search.faces.clip import Clip, is_video
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 WIDTH, HEIGHT, RATE = 480, 240, 10
 Faces = Sequence[tuple[int, int, int]]

@@ -14,7 +14,7 @@ from pipelines.enrol.index import IndexSummary
 from pipelines.search.gallery import Gallery
 from tgfr_search.errors import ECHO, FaceError, InputError, Reason, TgfrError
 from tgfr_search.faces.finder import FaceFinder, FaceOptions
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pipelines.search.gallery import Gallery
 from pipelines.search.probes.several import pooled
 from tgfr_search.app.cli.main import app
 from tgfr_search.errors import FaceError, InputError
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.types import Templates
 
 

@@ -13,7 +13,7 @@ from pipelines.search.gallery import Gallery
 from pipelines.search.sheet.sheet import write_sheet
 from tgfr_search.app.cli.main import app
 from tgfr_search.errors import FaceError, InputError
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.outputs import is_ours
 
 

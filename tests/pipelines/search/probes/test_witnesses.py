@@ -9,7 +9,7 @@ from pipelines.enrol.index import IndexSummary
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.cli.query import told_witnesses
 from tgfr_search.errors import InputError
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.witnesses import SLIP, Witness, likelihood, share_of, weight_of
 from tgfr_search.types import QueryResult
 

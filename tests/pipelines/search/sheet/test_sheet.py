@@ -16,7 +16,7 @@ from pipelines.search.sheet import sheet
 from pipelines.search.sheet.sheet import write_sheet
 from pipelines.search.sheet.text import drawable, fit, wrap
 from tgfr_search.errors import InputError
-from tgfr_search.model.checkpoint import FaceTextModel
+from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.outputs import WriteError
 from tgfr_search.visible import visible
 
