@@ -26,7 +26,8 @@ from pipelines.search.watch.keep import Limit, add_watch
 from pipelines.search.watch.listed import list_watches
 from tgfr_search.app.service.enrolling import Enroller
 from tgfr_search.app.service.hub import Hub
-from tgfr_search.app.service.jobs import Jobs, State
+from tgfr_search.app.service.job import State
+from tgfr_search.app.service.jobs import Jobs
 from tgfr_search.audit.retention import read_entries
 from tgfr_search.audit.verify import check_log
 from tgfr_search.types import Record

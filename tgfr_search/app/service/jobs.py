@@ -10,93 +10,18 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from pipelines.enrol.add import Outcome, Told
 from tgfr_search.app.service.accounts import Account
 from tgfr_search.app.service.database import Database
+from tgfr_search.app.service.job import UPLOADS, WAITING_PHOTO, Job, State, Upload, job_of
 from tgfr_search.app.service.problems import Problem
 from tgfr_search.types import Record
 
-UPLOADS = "uploads"
-WAITING_PHOTO, DISMISSED = "waiting", "dismissed"
+DISMISSED = "dismissed"
 _ID = re.compile(r"[0-9a-f]{16}")
-
-
-class State(StrEnum):
-    """Of a job. Stored: never rename one."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    CANCELLING = "cancelling"
-    CANCELLED = "cancelled"
-    FAILED = "failed"
-    DONE = "done"
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A photo that came in.
-
-    Attributes:
-        file: Its name where it came from, for people.
-        data: Its bytes.
-        subject: Whose face it is.
-        captions: What is said of it.
-        metadata: Further columns.
-    """
-
-    file: str
-    data: bytes
-    subject: str
-    captions: tuple[str, ...] = ()
-    metadata: tuple[tuple[str, Any], ...] = ()
-
-    @property
-    def name(self) -> str:
-        """Of its row: the same bytes of the same subject are one row, however often they are sent."""
-        who = hashlib.sha256(self.subject.encode()).hexdigest()[:12]
-        return f"{UPLOADS}/{who}/{hashlib.sha256(self.data).hexdigest()[:24]}"
-
-
-@dataclass(frozen=True)
-class Job:
-    """An enrolment.
-
-    Attributes:
-        id: Its name.
-        gallery: Into which gallery.
-        account: Who asked for it.
-        state: Where it stands.
-        again: Whether photos that were deleted for good are enrolled again.
-        created: Seconds since the epoch.
-        code: Why it failed.
-        detail: The same for a person.
-        counts: State of its photos → how many.
-    """
-
-    id: str
-    gallery: str
-    account: str
-    state: State
-    again: bool
-    created: float
-    code: str
-    detail: str
-    counts: dict[str, int]
-
-    @property
-    def total(self) -> int:
-        """Photos of it."""
-        return sum(self.counts.values())
-
-    @property
-    def done(self) -> int:
-        """Photos of which is known what became of them."""
-        return self.total - self.counts.get(WAITING_PHOTO, 0)
 
 
 class Jobs:
@@ -166,7 +91,7 @@ class Jobs:
             raise Problem(404, "no_such_job", f"found no job {name[:16]}")
         with self._database.read() as connection:
             counted = connection.execute("SELECT state, count(*) FROM job_photos WHERE job = ? GROUP BY state", (name,))
-            return _job(row, {str(state): int(count) for state, count in counted})
+            return job_of(row, {str(state): int(count) for state, count in counted})
 
     def all(self, gallery: str, most: int = 50) -> list[Job]:
         """The newest jobs of a gallery."""
@@ -324,10 +249,3 @@ class Jobs:
         with self._database.read() as connection:
             row: sqlite3.Row | None = connection.execute("SELECT * FROM jobs WHERE id = ?", (name,)).fetchone()
             return row
-
-
-def _job(row: sqlite3.Row, counts: dict[str, int]) -> Job:
-    return Job(
-        row["id"], row["gallery"], row["account"], State(row["state"]), bool(row["again"]), row["created"],
-        row["code"], row["detail"], counts,
-    )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 
 from fastapi import UploadFile
 
-from tgfr_search.app.service.jobs import Upload
+from tgfr_search.app.service.job import Upload
 from tgfr_search.app.service.problems import Problem
 from tgfr_search.data.records import read_records
 from tgfr_search.data.rows import Problem as RowProblem

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from tgfr_search.app.service.accounts import Account
 from tgfr_search.app.service.guard import TheHub, Who
 from tgfr_search.app.service.hub import Hub
-from tgfr_search.app.service.jobs import Job
+from tgfr_search.app.service.job import Job
 from tgfr_search.app.service.problems import Problem
 from tgfr_search.app.service.roles import Role, Routes
 from tgfr_search.app.service.schemas import Strict

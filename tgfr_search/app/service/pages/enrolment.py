@@ -10,7 +10,7 @@ from tgfr_search.app.service import pictures
 from tgfr_search.app.service.api.gallery import RowChange, deleted, updated
 from tgfr_search.app.service.api.jobs import changed, dismissed, mended, receive
 from tgfr_search.app.service.guard import TheHub, Who
-from tgfr_search.app.service.jobs import State
+from tgfr_search.app.service.job import State
 from tgfr_search.app.service.pages.common import page, see
 from tgfr_search.app.service.problems import Problem
 from tgfr_search.app.service.roles import Role, Routes
