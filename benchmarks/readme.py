@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.readme_speed import speed
+from benchmarks.readme_words import evidence, people_words, words
 from benchmarks.results import read_result
 from pipelines.measure.entries import DEGRADED
 from tgfr_search.evaluation.report.reading import EER, FTE, RANKS, TARS, Metric, Report, Series, percent, points
@@ -49,9 +51,9 @@ def section(path: Path) -> str:
     elif path == FAST_CARD:
         parts = [*_sets(DLIB)]
     else:
-        parts = [*_sets(TITLES), *_photographs(), *_quality()]
+        parts = [*_sets(TITLES), *_photographs(), *_quality(), *evidence()]
     if path == RESULTS_PAGE:
-        parts += [*_words(), *_sets(DLIB), *_paper(), *_speed(), *_demo()]
+        parts += [*words(), *people_words(), *_sets(DLIB), *_paper(), *speed(), *_demo()]
     return "\n" + "\n\n".join(parts) + "\n\n" if parts else "\n"
 
 
@@ -94,28 +96,6 @@ def _sets(titles: Mapping[str, str]) -> Iterator[str]:
             yield "\n".join(_table(report, RANKS[0], levels, WHOLE_ROWS, whole=True))
         fte = " · ".join(f"{level} {_value(report, ('frozen', 'none'), level, FTE, whole=whole)}" for level in levels)
         yield f"No face found on degraded whole photos (failure to enrol, %): {fte}."
-
-
-def _words() -> Iterator[str]:
-    tree = read_result("attribute_search")
-    if tree is None:
-        return
-    data = tree["data"]
-    lines = [
-        f"**Attribute search**, {tree['split']} split: descriptions in people's phrasings, of {data['images']:,} faces "
-        f"of {data['subjects']:,} people that nobody described. (P − chance) / (1 − chance) of the first "
-        f"{tree['first']}: P is the share as described, of a denial the share without, chance that of the described "
-        f"sex. `{tree['command']}`; each description in `benchmarks/results/attribute_search.md`.",
-        "",
-        "| search | descriptions | mean | worse than chance |",
-        "|---|---|---|---|",
-    ]
-    for name, own in tree["searches"].items():
-        for kind, rows in own["figures"].items():
-            value, low, high = own["means"][kind]
-            worse = f"{own['means'][f'{kind}_worse']} of {len(rows)}"
-            lines.append(f"| {name} | {kind} | {value:.2f} ({low:.2f} to {high:.2f}) | {worse} |")
-    yield "\n".join(lines)
 
 
 def _paper() -> Iterator[str]:
@@ -207,43 +187,6 @@ def _quality() -> Iterator[str]:
             f"correlation with the level {rho['value']:.3f} ({rho['low']:.3f}–{rho['high']:.3f}); mean {means}. "
             f"`{quality['command']}`"
         )
-
-
-def _speed() -> Iterator[str]:
-    speed = read_result("encode_speed")
-    if speed is not None:
-        rates, ratios = speed["images_per_second"], speed["ratios"]
-        yield (
-            f"**Images a second of one core's time**: dlib's own C++ net {rates['dlib_cpp']}, the same net here "
-            f"{rates['net_float32']} in float32 and {rates['net_bfloat16']} in bfloat16 "
-            f"({ratios['net_bfloat16_over_dlib_cpp']} times dlib's); detection and alignment "
-            f"{rates['detect_and_align']}; the fast model's whole image side {rates['model_image_side']}, "
-            f"{ratios['default_image_side_cost_over_frozen_flip']} times the cost of the frozen encoder (both averaged "
-            f"over the mirrored face); `index` end to end {rates['index_end_to_end']}, "
-            f"{ratios['index_over_detect_plus_net']} of what detection and encoding alone would allow and "
-            f"{ratios['index_over_dlib_pipeline']} times dlib's own pipeline. `{speed['command']}`"
-        )
-    models = read_result("model_speed")
-    if models is not None:
-        told = "; ".join(
-            f"`{name}` finds and aligns {own['detect_and_align']}, its image side {own['image_side']}, `index` end to "
-            f"end {own['index_end_to_end']}, {own['index_over_dlib_pipeline']} times dlib's own pipeline"
-            for name, own in models["models"].items()
-        )
-        device = models["machine"]["device"]
-        yield f"**Images a second by model**, one core of {device}: {told}. `{models['command']}`"
-    latency = read_result("query_latency")
-    if latency is not None:
-        lines = [
-            f"**Latency of one query over {latency['rows']:,} rows**, median milliseconds. `{latency['command']}`",
-            "",
-            "| query | load | detect | encode | search | total |",
-            "|---|---|---|---|---|---|",
-        ]
-        for mode, own in latency["median_ms"].items():
-            cells = (f"{own[name]:.1f}" for name in ("load", "detect", "encode", "search", "total"))
-            lines.append(f"| {mode} | {' | '.join(cells)} |")
-        yield "\n".join(lines)
 
 
 def _demo() -> Iterator[str]:
