@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,19 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def enrolled(demo: Path, model: FaceTextModel, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, IndexSummary]:
+def enrolled(
+    demo: Path, model: FaceTextModel, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, IndexSummary]]:
+    """The index that tests share to read; a search for a case writes (its hold), so that it takes `index`."""
     path = tmp_path_factory.mktemp("enrolled") / "index"
-    return path, index_gallery(demo / "gallery", path, model, workers=0)
+    summary = index_gallery(demo / "gallery", path, model, workers=0)
+    before = names_in(path)
+    yield path, summary
+    assert names_in(path) == before, "a test has changed the index that all share: let it take the copy, `index`"
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from pipelines.casework.case.case import Case
 from pipelines.casework.exchange.export import export
 from pipelines.casework.searches.replay import replay
 from pipelines.casework.searches.search import search
-from pipelines.enrol.index import IndexSummary
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.cli.main import app
 from tgfr_search.audit.errors import AuditError
@@ -32,8 +31,8 @@ PURPOSE, BASIS, WORDS, NOTE = "fraud at Heidi's bank", "§ 98c StPO", "a man wit
 
 
 @pytest.fixture(scope="module")
-def gallery(enrolled: tuple[Path, IndexSummary], model: FaceTextModel) -> Gallery:
-    return Gallery.open(enrolled[0], model=model)
+def gallery(held: Path, model: FaceTextModel) -> Gallery:
+    return Gallery.open(held, model=model)
 
 
 @pytest.fixture(scope="module")
@@ -227,8 +226,8 @@ def test_bad_input(case: Case, gallery: Gallery, tmp_path: Path) -> None:
             act()
 
 
-def test_the_commands(enrolled: tuple[Path, IndexSummary], probe: Path, tmp_path: Path) -> None:
-    run, case, index = CliRunner(), str(tmp_path / "case"), str(enrolled[0])
+def test_the_commands(held: Path, probe: Path, tmp_path: Path) -> None:
+    run, case, index = CliRunner(), str(tmp_path / "case"), str(held)
     assert run.invoke(app, ["case", "new", case, "--purpose", PURPOSE, "--basis", BASIS]).exit_code == 0
     asked = [
         "case",
@@ -255,12 +254,12 @@ def test_the_commands(enrolled: tuple[Path, IndexSummary], probe: Path, tmp_path
 
 
 def test_the_index_is_the_default_one_and_an_audit_log_is_told_of_searches(
-    enrolled: tuple[Path, IndexSummary], probe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    held: Path, probe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, log = CliRunner(), str(tmp_path / "log")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TGFR_INDEX", raising=False)
-    shutil.copytree(enrolled[0], "tgfr-index")
+    shutil.copytree(held, "tgfr-index")
     assert run.invoke(app, ["case", "new", "case", "--purpose", PURPOSE, "--basis", BASIS]).exit_code == 0
     found = run.invoke(app, ["case", "search", "case", str(probe), "--kind", "video frame", "--audit", log])
     assert found.exit_code == 0, found.output

@@ -11,16 +11,13 @@ import pytest
 
 from pipelines.casework.case.case import Case
 from pipelines.casework.report.overview import overview
-from pipelines.enrol.index import IndexSummary
 from pipelines.tools.demo_case import CANDIDATES, NOTE, write_demo_case
 from tgfr_search.errors import InputError
 from tgfr_search.model.loaded import FaceTextModel
 
 
-def test_a_case_from_the_search_to_the_report(
-    demo: Path, enrolled: tuple[Path, IndexSummary], model: FaceTextModel, tmp_path: Path
-) -> None:
-    made = write_demo_case(demo, enrolled[0], tmp_path / "case", tmp_path, model=model)
+def test_a_case_from_the_search_to_the_report(demo: Path, index: Path, model: FaceTextModel, tmp_path: Path) -> None:
+    made = write_demo_case(demo, index, tmp_path / "case", tmp_path, model=model)
     told = overview(Case.open(made.case))
     assert [each["step"] for each in told["searches"]] == ["released"]
     assert told["searches"][0]["candidates"] == CANDIDATES
@@ -36,6 +33,6 @@ def test_a_case_from_the_search_to_the_report(
     run = subprocess.run([sys.executable, "-I", "-S", "verify.py", "."], cwd=tmp_path / "bag", check=False)
     assert run.returncode == 0
     with pytest.raises(InputError, match="something"):
-        write_demo_case(demo, enrolled[0], tmp_path / "case", tmp_path, model=model)
+        write_demo_case(demo, index, tmp_path / "case", tmp_path, model=model)
     with pytest.raises(InputError, match=r"probes\.csv"):
-        write_demo_case(tmp_path, enrolled[0], tmp_path / "other", tmp_path, model=model)
+        write_demo_case(tmp_path, index, tmp_path / "other", tmp_path, model=model)

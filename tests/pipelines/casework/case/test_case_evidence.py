@@ -18,7 +18,6 @@ from pipelines.casework.report.facts import facts_of
 from pipelines.casework.report.overview import overview, search_told
 from pipelines.casework.searches.replay import replay
 from pipelines.casework.searches.search import Picture, search
-from pipelines.enrol.index import IndexSummary
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.cli.main import app
 from tgfr_search.audit.verify import check_log
@@ -29,8 +28,8 @@ from tgfr_search.model.witnesses import Witness
 
 
 @pytest.fixture(scope="module")
-def gallery(enrolled: tuple[Path, IndexSummary], model: FaceTextModel) -> Gallery:
-    return Gallery.open(enrolled[0], model=model)
+def gallery(held: Path, model: FaceTextModel) -> Gallery:
+    return Gallery.open(held, model=model)
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +139,7 @@ def test_the_calibration_that_was_given_is_kept_and_used_again(
     assert len([entry for entry in case.entries() if entry["act"] == "calibration received"]) == 1
 
 
-def test_the_commands(enrolled: tuple[Path, IndexSummary], pair: Path, tmp_path: Path) -> None:
+def test_the_commands(held: Path, pair: Path, tmp_path: Path) -> None:
     run, folder = CliRunner(), str(tmp_path / "case")
 
     def call(*given: str) -> Any:
@@ -159,7 +158,7 @@ def test_the_commands(enrolled: tuple[Path, IndexSummary], pair: Path, tmp_path:
     call(*start, "law 1", "--field", "reference=12 Js 3/26")
     assert Case.open(Path(folder)).fields == {"reference": "12 Js 3/26"}
     shutil.copyfile(pair, tmp_path / "photo.png")
-    asked = ("search", folder, "--index", str(enrolled[0]), "--top-k", "2")
+    asked = ("search", folder, "--index", str(held), "--top-k", "2")
     call(*asked, str(pair), "--face", "2", "--calibration", "none")
     assert call("derive", folder, "E0001.png", str(pair), "--operation", "crop", "--set", "left=1") == {
         "derived": "D0001.png"
