@@ -89,6 +89,14 @@ class Deleted(TypedDict):
     rows: int
 
 
+class Feature(TypedDict):
+    """A facial component. Stored: never rename one."""
+
+
+class Found(TypedDict):
+    """How a feature of the candidate compares with the probe's. Stored: never rename one."""
+
+
 class GalleryTold(TypedDict):
     """A gallery that is served."""
 
@@ -130,6 +138,16 @@ class LogTold(TypedDict):
     entries: list[dict[str, Any]]
     next: NotRequired[str]
     size: int
+
+
+class MarkGiven(TypedDict):
+    """A feature that was compared; a place is x, y in FACE coordinates: see `pipelines.casework.review.marks`."""
+
+    candidate: NotRequired[list[Any] | None]
+    feature: Feature
+    found: Found
+    note: NotRequired[str]
+    probe: NotRequired[list[Any] | None]
 
 
 class Mend(TypedDict):
@@ -183,6 +201,7 @@ class ReviewAct(TypedDict):
     conclusion: NotRequired[str | None]
     decision: NotRequired[str | None]
     label: NotRequired[str | None]
+    marks: NotRequired[list[MarkGiven] | None]
     reason: NotRequired[str | None]
     suitable: NotRequired[bool | None]
     text: NotRequired[str | None]

@@ -65,6 +65,16 @@ def eye_centres(points: npt.NDArray[np.floating], scheme: str) -> npt.NDArray[np
     return np.stack([points[2:4].mean(axis=0), points[:2].mean(axis=0)])
 
 
+def eyes_in_chip(alignment: Alignment) -> list[list[float]]:
+    """Where the eye centres of a chip lie, in parts of its side: [[x, y], [x, y]], the one on the image's left first.
+
+    Args:
+        alignment: Of the chip, by dlib's points: one of `ALIGNMENTS`.
+    """
+    centres = (eye_centres(alignment.points, EYE_CORNERS_NOSE) + 0.5) / alignment.size
+    return [[round(float(x), 6), round(float(y), 6)] for x, y in centres]
+
+
 EYES_OVER_CORNERS = 1.03
 """Distance between RetinaFace's eye centres over that between dlib's (the middles of the corners), which the quality
 ladder's sides are calibrated with: median of 244 valid photographs of MM-CelebA-HQ (5–95 %: .96–1.11)."""

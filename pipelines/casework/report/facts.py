@@ -119,7 +119,7 @@ def _search(case: Case, told: dict[str, Any], entry: dict[str, Any]) -> dict[str
 def _reviewed(case: Case, name: str, review: Review | None) -> dict[str, Any]:
     """Who examined the list and what each one did, in order, with the time of each act."""
     if review is None:
-        return {"persons": [], "history": [], "released_by": "", "conclusion": ""}
+        return {"persons": [], "history": [], "marks": [], "released_by": "", "conclusion": ""}
     ranks = {
         actor: {each["label"]: each["rank"] for each in review.view(actor).get("candidates", ()) if "rank" in each}
         for actor in {event["actor"] for event in review.events}
@@ -141,9 +141,20 @@ def _reviewed(case: Case, name: str, review: Review | None) -> dict[str, Any]:
     return {
         "persons": persons,
         "history": history,
+        "marks": _marks(review, persons),
         "released_by": next((event["actor"] for event in review.events if event["act"] == "release"), ""),
         "conclusion": str(review.conclusion or ""),
     }
+
+
+def _marks(review: Review, persons: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The features that were compared, as they stand at the end, by rank of the candidate and person."""
+    return [
+        {"rank": rank, "actor": person["actor"], **mark}
+        for rank, row in enumerate(review.rows, start=1)
+        for person in persons
+        for mark in person["marks"].get(row, ())
+    ]
 
 
 def worth_told(hit: dict[str, Any]) -> dict[str, str]:

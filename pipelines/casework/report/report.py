@@ -20,7 +20,7 @@ from tgfr_search.pages.paper import check_printer, printed
 from tgfr_search.pages.qr import qr_svg
 
 PAGE, PAPER = (".html", ".htm"), (".pdf",)
-DISCLOSED = ("search", "list", "strangers", "people", "software", "array", "check")
+DISCLOSED = ("search", "list", "strangers", "people", "marks", "software", "array", "check")
 """What the sheet says that is to be disclosed: entries `report.disclosed_…` of the catalogue."""
 
 

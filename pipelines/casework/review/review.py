@@ -13,53 +13,15 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
-from tgfr_search.errors import TgfrError
+from pipelines.casework.review.marks import Mark, read_marks
+from pipelines.casework.review.terms import ACTS, Conclusion, Decision, ReviewError, Step, need, one_of
 
-Kind = TypeVar("Kind", bound=StrEnum)
+__all__ = ["ACTS", "Conclusion", "Decision", "Review", "ReviewError", "Step"]
 
 PERSONS = 3
 """At most: the third decides where the first two do not agree."""
-
-
-ACTS = ("begin", "analyse", "decide", "unmask", "revise", "conclude", "release")
-
-
-class ReviewError(TgfrError):
-    """An act that is not this person's, or not yet, or not any more."""
-
-
-class Decision(StrEnum):
-    """Of one candidate. Stored: never rename one."""
-
-    EXCLUDED = "excluded"
-    DIFFERENT = "support for different"
-    INCONCLUSIVE = "inconclusive"
-    SAME = "support for same"
-    NOT_SUITABLE = "not suitable"
-
-
-class Conclusion(StrEnum):
-    """Of the list. A lead in each case, never an identification."""
-
-    CANDIDATES = "potential candidates"
-    NONE = "no candidate"
-    INCONCLUSIVE = "inconclusive"
-
-
-class Step(StrEnum):
-    """Where a review stands."""
-
-    OPENED = "opened"
-    ANALYSIS = "probe to be analysed"
-    COMPARISON = "candidates to be compared"
-    MASKED = "all compared, to be unmasked"
-    UNMASKED = "unmasked, to be concluded"
-    NEXT_PERSON = "another person is needed"
-    AGREED = "to be released"
-    RELEASED = "released"
 
 
 @dataclass
@@ -71,6 +33,7 @@ class _Pass:
     analysed: bool = False
     suitable: bool = True
     decisions: dict[int, Decision] = field(default_factory=dict)
+    marks: dict[int, tuple[Mark, ...]] = field(default_factory=dict)
     unmasked: bool = False
     conclusion: Conclusion | None = None
 
@@ -138,10 +101,10 @@ class Review:
 
     def begin(self, actor: str) -> None:
         """A person starts, once nobody is at work; nobody twice, and nobody who is not needed."""
-        self._need(self.step in (Step.OPENED, Step.NEXT_PERSON), self.step, "a review that waits for a person")
-        self._need(bool(actor.strip()), "nobody", "an account")
+        need(self.step in (Step.OPENED, Step.NEXT_PERSON), self.step, "a review that waits for a person")
+        need(bool(actor.strip()), "nobody", "an account")
         known = [each.actor for each in self._passes]
-        self._need(actor not in known, f"{actor}, who has reviewed it", "another person than before")
+        need(actor not in known, f"{actor}, who has reviewed it", "another person than before")
         order = random.Random(f"{self.seed}/{len(self._passes)}").sample(self.rows, len(self.rows))
         self._passes.append(_Pass(actor, tuple(order)))
         self._tell("begin", actor)
@@ -149,47 +112,58 @@ class Review:
     def analyse(self, actor: str, text: str, suitable: bool = True) -> None:
         """Locks the probe's analysis, before any candidate is seen; a probe that is not suitable ends the work."""
         own = self._own(actor, Step.ANALYSIS)
-        self._need(bool(text.strip()), "nothing", "what is seen in the probe")
+        need(bool(text.strip()), "nothing", "what is seen in the probe")
         own.analysed, own.suitable = True, suitable
         if not suitable:
             own.conclusion = Conclusion.INCONCLUSIVE
         self._tell("analyse", actor, text=text, suitable=suitable)
 
-    def decide(self, actor: str, label: str, decision: str) -> None:
-        """Locks the decision on the candidate that is next in this person's order."""
+    def decide(self, actor: str, label: str, decision: str, marks: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Locks the decision on the candidate that is next in this person's order, with the features it rests on."""
         own = self._own(actor, Step.COMPARISON)
         row = own.order[len(own.decisions)]
-        self._need(label == _label(len(own.decisions)), label, f"{_label(len(own.decisions))}, which is next")
-        own.decisions[row] = self._one(Decision, decision)
-        self._tell("decide", actor, label=label, decision=decision)
+        need(label == _label(len(own.decisions)), label, f"{_label(len(own.decisions))}, which is next")
+        made, seen = one_of(Decision, decision), read_marks(marks)
+        own.decisions[row], own.marks[row] = made, seen
+        self._tell("decide", actor, label=label, decision=decision, **_told(seen))
 
     def unmask(self, actor: str) -> None:
         """Shows rows and ranks, once every candidate is decided on."""
         self._own(actor, Step.MASKED).unmasked = True
         self._tell("unmask", actor)
 
-    def revise(self, actor: str, label: str, decision: str, reason: str) -> None:
-        """Changes a decision after unmasking, with a reason; the first one stays among the events."""
+    def revise(
+        self, actor: str, label: str, decision: str, reason: str, marks: Iterable[Mapping[str, Any]] | None = None
+    ) -> None:
+        """Changes a decision after unmasking, with a reason; the first one stays among the events.
+
+        Marks that are given take the place of those of the decision; None leaves them.
+        """
         own = self._own(actor, Step.UNMASKED)
         labels = [_label(at) for at in range(len(own.order))]
-        self._need(label in labels, label, f"one of: {', '.join(labels)}")
-        self._need(bool(reason.strip()), "no reason", "why the decision changes")
-        own.decisions[own.order[labels.index(label)]] = self._one(Decision, decision)
-        self._tell("revise", actor, label=label, decision=decision, reason=reason)
+        need(label in labels, label, f"one of: {', '.join(labels)}")
+        need(bool(reason.strip()), "no reason", "why the decision changes")
+        row, made = own.order[labels.index(label)], one_of(Decision, decision)
+        seen = None if marks is None else read_marks(marks)
+        own.decisions[row] = made
+        if seen is not None:
+            own.marks[row] = seen
+        told = {} if seen is None else {"marks": [each.told() for each in seen]}
+        self._tell("revise", actor, label=label, decision=decision, reason=reason, **told)
 
     def conclude(self, actor: str, conclusion: str) -> None:
         """Ends a person's work with a conclusion that fits the decisions."""
         own = self._own(actor, Step.UNMASKED)
-        made, same = self._one(Conclusion, conclusion), Decision.SAME in own.decisions.values()
+        made, same = one_of(Conclusion, conclusion), Decision.SAME in own.decisions.values()
         fits = made is Conclusion.INCONCLUSIVE or same == (made is Conclusion.CANDIDATES)
-        self._need(fits, f"{conclusion} with{'' if same else 'out'} a candidate of support for same", "one that fits")
+        need(fits, f"{conclusion} with{'' if same else 'out'} a candidate of support for same", "one that fits")
         own.conclusion = made
         self._tell("conclude", actor, conclusion=conclusion)
 
     def release(self, actor: str) -> None:
         """Lets the report go out: two people agree, or a third one has decided."""
-        self._need(self.step is Step.AGREED, self.step, "two people who agree, or a third one's conclusion")
-        self._need(bool(actor.strip()), "nobody", "an account")
+        need(self.step is Step.AGREED, self.step, "two people who agree, or a third one's conclusion")
+        need(bool(actor.strip()), "nobody", "an account")
         self._released = True
         self._tell("release", actor)
 
@@ -201,13 +175,18 @@ class Review:
             count = len(own.order) if own.unmasked else min(len(own.decisions) + 1, len(own.order))
             seen["candidates"] = [
                 {"label": _label(at)}
-                | ({"decision": str(own.decisions[row])} if row in own.decisions else {})
+                | ({"decision": str(own.decisions[row]), **_told(own.marks[row])} if row in own.decisions else {})
                 | ({"row": row, "rank": self.rows.index(row) + 1} if own.unmasked else {})
                 for at, row in enumerate(own.order[:count])
             ]
         if self.step in (Step.AGREED, Step.RELEASED):
             seen["persons"] = [
-                {"actor": each.actor, "conclusion": str(each.conclusion), "decisions": dict(each.decisions)}
+                {
+                    "actor": each.actor,
+                    "conclusion": str(each.conclusion),
+                    "decisions": dict(each.decisions),
+                    "marks": {row: [mark.told() for mark in marks] for row, marks in each.marks.items() if marks},
+                }
                 for each in self._passes
             ]
         return seen
@@ -225,25 +204,18 @@ class Review:
         return len(done) == PERSONS or (len(done) == 2 and done[0].result == done[1].result)
 
     def _own(self, actor: str, step: Step) -> _Pass:
-        self._need(self.step is step, self.step, step)
+        need(self.step is step, self.step, step)
         last = self._passes[-1]
-        self._need(last.actor == actor, actor, f"{last.actor}, who is at work")
+        need(last.actor == actor, actor, f"{last.actor}, who is at work")
         return last
 
     def _tell(self, act: str, actor: str, **told: Any) -> None:
         self.events.append({"act": act, "actor": actor, **told})
 
-    @staticmethod
-    def _one(kind: type[Kind], value: str) -> Kind:
-        try:
-            return kind(value)
-        except ValueError:
-            raise ReviewError("decision", found=value, expected=f"one of: {', '.join(kind)}") from None
 
-    @staticmethod
-    def _need(holds: bool, found: str, expected: str) -> None:
-        if not holds:
-            raise ReviewError("review", found=found, expected=expected)
+def _told(marks: Sequence[Mark]) -> dict[str, Any]:
+    """Marks as an event or a view has them: nothing where there are none, as in reviews of before there were any."""
+    return {"marks": [each.told() for each in marks]} if marks else {}
 
 
 def _label(at: int) -> str:

@@ -84,29 +84,55 @@ def search(
         InputError, FaceError, FilterError: As `Gallery.query`, `Case.search`.
         AuditError: It could not be logged.
     """
-    if lines and witnesses:
-        raise InputError("description", found="lines, and witnesses", expected="one of both")
-    lines = [line for witness in witnesses for line in witness.lines] or list(lines)
-    pictures = [] if evidence is None else [Picture(evidence, face), *more]
-    if more and len({each.evidence for each in pictures}) != len(more) + 1:
-        raise InputError("evidence", found="one picture twice, or none", expected="several pictures, each once")
+    said, pictures = _said(lines, witnesses), _pictures(evidence, face, more)
+    kept = _kept(case, gallery.judge, calibration, actor) if isinstance(calibration, Path) else calibration
     asked = {
-        "lines": lines,
+        "lines": said,
         "top_k": top_k,
         "mode": mode,
         "where": where,
+        "calibration": kept,
+        "population": population,
+        **_meant(gallery, pictures),
+        "witnesses": [{"lines": list(each.lines), "reliability": each.reliability} for each in witnesses],
+    }
+    return _carried_out(case, gallery, pictures, asked, actor, origin)
+
+
+def _said(lines: Sequence[str], witnesses: Sequence[Witness]) -> list[str]:
+    """All lines of a description, whoever said them."""
+    if lines and witnesses:
+        raise InputError("description", found="lines, and witnesses", expected="one of both")
+    return [line for witness in witnesses for line in witness.lines] or list(lines)
+
+
+def _pictures(evidence: str | None, face: FaceChoice | None, more: Sequence[Picture]) -> list[Picture]:
+    """All pictures of the unknown, each once."""
+    pictures = [] if evidence is None else [Picture(evidence, face), *more]
+    if more and len({each.evidence for each in pictures}) != len(more) + 1:
+        raise InputError("evidence", found="one picture twice, or none", expected="several pictures, each once")
+    return pictures
+
+
+def _meant(gallery: Gallery, pictures: Sequence[Picture]) -> dict[str, Any]:
+    """Which faces of which pictures are searched with, how they are found, and in which index, as plain values."""
+    several = pictures if len(pictures) > 1 else ()
+    return {
         "on_multiple": gallery.finder.options.on_multiple,
         "aligned": gallery.finder.options.aligned,
         "index": str(gallery.store.path.resolve()) if isinstance(gallery.store, Store) else "",
-        "face": _told(face),
-        "calibration": _kept(case, gallery.judge, calibration, actor) if isinstance(calibration, Path) else calibration,
-        "population": population,
-        "pictures": [{"evidence": each.evidence, "face": _told(each.face)} for each in pictures] if more else [],
-        "witnesses": [{"lines": list(each.lines), "reliability": each.reliability} for each in witnesses],
+        "face": _told(pictures[0].face) if pictures else None,
+        "pictures": [{"evidence": each.evidence, "face": _told(each.face)} for each in several],
     }
 
+
+def _carried_out(
+    case: Case, gallery: Gallery, pictures: Sequence[Picture], asked: dict[str, Any], actor: str, origin: str
+) -> tuple[str, QueryResult]:
+    """The search that was asked for: run at one generation, which is held, and kept with all that it was."""
     # At one generation, whoever else works with this gallery: what is searched is what is held.
     still = Gallery(gallery.store.pinned(), gallery.model, gallery.finder, gallery.journal, gallery.judge)
+    evidence = pictures[0].evidence if pictures else None
 
     def run(data: bytes | None) -> QueryResult:
         return run_again(case, still, data, evidence, origin, asked)
@@ -116,8 +142,8 @@ def search(
 
     steps = list(dict.fromkeys(step for each in pictures for step in steps_to(case, each.evidence)))
     return case.search(
-        run, actor=actor, evidence=evidence, asked=asked, lines=lines, origin=origin, rows=len(still), steps=steps,
-        finish=finish,
+        run, actor=actor, evidence=evidence, asked=asked, lines=asked["lines"], origin=origin, rows=len(still),
+        steps=steps, finish=finish,
     )  # fmt: skip
 
 

@@ -56,6 +56,14 @@ def decide(
         ),
     ] = None,
     reason: Annotated[str | None, typer.Option(help="revise: why the decision changes.")] = None,
+    mark: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FEATURE=FOUND[: NOTE]",
+            help='decide, revise: a feature that was compared, as "nose=similar: broad bridge"; found is similar, '
+            "different or not visible; may be repeated.",
+        ),
+    ] = None,
     conclusion: Annotated[
         str | None, typer.Option(help="conclude: potential candidates, no candidate, inconclusive.")
     ] = None,
@@ -73,16 +81,17 @@ def decide(
 
     case, who = Case.open(directory), actor or account()
     given: dict[str, Any] = {
+        "marks": [_mark(each) for each in mark] if mark else None,
         "text": text, "label": label, "decision": decision, "reason": reason, "conclusion": conclusion,
         "suitable": False if unsuitable else None,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
-    takes = {"analyse": {"text", "suitable"}, "decide": {"label", "decision"}, "conclude": {"conclusion"}}
-    takes["revise"] = {"label", "decision", "reason"}
+    takes = {"analyse": {"text", "suitable"}, "decide": {"label", "decision", "marks"}, "conclude": {"conclusion"}}
+    takes["revise"] = {"label", "decision", "reason", "marks"}
     if extra := sorted(given.keys() - takes.get(step or "", set())):
-        names = ", ".join("--unsuitable" if name == "suitable" else f"--{name}" for name in extra)
+        names = ", ".join({"suitable": "--unsuitable", "marks": "--mark"}.get(name, f"--{name}") for name in extra)
         raise InputError(f"case decide {step or ''}".strip(), found=names, expected="options of that step")
-    if lacks := sorted(takes.get(step or "", set()) - given.keys() - {"suitable"}):
+    if lacks := sorted(takes.get(step or "", set()) - given.keys() - {"suitable", "marks"}):
         missing = " and no ".join(f"--{name}" for name in lacks)
         raise InputError(f"case decide {step}", found=f"no {missing}", expected="what that step takes")
     if picture is not None:  # before the act, which stays done
@@ -130,6 +139,15 @@ def report(
     digest = write_report(Case.open(directory), target, actor=actor or account(), language=language, force=force)
     values = {"report": str(target), "sha256": digest}
     console.emit(values, as_json, lambda: console.pairs(values))
+
+
+def _mark(text: str) -> dict[str, str]:
+    """A mark without places, as it is given: `FEATURE=FOUND[: NOTE]`."""
+    what, colon, note = text.partition(":")
+    feature, equals, found = what.partition("=")
+    if not equals:
+        raise InputError("--mark", found=text, expected='FEATURE=FOUND[: NOTE], as "nose=similar: broad bridge"')
+    return {"feature": feature.strip(), "found": found.strip(), "note": note.strip() if colon else ""}
 
 
 def _write_picture(path: Path, case: Any, search: str, row: int) -> None:

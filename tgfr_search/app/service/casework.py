@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -117,6 +118,23 @@ def review_act(case: Case, search: str, name: str, account: Account, given: dict
         return act(case, search, name, actor=account.name, **given)
     except TypeError as error:
         raise ReviewError(name, found=f"other values than it takes: {', '.join(given) or 'none'}") from error
+
+
+def marks_of(text: str) -> dict[str, Any]:
+    """The marks of a form, as JSON text, for an act that takes some; nothing where it has none.
+
+    Raises:
+        ReviewError: It is no list of JSON.
+    """
+    if not text.strip():
+        return {}
+    try:
+        told = json.loads(text)
+    except ValueError:
+        told = None
+    if not isinstance(told, list):
+        raise ReviewError("marks", found="no list of JSON", expected="marks as the API takes them")
+    return {"marks": told}
 
 
 def seen(case: Case, search: str, account: Account) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from fastapi import File, Form, Header, Response, UploadFile
 from pydantic import BaseModel, Field
 
 from pipelines.casework.case import holds
+from pipelines.casework.review.marks import LONGEST_NOTE, MOST, Feature, Found
 from pipelines.casework.searches.search import Picture
 from tgfr_search.app.service import casework
 from tgfr_search.app.service.casebook import look, need_part, state_of
@@ -73,6 +74,16 @@ class CaseSearch(Strict):
     eyes: list[float] | None = Field(None, max_length=10, description="Or the centres of its eyes, or five points.")
 
 
+class MarkGiven(Strict):
+    """A feature that was compared; a place is x, y in FACE coordinates: see `pipelines.casework.review.marks`."""
+
+    feature: Feature
+    found: Found
+    note: str = Field("", max_length=LONGEST_NOTE)
+    probe: tuple[float, float] | None = Field(None, description="Where it is in the probe's face.")
+    candidate: tuple[float, float] | None = Field(None, description="Where it is in the candidate's.")
+
+
 class ReviewAct(Strict):
     """One act of a review, with what it takes."""
 
@@ -83,6 +94,7 @@ class ReviewAct(Strict):
     decision: str | None = Field(None, max_length=64)
     conclusion: str | None = Field(None, max_length=64)
     reason: str | None = Field(None, max_length=4000)
+    marks: list[MarkGiven] | None = Field(None, max_length=MOST, description="Of a decision, or of its revision.")
 
 
 class Named(BaseModel):
@@ -175,7 +187,7 @@ def review_act(
     hub: TheHub, account: Who, case: str, search: str, given: ReviewAct, response: Response, if_match: IfMatch = None
 ) -> dict[str, Any]:
     """Carries out one act of the review."""
-    told = {name: value for name, value in given.model_dump(exclude={"act"}).items() if value is not None}
+    told = {name: value for name, value in given.model_dump(mode="json", exclude={"act"}).items() if value is not None}
     with hub.cases.changing(case, if_match) as opened:
         casework.review_act(opened, need_part(search), given.act, account, told)
         response.headers["ETag"] = state_of(opened)

@@ -85,12 +85,14 @@ def review_act(
     decision: Short = "",
     conclusion: Short = "",
     reason: Text = "",
+    marks: Annotated[str, Form(max_length=200_000)] = "",
 ) -> Response:
-    """Carries out one act, and shows what comes next."""
+    """Carries out one act, and shows what comes next; `marks` are those of the API, as JSON text."""
+    seen = casework.marks_of(marks)
     takes: dict[str, dict[str, Any]] = {
         "analyse": {"text": text, "suitable": suitable != "no"},
-        "decide": {"label": label, "decision": decision},
-        "revise": {"label": label, "decision": decision, "reason": reason},
+        "decide": {"label": label, "decision": decision, **seen},
+        "revise": {"label": label, "decision": decision, "reason": reason, **seen},
         "conclude": {"conclusion": conclusion},
     }
     with hub.cases.changing(case, state) as opened:
