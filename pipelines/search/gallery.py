@@ -19,7 +19,7 @@ from pipelines.search.probes.checks import check_asked, check_parts
 from pipelines.search.probes.clip import search_clip
 from pipelines.search.probes.probe import Caption, Image, load_probe, require_english, said_lines, search_mode
 from pipelines.search.probes.several import search_several
-from pipelines.search.probes.witnessed import Told, search_witnesses
+from pipelines.search.probes.witnessed import Told, as_witnesses, search_witnesses
 from pipelines.search.watch.match import Watching
 from tgfr_search.audit.entries import now
 from tgfr_search.audit.journal import Journal, search_entry
@@ -31,6 +31,7 @@ from tgfr_search.forensic.evidence import Declared
 from tgfr_search.model.checkpoint import load_model
 from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import make_probes_of_faces
+from tgfr_search.model.witnesses import Witness
 from tgfr_search.types import (
     QueryMode,
     QueryResult,
@@ -191,10 +192,12 @@ class Gallery:
         """
         choice = FaceChoice.of(face, box, eyes)
         check_parts(image, images, witnesses, choice, choices, said=bool(said_lines(caption)))
-        if witnesses is not None:
+        if witnesses is not None and images is None:
             return self._query_witnesses(image, witnesses, Asked(mode, top_k, aggregate, where), choice)
         if images is not None:
-            return self._query_pooled(images, None, caption, mode, top_k, aggregate, where, choices)
+            people = as_witnesses(witnesses) if witnesses is not None else ()
+            said = [line for own in people for line in own.lines] or caption
+            return self._query_pooled(images, None, said, mode, top_k, aggregate, where, choices, people)
         if is_video(image):
             return self._query_pooled(image, face, caption, mode, top_k, aggregate, where)
         (result,) = self.query_many(
@@ -282,6 +285,7 @@ class Gallery:
         aggregate: Literal["max", "mean"],
         where: str | None,
         choices: Sequence[FaceChoice | None] | None = None,
+        witnesses: Sequence[Witness] = (),
     ) -> QueryResult:
         """The answer to several images, or to one person in a video."""
         check_asked(mode, top_k, where)
@@ -292,7 +296,8 @@ class Gallery:
             found, rows = search_clip(*parts, probe, number, lines, given, asked, self.judge.typical)
         else:
             pictures = cast("Sequence[Image]", probe)
-            found, rows = search_several(*parts, pictures, lines, given, asked, self.judge.typical, choices)
+            typical = None if witnesses else self.judge.typical
+            found, rows = search_several(*parts, pictures, lines, given, asked, typical, choices, witnesses)
         (result,) = self.judge.results(self.store, [found], [lines], "several")
         self._tell([result], [lines], asked, started, rows)
         return result

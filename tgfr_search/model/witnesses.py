@@ -93,14 +93,29 @@ def make_probe(
     said = [own.lines for own in witnesses]
     whole = None if face is None else FaceFeatures(*(x.expand(count, *x.shape[1:]) for x in face))
     each = make_probes(model, whole, said, [mode] * count)
+    return joined(model, each, None if face is None else make_probes(model, face, [()], ["image"]), witnesses)
+
+
+def joined(
+    model: FaceTextModel, each: Probes, image: Probes | None, witnesses: Sequence[Witness]
+) -> tuple[Probes, tuple[float, ...]]:
+    """One probe of those that each witness's words make with the same face.
+
+    Args:
+        model: What weighed them.
+        each: As many as witnesses: the face (or none) with what one of them says.
+        image: The face alone; None searches by words alone.
+        witnesses: One or more, each with lines.
+
+    Returns:
+        The probe, and the weight of each witness's words.
+    """
     weights = tuple(
-        own.reliability if face is None else weight_of(own.reliability, _ratio(model, own.lines, each.shown[at]))
+        own.reliability if image is None else weight_of(own.reliability, _ratio(model, own.lines, each.shown[at]))
         for at, own in enumerate(witnesses)
     )
-    share = np.array(weights) * share_of(count)
-    if face is None:
-        return _mixed(each, share, None, "caption"), weights
-    return _mixed(each, share, make_probes(model, face, [()], ["image"]), "fused"), weights
+    share = np.array(weights) * share_of(len(witnesses))
+    return _mixed(each, share, image, "caption" if image is None else "fused"), weights
 
 
 def _ratio(model: FaceTextModel, lines: Sequence[str], shown: npt.NDArray[np.float64]) -> float:

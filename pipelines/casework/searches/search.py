@@ -168,7 +168,8 @@ def run_again(
     witnesses = [Witness(tuple(each["lines"]), each["reliability"]) for each in asked.get("witnesses") or ()]
     if pictures:
         images, choices = [case.evidence(name) for name in names], [chosen(each) for each in pictures]
-        return told.query(images=images, choices=choices, caption=asked["lines"], witnesses=witnesses or None, **how)
+        said = () if witnesses else asked["lines"]
+        return told.query(images=images, choices=choices, caption=said, witnesses=witnesses or None, **how)
     choice = chosen(asked)
     if witnesses:
         which: dict[str, Any] = (

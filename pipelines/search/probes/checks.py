@@ -43,9 +43,9 @@ def check_parts(
         InputError: Names the two, and what goes.
     """
     video = is_video(image)
-    if witnesses is not None and (said or images is not None or video):
-        found = "witnesses, and a caption, several images or a video"
-        raise InputError("query", found=found, expected="witnesses with one photo or none")
+    if witnesses is not None and (said or video):
+        found = "witnesses, and a caption or a video"
+        raise InputError("query", found=found, expected="witnesses with photos or none")
     if images is not None and (image is not None or choice is not None):
         raise InputError("query", found="images, and one image or its face", expected="one of both")
     if choices is not None and images is None:

@@ -2,7 +2,8 @@
 
 Every picture is encoded with the description; a block of the pooled probe is the mean of the pictures' blocks, weighed
 by their predicted quality and made a unit vector again. Its quality is that of the best picture. Pictures without a
-usable face are told and left out.
+usable face are told and left out. Of several witnesses each one's words are pooled with the pictures by themselves, and
+weighed by what the pooled face shows (`tgfr_search.model.witnesses`).
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ from indexer.milvus import MilvusStore
 from pipelines.search.answers.answer import Asked, Clock, answers
 from pipelines.search.answers.typical import Typical
 from pipelines.search.probes.probe import Image, load_probe, mode_of_pictures
+from pipelines.search.probes.witnessed import need_words, weighed
+from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.errors import FaceError, InputError
 from tgfr_search.faces.choice import FaceChoice
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import Probes, heard_lines, weigh_faces
+from tgfr_search.model.witnesses import Witness, joined
 from tgfr_search.types import AlignedFace, FloatArray, QueryResult, Templates
 
 LEAST_WEIGHT = 0.05
@@ -62,6 +66,7 @@ def search_several(
     asked: Asked,
     typical: Typical | None = None,
     choices: Sequence[FaceChoice | None] | None = None,
+    witnesses: Sequence[Witness] = (),
 ) -> tuple[QueryResult, int]:
     """The answer to several pictures, and the rows of the index.
 
@@ -75,30 +80,29 @@ def search_several(
         asked: How is searched.
         typical: Scores the head of the lists again.
         choices: Which face of each is meant; None is the largest of each.
+        witnesses: Who said the lines, each believed as far as is said; none: the lines are one description.
 
     Raises:
         FaceError: No picture gives a face.
-        InputError: Fewer than two pictures, or a search by description alone.
+        InputError: Fewer than two pictures, a search by description alone, or witnesses whom nobody hears.
     """
     if isinstance(images, str | bytes | os.PathLike) or len(images) < 2:
         raise InputError("images", found="fewer than two pictures", expected="two or more of one person")
     mode = mode_of_pictures(asked.mode, images[0], lines, "pictures")
+    if witnesses:
+        need_words(mode)
     clock = Clock()
     found = _found(finder, images, choices)
     faces = [each for each in found if isinstance(each, AlignedFace)]
     pinned = store.pinned().load()
     clock.lap("detect")
     features = model.face_encoder.encode(np.stack([face.pixels for face in faces]))
-    heard = heard_lines(model, [lines if mode == "fused" else ()], [mode])
-    own = model.tgfr.embed(features, heard * len(faces))
-    best = int(np.argmax(own.quality))
-    layout = model.tgfr.layout
-    whole = weigh_faces(model, pooled(own.templates, own.quality), own.quality[best : best + 1], lines, [mode])
-    made = Probes.concat([whole, weigh_faces(model, own.templates, own.quality, lines, [mode] * len(faces))])
-    count = len(faces) + 1
+    made, face_block, weights = _probes(model, features, lines, mode, witnesses)
+    best, count = int(np.argmax(made.quality[1:])), len(made)
     shown = [faces[best], *faces]
     result, *alone = answers(pinned, model, made, shown, [lines] * count, [given] * count, asked, clock, typical)
-    face_block = own.templates.blocks[layout[0][0]].astype(np.float64)
+    if witnesses:
+        result = weighed(result, made.take(np.array([0])), witnesses, weights)
     alike = face_block @ face_block.T
     probe = {
         "sha256": hashlib.sha256("".join(face.source_sha256 for face in faces).encode()).hexdigest(),
@@ -110,8 +114,38 @@ def search_several(
         "pictures": _pictures(images, found, alone),
         "alike": np.round(alike, 4).tolist(),
     }
-    notes = [*alone[best].notes, *_left_out(images, found), *_strangers(pinned, layout[0][0], alike)]
+    own = [note for note in result.notes if note not in alone[best].notes] if witnesses else []
+    block = model.tgfr.layout[0][0]
+    notes = [*alone[best].notes, *own, *_left_out(images, found), *_strangers(pinned, block, alike)]
     return replace(result, probe=probe, notes=tuple(notes)), len(pinned)
+
+
+def _probes(
+    model: FaceTextModel, features: FaceFeatures, lines: tuple[str, ...], mode: str, witnesses: Sequence[Witness]
+) -> tuple[Probes, npt.NDArray[np.float64], tuple[float, ...]]:
+    """The pooled probe and that of each of N pictures; their faces' block [N, dim]; the weight of each witness."""
+    if not witnesses:
+        made, block = _pooled_with(model, features, lines, mode)
+        return made, block, ()
+    image, block = _pooled_with(model, features, (), "image")
+    each = [_pooled_with(model, features, own.lines, mode)[0] for own in witnesses]
+    mixed = [
+        joined(model, Probes.concat([own.take(at) for own in each]), image.take(at), witnesses)
+        for at in (np.array([number]) for number in range(len(image)))
+    ]
+    return Probes.concat([probe for probe, _ in mixed]), block, mixed[0][1]
+
+
+def _pooled_with(
+    model: FaceTextModel, features: FaceFeatures, lines: tuple[str, ...], mode: str
+) -> tuple[Probes, npt.NDArray[np.float64]]:
+    """The pooled probe and that of each of N pictures, with the same words; their faces' block [N, dim]."""
+    count = len(features[0])
+    own = model.tgfr.embed(features, heard_lines(model, [lines if mode == "fused" else ()], [mode]) * count)
+    best = own.quality[(at := int(np.argmax(own.quality))) : at + 1]
+    whole = weigh_faces(model, pooled(own.templates, own.quality), best, lines, [mode])
+    made = Probes.concat([whole, weigh_faces(model, own.templates, own.quality, lines, [mode] * count)])
+    return made, own.templates.blocks[model.tgfr.layout[0][0]].astype(np.float64)
 
 
 def _found(

@@ -15,6 +15,7 @@ from tgfr_search.errors import InputError
 from tgfr_search.faces.choice import FaceChoice
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.loaded import FaceTextModel
+from tgfr_search.model.probe import Probes
 from tgfr_search.model.witnesses import Witness, make_probe, weights_of
 from tgfr_search.types import QueryResult
 
@@ -70,8 +71,7 @@ def search_witnesses(
     witnesses = as_witnesses(told)
     lines = tuple(line for own in witnesses for line in own.lines)
     mode = search_mode(asked.mode, image, lines, lines)
-    if mode == "image":
-        raise InputError("mode", found="image, and witnesses", expected="auto, fused or caption")
+    need_words(mode)
     clock = Clock()
     photo = load_probe(finder, image) if mode == "fused" and image is not None else None
     pinned = store.pinned().load()
@@ -81,6 +81,18 @@ def search_witnesses(
     features = None if face is None else model.face_encoder.encode(np.stack([face.pixels]))
     made, weights = make_probe(model, features, witnesses)
     (result,) = answers(pinned, model, made, [face], [lines], [lines], asked, clock)
+    return weighed(result, made, witnesses, weights), lines, len(pinned)
+
+
+def weighed(result: QueryResult, made: Probes, witnesses: Sequence[Witness], weights: Sequence[float]) -> QueryResult:
+    """An answer that says what each witness's words weigh, and whose do not fit the face.
+
+    Args:
+        result: The answer.
+        made: The probe that it answers, of all witnesses together.
+        witnesses: They.
+        weights: Of their words.
+    """
     told_of = [
         {"lines": list(own.lines), "reliability": own.reliability, "weight": round(weight, 4)}
         for own, weight in zip(witnesses, weights, strict=True)
@@ -93,5 +105,14 @@ def search_witnesses(
                 f"{own.reliability:g}"
             )
     description = {**(result.description or {}), "witnesses": told_of}
-    shown = replace(result, weights=weights_of(made, weights), description=description, notes=tuple(notes))
-    return shown, lines, len(pinned)
+    return replace(result, weights=weights_of(made, weights), description=description, notes=tuple(notes))
+
+
+def need_words(mode: str) -> None:
+    """Refuse witnesses where nobody hears them.
+
+    Raises:
+        InputError: The search is by image alone.
+    """
+    if mode == "image":
+        raise InputError("mode", found="image, and witnesses", expected="auto, fused or caption")

@@ -47,6 +47,7 @@ def test_several_photos_without_a_script(
     assert sent.headers["location"] == f"{case}/search?" + "&".join(f"evidence={name}" for name in names)
     page = browser.get(sent.headers["location"]).text
     check(page)
+    assert page.count('name="reliability"') == 3, "of so many witnesses, beside however many photos"
     assert re.findall(r'name="evidence" value="([^"]+)"', page) == names
     boxes = page.count('class="box') - page.count('class="box-number')
     assert boxes == 3, "two faces in the first photo, one in the last"
@@ -57,9 +58,11 @@ def test_several_photos_without_a_script(
     assert "no_face" in page
     assert 'name="evidence" value="E0002.png"' in browser.get(case).text, "or they are chosen among the evidence"
     faces = {"face-E0001.png": "2", "face-E0002.png": "", "face-E0003.png": "1"}
-    search = browser.post(f"{case}/searches", evidence=names, top_k="2", **faces).headers["location"]
+    said = {"lines": ["a man", "a young man"], "reliability": ["0.5", ""]}
+    search = browser.post(f"{case}/searches", evidence=names, top_k="2", **faces, **said).headers["location"]
     kept = hub.cases.open(case.split("/")[-1]).read_search("S0001")
     assert kept["asked"]["pictures"][0] == {"evidence": "E0001.png", "face": {"number": 2}}
+    assert [each["reliability"] for each in kept["asked"]["witnesses"]] == [0.5, 1.0]
     assert kept["result"]["candidates"][0]["subject_id"] == "person0003"
     assert browser.post(f"{case}/searches", evidence=names[0], **{"face-E0001.png": "none"}).status_code == 422
     browser.post(search, act="begin")
@@ -140,7 +143,8 @@ def test_by_the_api(client: TestClient, hub: Hub, photos: list[tuple[str, tuple[
     assert [each["evidence"] for each in kept["asked"]["pictures"]] == [names[0], names[2]]
     assert kept["result"]["candidates"][0]["subject_id"] == "person0003"
     witnesses = [{"lines": ["a man with a beard"], "reliability": 0.5}]
-    assert person("POST", f"{case}/searches", json={"witnesses": witnesses}).status_code == 201
+    for pictures in ({}, asked):
+        assert person("POST", f"{case}/searches", json={**pictures, "witnesses": witnesses}).status_code == 201
     for wrong in (
         {"more": [{"evidence": names[0]}]},
         {"face": 1, "lines": ["a man"]},
@@ -148,7 +152,6 @@ def test_by_the_api(client: TestClient, hub: Hub, photos: list[tuple[str, tuple[
         {"witnesses": witnesses, "lines": ["a man"]},
         {"witnesses": [{"lines": ["a man"], "reliability": 2}]},
         {**asked, "more": [{"evidence": names[0]}]},
-        {**asked, "witnesses": witnesses},
     ):
         answer = person("POST", f"{case}/searches", json=wrong)
         assert answer.status_code == 422, (wrong, answer.text)

@@ -75,6 +75,34 @@ def test_two_witnesses_are_the_mixture_of_their_searches(gallery: Gallery, probe
     assert any("do not fit what the photo shows" in note for note in result.notes)
 
 
+def test_witnesses_beside_several_pictures(gallery: Gallery, demo: Path) -> None:
+    """As beside one: a sure one is a caption, one without reliability nobody, two the mixture of their searches."""
+    pictures = sorted((demo / "gallery/person0002").glob("*.png"))[:2]
+
+    def ask(**given: object) -> QueryResult:
+        return gallery.query(images=pictures, top_k=12, **given)  # type: ignore[arg-type]
+
+    told = [("a man with a beard", 0.9), (("a young woman", "she had blond hair"), 0.4)]
+    image, result = _scores(ask()), ask(witnesses=told)
+    each = [_scores(ask(caption=said)) for said, _ in told]
+    assert result.description is not None
+    weights = [own["weight"] for own in result.description["witnesses"]]
+    common = {row: value for row, value in _scores(result).items() if all(row in own for own in (image, *each))}
+    assert len(common) > 4
+    for row, value in common.items():
+        parts = (w / np.sqrt(2) * (own[row] - image[row]) for w, own in zip(weights, each, strict=True))
+        assert value == pytest.approx(image[row] + sum(parts), abs=2e-3)
+    for hit in result.candidates:
+        assert sum(hit.blocks.values()) + result.offset == pytest.approx(hit.score, abs=1e-3)
+        assert hit.lr is None or hit.lr["log10"] is None
+    assert any("do not fit what the photo shows" in note for note in result.notes)
+    assert [len(own["candidates"]) for own in result.probe["pictures"]] == [12, 12]
+    assert _scores(ask(witnesses=[(told[0][0], 1)])) == pytest.approx(each[0], abs=1e-3)
+    assert _scores(ask(witnesses=[(told[0][0], 0)])) == pytest.approx(image, abs=1e-3)
+    with pytest.raises(InputError, match="image, and witnesses"):
+        ask(witnesses=told, mode="image")
+
+
 def test_words_alone_of_two_witnesses(gallery: Gallery) -> None:
     result = gallery.query(witnesses=[("a woman", 1.0), ("someone with glasses", 0.5)], top_k=12)
     one, two = (gallery.query(caption=said, top_k=12) for said in ("a woman", "someone with glasses"))
