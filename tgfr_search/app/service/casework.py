@@ -12,13 +12,14 @@ from pipelines.casework.report.overview import overview as case_overview
 from pipelines.casework.report.overview import pictures_of
 from pipelines.casework.review.review import Review, ReviewError, Step
 from pipelines.casework.review.reviews import act, review_of
-from pipelines.casework.searches.search import Picture
+from pipelines.casework.searches.search import Picture, chosen
 from pipelines.casework.searches.search import search as search_in
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.service import spoken
 from tgfr_search.app.service.accounts import Account
 from tgfr_search.app.service.api.search import slow_down
 from tgfr_search.app.service.hub import Hub
+from tgfr_search.app.service.pictures import Placed, placed
 from tgfr_search.app.service.problems import Problem
 from tgfr_search.app.service.roles import Role
 from tgfr_search.model.witnesses import Witness
@@ -175,6 +176,41 @@ def seen(case: Case, search: str, account: Account) -> dict[str, Any]:
         view["hits"] = [{**hit, **worth_told(hit)} for hit in result["candidates"]]
         view["events"] = [] if review is None else review.events
     return view
+
+
+def searched_gallery(hub: Hub, kept: dict[str, Any]) -> Gallery:
+    """The gallery that a kept search was made in.
+
+    Raises:
+        Problem: It is not served.
+    """
+    index_id = kept["result"]["index_id"].rpartition("@")[0]
+    found = next((each for each in hub.galleries.values() if each.store.index_id == index_id), None)
+    if found is None:
+        raise Problem(404, "no_such_index", "the gallery that was searched is not served")
+    return found
+
+
+def probe_place(hub: Hub, case: Case, search: str, picture: int) -> tuple[bytes, Placed | None]:
+    """A picture of the unknown as it was received, and where the face lies that was searched with.
+
+    Args:
+        hub: What all requests share.
+        case: The case.
+        search: A search in it.
+        picture: Number of the picture, from 1.
+
+    Raises:
+        Problem: There is no such picture, or the gallery that was searched is not served.
+    """
+    kept = case.read_search(search)
+    all_ = kept["asked"].get("pictures") or [{"evidence": kept["evidence"], "face": kept["asked"].get("face")}]
+    if not 0 < picture <= len(all_) or all_[picture - 1]["evidence"] is None:
+        raise Problem(404, "no_picture", "searched by description alone, or with fewer pictures")
+    asked = all_[picture - 1]
+    gallery, data = searched_gallery(hub, kept), case.evidence(asked["evidence"])
+    key = (str(case.folder), search, picture)
+    return data, hub.places.of(key, lambda: placed(gallery, data, chosen(asked)))
 
 
 def probe_pictures(kept: dict[str, Any]) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from tgfr_search.app.service.casebook import Casebook
 from tgfr_search.app.service.database import Database
 from tgfr_search.app.service.jobs import Jobs
 from tgfr_search.app.service.metrics import Metrics
+from tgfr_search.app.service.pictures import Places
 from tgfr_search.app.service.problems import Problem
 from tgfr_search.app.service.sessions import Sessions
 from tgfr_search.app.service.settings import Settings
@@ -52,6 +53,7 @@ class Hub:
         metrics: What is counted.
         cases: The cases.
         jobs: Enrolments.
+        places: Where the faces of probes lie.
         damage: Why nothing is answered that would have to be logged; empty where the log is whole.
         process: Tells this process from an earlier one.
     """
@@ -68,6 +70,7 @@ class Hub:
     metrics: Metrics
     cases: Casebook
     jobs: Jobs
+    places: Places = field(default_factory=Places)
     damage: str = ""
     process: str = field(default_factory=lambda: secrets.token_hex(8))
     _setup: str = ""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
+from threading import Lock
 
 import numpy as np
 from PIL import Image
 
 from pipelines.search.gallery import Gallery
 from tgfr_search.errors import FaceError
-from tgfr_search.faces.align import Alignment, align
+from tgfr_search.faces.align import Alignment, align, similarity
 from tgfr_search.faces.choice import FaceChoice
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.faces.schemes import in_scheme
-from tgfr_search.types import ByteArray, SeenFace
+from tgfr_search.types import ByteArray, FloatArray, SeenFace
 
 LONGEST_SIDE = 1600
 FINER = 4
@@ -38,14 +40,69 @@ class FaceSeen:
     why: str = ""
 
 
-def photo_jpeg(finder: FaceFinder, data: bytes) -> bytes:
+@dataclass(frozen=True)
+class Placed:
+    """Where a face lies in its photo, as the photo was received.
+
+    Attributes:
+        width: Of the upright photo in pixels.
+        height: Of it.
+        points: float32 [5, 2], centres of pixels of it.
+        chip: The chip of the searched gallery, by such points.
+    """
+
+    width: int
+    height: int
+    points: FloatArray
+    chip: Alignment
+
+    def transform(self) -> tuple[float, ...]:
+        """The similarity that lays the photo where its face lies as candidates' faces lie in their pictures.
+
+        Returns:
+            a, b, c, d, x, y for a photo that is as wide as the pane, as CSS has it: `matrix(a, b, c, d, 0, 0)`, then
+            moved by parts x of its width and y of its height.
+        """
+        used = list(self.chip.used)
+        found = similarity(self.points[used] + 0.5, self.chip.points[used] + 0.5) / self.chip.size
+        (a, c, x), (b, d, y) = found
+        width, tall = self.width, self.width / self.height
+        return tuple(float(each) for each in (a * width, b * width, c * width, d * width, x, y * tall))
+
+
+class Places:
+    """Where the faces of probes lie, found once: a page and its pictures ask for the same. No pixel is kept."""
+
+    def __init__(self, most: int = 256) -> None:
+        self._kept, self._most, self._lock = dict[Hashable, Placed | None](), most, Lock()
+
+    def of(self, key: Hashable, find: Callable[[], Placed | None]) -> Placed | None:
+        """The place under a key; found now where nobody asked before."""
+        with self._lock:
+            if key in self._kept:
+                return self._kept[key]
+        place = find()
+        with self._lock:
+            if len(self._kept) >= self._most:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[key] = place
+        return place
+
+
+def photo_jpeg(finder: FaceFinder, data: bytes, *, whole: bool = False) -> bytes:
     """A photo as JPEG, no larger than a screen needs.
+
+    Args:
+        finder: Decodes it.
+        data: The photo.
+        whole: With every pixel that was received.
 
     Raises:
         FaceError: It cannot be decoded.
     """
     picture = Image.fromarray(finder.load(data).pixels)
-    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    if not whole:
+        picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     return _jpeg(picture)
 
 
@@ -63,24 +120,39 @@ def face_seen(finder: FaceFinder, data: bytes) -> FaceSeen | None:
     return FaceSeen(width, height, face.seen)
 
 
-def probe_chip(gallery: Gallery, data: bytes, choice: FaceChoice | None = None) -> bytes:
-    """The probe's face as JPEG, where it lies in its picture as candidates' faces lie in theirs, only finer.
+def placed(gallery: Gallery, data: bytes, choice: FaceChoice | None = None) -> Placed | None:
+    """Where the face of a probe lies; None where there is no usable one, or it is a chip already.
 
     Args:
         gallery: Which is searched.
         data: The photo.
         choice: Which face is meant; None is the largest.
+    """
+    try:
+        photo = gallery.finder.load(data)
+        face = gallery.finder.cut(photo, choice)
+    except FaceError:
+        return None
+    if face.box is None:
+        return None
+    height, width = (side * photo.reduced for side in photo.pixels.shape[:2])
+    return Placed(width, height, face.landmarks, in_scheme(gallery.finder.options.alignment, face.scheme))
+
+
+def probe_chip(finder: FaceFinder, data: bytes, place: Placed) -> bytes:
+    """The probe's face as JPEG, where it lies in its picture as candidates' faces lie in theirs, only finer.
+
+    Args:
+        finder: Decodes it.
+        data: The photo.
+        place: Of its face.
 
     Raises:
-        FaceError: The photo gives no usable face.
+        FaceError: It cannot be decoded.
     """
-    photo = gallery.finder.load(data)
-    face = gallery.finder.cut(photo, choice)
-    if face.box is None:
-        return _jpeg(Image.fromarray(face.pixels))
-    points = (face.landmarks + 0.5) / np.float32(photo.reduced) - np.float32(0.5)
-    fine = _finer(in_scheme(gallery.finder.options.alignment, face.scheme))
-    pixels: ByteArray = align(photo.pixels, points, fine)
+    photo = finder.load(data)
+    points = (place.points + 0.5) / np.float32(photo.reduced) - np.float32(0.5)
+    pixels: ByteArray = align(photo.pixels, points, _finer(place.chip))
     return _jpeg(Image.fromarray(pixels))
 
 

@@ -82,7 +82,7 @@ def add_note(hub: TheHub, account: Who, case: str, text: Text, state: State = "*
 
 
 @routes("GET", "/cases/{case}/evidence/{name}", CASEWORK)
-def evidence_picture(hub: TheHub, case: str, name: str) -> Response:
-    """A photo of evidence, encoded anew: never the bytes that came in."""
+def evidence_picture(hub: TheHub, case: str, name: str, whole: bool = False) -> Response:
+    """A photo of evidence, encoded anew: never the bytes that came in; `whole` is with all of its pixels."""
     data = hub.cases.open(case).evidence(need_part(name))
-    return Response(pictures.photo_jpeg(hub.gallery()[1].finder, data), media_type="image/jpeg")
+    return Response(pictures.photo_jpeg(hub.gallery()[1].finder, data, whole=whole), media_type="image/jpeg")

@@ -53,6 +53,10 @@ def review_page(
         template = "released.html"
     shown = next((at for at, each in enumerate(view["pictures"], start=1) if each["best"]), 1)
     label = casework.next_label(view) if view["turn"] == "decide" else ""
+    picture = picture if 0 < picture <= len(view["pictures"]) else shown
+    place = None
+    if view["evidence"] and view["turn"] in ("analyse", "decide"):
+        _, place = casework.probe_place(hub, opened, search, picture)
     return page(
         request,
         template,
@@ -60,7 +64,8 @@ def review_page(
         search=search,
         view=view,
         label=label,
-        picture=picture if 0 < picture <= len(view["pictures"]) else shown,
+        picture=picture,
+        place=None if place is None else " ".join(f"{each:.6g}" for each in place.transform()),
         state=state_of(opened),
         decisions=DECISIONS,
         conclusions=list(Conclusion),
@@ -107,13 +112,8 @@ def candidate_picture(hub: TheHub, account: Who, case: str, search: str, label: 
     review = review_of(opened, need_part(search))
     if review is None:
         raise Problem(409, "not_now", "nobody has begun the review")
-    kept = opened.read_search(search)
     row = review.row_to_show(account.name, label)
-    index_id = kept["result"]["index_id"].rpartition("@")[0]
-    gallery = next((each for each in hub.galleries.values() if each.store.index_id == index_id), None)
-    if gallery is None:
-        raise Problem(404, "no_such_index", "the gallery that was searched is not served")
-    picture = pictures.row_chip(gallery, row)
+    picture = pictures.row_chip(casework.searched_gallery(hub, opened.read_search(search)), row)
     if picture is None:
         raise Problem(404, "no_picture", "the gallery keeps no picture of it")
     return Response(picture, media_type="image/jpeg")

@@ -11,14 +11,13 @@ from starlette.datastructures import FormData
 
 from pipelines.casework.case.case import ORIGINS
 from pipelines.casework.case.evidence import about
-from pipelines.casework.searches.search import Picture, chosen
+from pipelines.casework.searches.search import Picture
 from tgfr_search.app.service import casework, pictures
 from tgfr_search.app.service.casebook import need_part
 from tgfr_search.app.service.guard import TheHub, Who
 from tgfr_search.app.service.pages.common import TheForm, page, see
 from tgfr_search.app.service.problems import Problem
 from tgfr_search.app.service.roles import CASEWORK, Role, Routes
-from tgfr_search.errors import FaceError
 from tgfr_search.faces.choice import FaceChoice
 from tgfr_search.model.witnesses import Witness
 
@@ -99,16 +98,9 @@ def probe_picture(
     hub: TheHub, case: str, search: str, picture: Annotated[int, Query(ge=1, le=MOST_PHOTOS)] = 1
 ) -> Response:
     """The probe's face, where it lies as candidates' faces do; the whole photo where no face was found."""
-    opened = hub.cases.open(case)
-    kept = opened.read_search(need_part(search))
-    all_ = kept["asked"].get("pictures") or [{"evidence": kept["evidence"], "face": kept["asked"].get("face")}]
-    if picture > len(all_) or all_[picture - 1]["evidence"] is None:
-        raise Problem(404, "no_picture", "searched by description alone, or with fewer pictures")
-    data, gallery = opened.evidence(all_[picture - 1]["evidence"]), hub.gallery()[1]
-    try:
-        shown = pictures.probe_chip(gallery, data, chosen(all_[picture - 1]))
-    except FaceError:
-        shown = pictures.photo_jpeg(gallery.finder, data)
+    data, place = casework.probe_place(hub, hub.cases.open(case), need_part(search), picture)
+    finder = hub.gallery()[1].finder
+    shown = pictures.photo_jpeg(finder, data) if place is None else pictures.probe_chip(finder, data, place)
     return Response(shown, media_type="image/jpeg")
 
 
