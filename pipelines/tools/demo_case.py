@@ -95,7 +95,7 @@ def _review(case: Case, search: str, person: str, same: set[int]) -> None:
     act(case, search, "analyse", actor=person, text=ANALYSIS)
     review = review_of(case, search)
     assert review is not None
-    for at in range(1, len(review.rows) + 1):
+    for at in range(1, len(review.compared) + 1):
         label = f"C{at:02d}"
         review = review_of(case, search)
         assert review is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -10,6 +11,7 @@ from typing import Any
 
 LANGUAGES = ("en", "de")
 """In the order of the texts of each entry."""
+MOMENT = re.compile(r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)T(?P<time>[\d:]{8})(?P<fraction>\.\d+)?Z")
 PEOPLE_OF = "people of "
 """How populations of data sets are named."""
 
@@ -54,14 +56,40 @@ class Words:
         if name.startswith(PEOPLE_OF):
             name = self("propositions.people_of", data=name.removeprefix(PEOPLE_OF))
         sampling = self("propositions.everybody") if sampling == texts()["propositions.everybody"][0] else sampling
-        people = f"{calibration['people']:,}"
+        people = self.count(calibration["people"])
         second = self("propositions.second", population=name, people=people, sampling=sampling)
         return [self("propositions.first"), second]
 
     def ratio(self, hit: Mapping[str, Any]) -> str:
         """A candidate's `ratio`, or the reason why there is none."""
         refused = (hit.get("lr") or {}).get("refused")
-        return str(hit["ratio"]) if not refused else self.of("refusal", refused)
+        return self.figures(str(hit["ratio"])) if not refused else self.of("refusal", refused)
+
+    def figures(self, text: str) -> str:
+        """A text of figures that were written in English, as this language groups and points them.
+
+        >>> Words("de").figures("1,234.5")
+        '1.234,5'
+        """
+        return text.translate(str.maketrans(",.", self("number.group") + self("number.point")))
+
+    def count(self, number: int) -> str:
+        """A whole number."""
+        return self.figures(f"{number:,}")
+
+    def decimal(self, number: float, places: int) -> str:
+        """A number with so many decimal places."""
+        return self.figures(f"{number:,.{places}f}").replace("-", "−")
+
+    def when(self, moment: str) -> str:
+        """A moment of the log, UTC (`2026-11-26T05:53:41.123Z`); another text as it is.
+
+        >>> Words("de").when("2026-11-26T05:53:41.123Z")
+        '26.11.2026 05:53:41,123'
+        """
+        if not (found := MOMENT.fullmatch(moment)):
+            return moment
+        return self("date.when", **{**found.groupdict(), "fraction": self.figures(found["fraction"] or "")})
 
 
 @cache

@@ -16,11 +16,21 @@ class Lab:
         required: Names of fields that a case must have beside purpose and basis: a reference, who authorised it, …
         bases: Legal bases that there are; any text where none is named.
         declared_origin: Whether a description must say where it comes from.
+        foils: How many known strangers stand among the candidates of a blind review, for each candidate, 0 to 1; none
+            at 0. See `pipelines.casework.searches.foils`.
+        foil_where: Which rows of a gallery are known to be strangers, as a filter of `query --where`; without one foils
+            are people who rank far below the list.
     """
 
     required: tuple[str, ...] = ()
     bases: tuple[str, ...] = ()
     declared_origin: bool = False
+    foils: float = 0.0
+    foil_where: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.foils <= 1:
+            raise InputError("foils", found=f"{self.foils:g}", expected="foils for each candidate, from 0 to 1")
 
     def check(self, basis: str, fields: Mapping[str, str]) -> None:
         """Refuses a new case that does not meet the rules.

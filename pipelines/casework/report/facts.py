@@ -23,6 +23,8 @@ from tgfr_search.forensic.statement import log10_text
 
 FEWEST = 0.001
 """Fewer expected strangers are not told by number: that far, a tail is extrapolated."""
+FOIL = "foil"
+"""In the place of a rank, of who has none."""
 PASSED_OVER = frozenset({Act.EXPORT, Act.REPORT, Act.VIEW})
 """Acts after which nothing else is reported than before."""
 
@@ -112,16 +114,16 @@ def _search(case: Case, told: dict[str, Any], entry: dict[str, Any]) -> dict[str
         "eyes": quality.get("inter_eye_px"),
         "sha256": result["probe"].get("sha256"),
         **{name: result[name] for name in ("index_id", "model_id", "mode", "notes")},
-        **_reviewed(case, told["name"], review),
+        **_reviewed(case, kept, review),
     }  # fmt: skip
 
 
-def _reviewed(case: Case, name: str, review: Review | None) -> dict[str, Any]:
+def _reviewed(case: Case, kept: dict[str, Any], review: Review | None) -> dict[str, Any]:
     """Who examined the list and what each one did, in order, with the time of each act."""
     if review is None:
-        return {"persons": [], "history": [], "marks": [], "released_by": "", "conclusion": ""}
+        return {"persons": [], "history": [], "marks": [], "foils": None, "released_by": "", "conclusion": ""}
     ranks = {
-        actor: {each["label"]: each["rank"] for each in review.view(actor).get("candidates", ()) if "rank" in each}
+        actor: {each["label"]: each.get("rank", FOIL) for each in review.view(actor).get("candidates", ())}
         for actor in {event["actor"] for event in review.events}
     }
     history = [
@@ -131,7 +133,7 @@ def _reviewed(case: Case, name: str, review: Review | None) -> dict[str, Any]:
             "when": when,
             "rank": ranks[event["actor"]].get(event.get("label", "")),
         }
-        for when, event in zip(times_of(case, name), review.events, strict=True)
+        for when, event in zip(times_of(case, kept["search"]), review.events, strict=True)
     ]
     analyses = {event["actor"]: event for event in review.events if event["act"] == "analyse"}
     persons = [
@@ -142,9 +144,21 @@ def _reviewed(case: Case, name: str, review: Review | None) -> dict[str, Any]:
         "persons": persons,
         "history": history,
         "marks": _marks(review, persons),
+        "foils": _foils(kept, persons),
         "released_by": next((event["actor"] for event in review.events if event["act"] == "release"), ""),
         "conclusion": str(review.conclusion or ""),
     }
+
+
+def _foils(kept: dict[str, Any], persons: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The strangers among the candidates and how each person decided on each; None where the laboratory had none."""
+    if "foils" not in kept:
+        return None
+    rows = [
+        {"row": row, "decisions": {each["actor"]: each["foils"].get(row, "") for each in persons}}
+        for row in kept["foils"]["rows"]
+    ]
+    return {"rate": kept["foils"]["rate"], "rows": rows}
 
 
 def _marks(review: Review, persons: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from pipelines.casework.case.case import Case
-from pipelines.casework.report.facts import facts_of
+from pipelines.casework.report.facts import Facts, facts_of
+from pipelines.casework.report.spoken import spoken
 from tgfr_search.audit.entries import Act, Entry
 from tgfr_search.outputs import check_file, write_whole
 from tgfr_search.pages import render
@@ -20,7 +22,7 @@ from tgfr_search.pages.paper import check_printer, printed
 from tgfr_search.pages.qr import qr_svg
 
 PAGE, PAPER = (".html", ".htm"), (".pdf",)
-DISCLOSED = ("search", "list", "strangers", "people", "marks", "software", "array", "check")
+DISCLOSED = ("search", "list", "strangers", "people", "foils", "marks", "software", "array", "check")
 """What the sheet says that is to be disclosed: entries `report.disclosed_…` of the catalogue."""
 
 
@@ -59,15 +61,8 @@ def report_page(case: Case, language: str = "en") -> str:
     Raises:
         ReviewError, InputError: As `write_report`.
     """
-    facts = facts_of(case)
-    return render(
-        "case_report.html",
-        language=language,
-        t=Words(language),
-        disclosed=DISCLOSED,
-        qr=qr_svg("\n".join(facts.checkpoint) + "\n"),
-        **facts.values(),
-    )
+    facts, words = facts_of(case), Words(language)
+    return render("case_report.html", language=language, t=words, **_printed(facts, words))
 
 
 def report_paper(case: Case, language: str = "en") -> bytes:
@@ -78,19 +73,10 @@ def report_paper(case: Case, language: str = "en") -> bytes:
     """
     facts = facts_of(case)
     made = datetime.fromisoformat(facts.ended.replace("Z", "+00:00"))
-    words = Words(language)
-    searches = [
-        {
-            **each,
-            "propositions": words.propositions(each["propositions"]),
-            "hits": [{**hit, "ratio": words.ratio(hit)} for hit in each["hits"]],
-        }
-        for each in facts.searches
-    ]
-    given = {
-        **facts.values(),
-        "searches": searches,
-        "disclosed": DISCLOSED,
-        "qr": qr_svg("\n".join(facts.checkpoint) + "\n"),
-    }
+    given = _printed(facts, Words(language))
     return printed("case_report.typ", given, language=language, made=made)
+
+
+def _printed(facts: Facts, words: Words) -> dict[str, Any]:
+    """What page and paper print."""
+    return {**spoken(facts, words), "disclosed": DISCLOSED, "qr": qr_svg("\n".join(facts.checkpoint) + "\n")}

@@ -6,45 +6,23 @@
 Candidates come shuffled, under labels that say nothing: no score, no rank, no row, no name, nobody else's decision,
 until one's own are made: all of these bias examiners (linear sequential unmasking, Dror & Kukucka 2021; Howard 2020).
 After unmasking a decision is revised, with a reason, and both stay. A review made again from its events is the same.
+Foils, strangers whom the laboratory put among the candidates, are compared like them and told apart only by unmasking.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.casework.review.marks import Mark, read_marks
 from pipelines.casework.review.terms import ACTS, Conclusion, Decision, ReviewError, Step, need, one_of
+from pipelines.casework.review.work import Work
 
 __all__ = ["ACTS", "Conclusion", "Decision", "Review", "ReviewError", "Step"]
 
 PERSONS = 3
 """At most: the third decides where the first two do not agree."""
-
-
-@dataclass
-class _Pass:
-    """One person's work."""
-
-    actor: str
-    order: tuple[int, ...]
-    analysed: bool = False
-    suitable: bool = True
-    decisions: dict[int, Decision] = field(default_factory=dict)
-    marks: dict[int, tuple[Mark, ...]] = field(default_factory=dict)
-    unmasked: bool = False
-    conclusion: Conclusion | None = None
-
-    @property
-    def result(self) -> tuple[bool, Conclusion | None, frozenset[int]]:
-        """What two people must have in common to agree: whether the probe serves, the conclusion, whom it names."""
-        return (
-            self.suitable,
-            self.conclusion,
-            frozenset(row for row, made in self.decisions.items() if made is Decision.SAME),
-        )
 
 
 class Review:
@@ -53,23 +31,28 @@ class Review:
     Args:
         rows: Row ids of the candidates, best first.
         seed: Of the order in which each person sees them; to be logged.
+        foils: Row ids of strangers who are compared among them.
 
     Attributes:
         events: All that was done, in order, plain values.
+        compared: Candidates, then foils, each of these as `~row`: a negative number.
     """
 
-    def __init__(self, rows: Sequence[int], seed: int) -> None:
-        if not rows or len(set(rows)) != len(rows):
+    def __init__(self, rows: Sequence[int], seed: int, foils: Sequence[int] = ()) -> None:
+        if not rows or len({*rows, *foils}) != len(rows) + len(foils):
             raise ReviewError("candidates", found=f"{len(rows)}, or one twice", expected="one or more, each once")
         self.rows, self.seed = tuple(rows), seed
+        self.compared = (*rows, *(~row for row in foils))
         self.events: list[dict[str, Any]] = []
-        self._passes: list[_Pass] = []
+        self._passes: list[Work] = []
         self._released = False
 
     @classmethod
-    def again(cls, rows: Sequence[int], seed: int, events: Iterable[Mapping[str, Any]]) -> Review:
+    def again(
+        cls, rows: Sequence[int], seed: int, events: Iterable[Mapping[str, Any]], foils: Sequence[int] = ()
+    ) -> Review:
         """The review that these events made; ReviewError where they cannot have happened."""
-        review = cls(rows, seed)
+        review = cls(rows, seed, foils)
         for event in events:
             act, told = str(event.get("act")), {name: value for name, value in event.items() if name != "act"}
             try:
@@ -92,12 +75,18 @@ class Review:
             return Step.ANALYSIS
         if last.unmasked:
             return Step.UNMASKED
-        return Step.MASKED if len(last.decisions) == len(self.rows) else Step.COMPARISON
+        return Step.MASKED if len(last.decisions) == len(self.compared) else Step.COMPARISON
 
     @property
     def conclusion(self) -> Conclusion | None:
         """Of the whole, once it is released: the last person's, with which another one agrees or who was the third."""
         return self._passes[-1].conclusion if self._released else None
+
+    @property
+    def agree(self) -> bool | None:
+        """Whether the first and the second person came to one result; None before both are done."""
+        done = [each.result for each in self._passes[:2] if each.conclusion is not None]
+        return done[0] == done[1] if len(done) == 2 else None
 
     def begin(self, actor: str) -> None:
         """A person starts, once nobody is at work; nobody twice, and nobody who is not needed."""
@@ -105,8 +94,8 @@ class Review:
         need(bool(actor.strip()), "nobody", "an account")
         known = [each.actor for each in self._passes]
         need(actor not in known, f"{actor}, who has reviewed it", "another person than before")
-        order = random.Random(f"{self.seed}/{len(self._passes)}").sample(self.rows, len(self.rows))
-        self._passes.append(_Pass(actor, tuple(order)))
+        order = random.Random(f"{self.seed}/{len(self._passes)}").sample(self.compared, len(self.compared))
+        self._passes.append(Work(actor, tuple(order)))
         self._tell("begin", actor)
 
     def analyse(self, actor: str, text: str, suitable: bool = True) -> None:
@@ -124,7 +113,8 @@ class Review:
         row = own.order[len(own.decisions)]
         need(label == _label(len(own.decisions)), label, f"{_label(len(own.decisions))}, which is next")
         made, seen = one_of(Decision, decision), read_marks(marks)
-        own.decisions[row], own.marks[row] = made, seen
+        own.decisions[row] = own.blind[row] = made
+        own.marks[row] = seen
         self._tell("decide", actor, label=label, decision=decision, **_told(seen))
 
     def unmask(self, actor: str) -> None:
@@ -144,6 +134,7 @@ class Review:
         need(label in labels, label, f"one of: {', '.join(labels)}")
         need(bool(reason.strip()), "no reason", "why the decision changes")
         row, made = own.order[labels.index(label)], one_of(Decision, decision)
+        need(row >= 0, f"{label}, a foil", "a candidate: what was decided on a foil stays")
         seen = None if marks is None else read_marks(marks)
         own.decisions[row] = made
         if seen is not None:
@@ -154,7 +145,7 @@ class Review:
     def conclude(self, actor: str, conclusion: str) -> None:
         """Ends a person's work with a conclusion that fits the decisions."""
         own = self._own(actor, Step.UNMASKED)
-        made, same = one_of(Conclusion, conclusion), Decision.SAME in own.decisions.values()
+        made, same = one_of(Conclusion, conclusion), bool(own.named())
         fits = made is Conclusion.INCONCLUSIVE or same == (made is Conclusion.CANDIDATES)
         need(fits, f"{conclusion} with{'' if same else 'out'} a candidate of support for same", "one that fits")
         own.conclusion = made
@@ -176,19 +167,11 @@ class Review:
             seen["candidates"] = [
                 {"label": _label(at)}
                 | ({"decision": str(own.decisions[row]), **_told(own.marks[row])} if row in own.decisions else {})
-                | ({"row": row, "rank": self.rows.index(row) + 1} if own.unmasked else {})
+                | (self._unmasked(row) if own.unmasked else {})
                 for at, row in enumerate(own.order[:count])
             ]
         if self.step in (Step.AGREED, Step.RELEASED):
-            seen["persons"] = [
-                {
-                    "actor": each.actor,
-                    "conclusion": str(each.conclusion),
-                    "decisions": dict(each.decisions),
-                    "marks": {row: [mark.told() for mark in marks] for row, marks in each.marks.items() if marks},
-                }
-                for each in self._passes
-            ]
+            seen["persons"] = [each.shown() for each in self._passes]
         return seen
 
     def row_to_show(self, actor: str, label: str) -> int:
@@ -196,14 +179,21 @@ class Review:
         for candidate in self.view(actor).get("candidates", ()):
             if candidate["label"] == label:
                 own = next(each for each in self._passes if each.actor == actor)
-                return own.order[int(label[1:]) - 1]
+                return _row(own.order[int(label[1:]) - 1])
         raise ReviewError(label, found="none of this person's candidates by now", expected="one that is shown")
 
-    def _settled(self) -> bool:
-        done = self._passes
-        return len(done) == PERSONS or (len(done) == 2 and done[0].result == done[1].result)
+    def work(self) -> list[dict[str, Any]]:
+        """What each person who is done decided blind, in order, for statistics, never for a page: see `Work.told`."""
+        return [each.told() for each in self._passes if each.conclusion is not None]
 
-    def _own(self, actor: str, step: Step) -> _Pass:
+    def _unmasked(self, row: int) -> dict[str, Any]:
+        """What unmasking shows: a candidate's row and rank, or that it is a foil, of whom no more is told."""
+        return {"foil": True} if row < 0 else {"row": row, "rank": self.rows.index(row) + 1}
+
+    def _settled(self) -> bool:
+        return len(self._passes) == PERSONS or bool(self.agree)
+
+    def _own(self, actor: str, step: Step) -> Work:
         need(self.step is step, self.step, step)
         last = self._passes[-1]
         need(last.actor == actor, actor, f"{last.actor}, who is at work")
@@ -211,6 +201,11 @@ class Review:
 
     def _tell(self, act: str, actor: str, **told: Any) -> None:
         self.events.append({"act": act, "actor": actor, **told})
+
+
+def _row(number: int) -> int:
+    """The row of the index that a number of `Review.compared` stands for."""
+    return ~number if number < 0 else number
 
 
 def _told(marks: Sequence[Mark]) -> dict[str, Any]:

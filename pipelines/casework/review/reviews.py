@@ -28,9 +28,9 @@ def review_of(case: Case, search: str) -> Review | None:
         InputError: There is no such search, or a file of the review is not as it was logged.
         ReviewError: The events cannot have happened.
     """
-    rows = _rows(case, search)
+    rows, foils = rows_of(case.read_search(search), search)
     told = _told(case, search)
-    return Review.again(rows, told[0]["seed"], [each["event"] for each in told]) if told else None
+    return Review.again(rows, told[0]["seed"], [each["event"] for each in told], foils) if told else None
 
 
 def act(case: Case, search: str, name: str, *, actor: str, **given: Any) -> Review:
@@ -53,11 +53,11 @@ def act(case: Case, search: str, name: str, *, actor: str, **given: Any) -> Revi
     """
     if name not in ACTS:
         raise ReviewError("act", found=name, expected=f"one of: {', '.join(ACTS)}")
-    rows = _rows(case, search)
+    rows, foils = rows_of(case.read_search(search), search)
     with case.writing():
         told = _told(case, search)
         seed = told[0]["seed"] if told else secrets.randbits(SEED_BITS)
-        review = Review.again(rows, seed, [each["event"] for each in told])
+        review = Review.again(rows, seed, [each["event"] for each in told], foils)
         getattr(review, name)(actor, **given)
         (case.folder / REVIEWS).mkdir(exist_ok=True)
         file = case.files.next_name(REVIEWS, "R")
@@ -74,12 +74,16 @@ def times_of(case: Case, search: str) -> list[str]:
     return [e["ended"] for e in entries if e.get("details", {}).get("search") == search and "step" in e["details"]]
 
 
-def _rows(case: Case, search: str) -> list[int]:
-    """Row ids of the candidates, best first."""
-    rows = [each["row_id"] for each in case.read_search(search)["result"]["candidates"]]
+def rows_of(kept: dict[str, Any], search: str) -> tuple[list[int], list[int]]:
+    """Row ids of the candidates of a kept search, best first, and of the foils among them.
+
+    Raises:
+        InputError: It has no candidate.
+    """
+    rows = [each["row_id"] for each in kept["result"]["candidates"]]
     if not rows:
         raise InputError(f"search {search}", found="no candidate", expected="candidates to be reviewed")
-    return rows
+    return rows, list(kept.get("foils", {}).get("rows", ()))
 
 
 def _told(case: Case, search: str) -> list[dict[str, Any]]:

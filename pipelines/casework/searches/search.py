@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,8 @@ from indexer import Store
 from pipelines.casework.case import holds
 from pipelines.casework.case.case import Case
 from pipelines.casework.case.evidence import GENERATED, about, steps_to
+from pipelines.casework.searches import foils
+from pipelines.casework.searches.pictures import Picture, chosen, pictures_of, told_face
 from pipelines.search.evidence import Judge
 from pipelines.search.gallery import Gallery
 from tgfr_search.audit.entries import Act, Entry
@@ -24,22 +26,11 @@ from tgfr_search.forensic.words import Origin
 from tgfr_search.model.witnesses import Witness
 from tgfr_search.types import QueryResult
 
+__all__ = ["Picture", "chosen", "search"]
+
 CALIBRATIONS = "calibrations"
 NONE: Literal["none"] = "none"
 """In the place of a calibration's file: the answer has no likelihood ratios."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A further picture of the unknown.
-
-    Attributes:
-        evidence: Its name in the case, evidence or a derivative.
-        face: Which of its faces is meant; None is the largest.
-    """
-
-    evidence: str
-    face: FaceChoice | None = None
 
 
 def search(
@@ -84,7 +75,7 @@ def search(
         InputError, FaceError, FilterError: As `Gallery.query`, `Case.search`.
         AuditError: It could not be logged.
     """
-    said, pictures = _said(lines, witnesses), _pictures(evidence, face, more)
+    said, pictures = _said(lines, witnesses), pictures_of(evidence, face, more)
     kept = _kept(case, gallery.judge, calibration, actor) if isinstance(calibration, Path) else calibration
     asked = {
         "lines": said,
@@ -106,14 +97,6 @@ def _said(lines: Sequence[str], witnesses: Sequence[Witness]) -> list[str]:
     return [line for witness in witnesses for line in witness.lines] or list(lines)
 
 
-def _pictures(evidence: str | None, face: FaceChoice | None, more: Sequence[Picture]) -> list[Picture]:
-    """All pictures of the unknown, each once."""
-    pictures = [] if evidence is None else [Picture(evidence, face), *more]
-    if more and len({each.evidence for each in pictures}) != len(more) + 1:
-        raise InputError("evidence", found="one picture twice, or none", expected="several pictures, each once")
-    return pictures
-
-
 def _meant(gallery: Gallery, pictures: Sequence[Picture]) -> dict[str, Any]:
     """Which faces of which pictures are searched with, how they are found, and in which index, as plain values."""
     several = pictures if len(pictures) > 1 else ()
@@ -121,8 +104,8 @@ def _meant(gallery: Gallery, pictures: Sequence[Picture]) -> dict[str, Any]:
         "on_multiple": gallery.finder.options.on_multiple,
         "aligned": gallery.finder.options.aligned,
         "index": str(gallery.store.path.resolve()) if isinstance(gallery.store, Store) else "",
-        "face": _told(pictures[0].face) if pictures else None,
-        "pictures": [{"evidence": each.evidence, "face": _told(each.face)} for each in several],
+        "face": told_face(pictures[0].face) if pictures else None,
+        "pictures": [{"evidence": each.evidence, "face": told_face(each.face)} for each in several],
     }
 
 
@@ -132,13 +115,20 @@ def _carried_out(
     """The search that was asked for: run at one generation, which is held, and kept with all that it was."""
     # At one generation, whoever else works with this gallery: what is searched is what is held.
     still = Gallery(gallery.store.pinned(), gallery.model, gallery.finder, gallery.journal, gallery.judge)
-    evidence = pictures[0].evidence if pictures else None
+    silent = Gallery(still.store, still.model, still.finder, None, still.judge)  # foils are part of the same act
+    evidence, drawn = pictures[0].evidence if pictures else None, dict[str, Any]()
 
     def run(data: bytes | None) -> QueryResult:
-        return run_again(case, still, data, evidence, origin, asked)
+        def ask(other: dict[str, Any]) -> QueryResult:
+            return run_again(case, silent, data, evidence, origin, {**other, "calibration": NONE})
+
+        result = run_again(case, still, data, evidence, origin, asked)
+        drawn.update(foils.draw(case.lab, still, asked, result, ask))
+        return result
 
     def finish(name: str, result: QueryResult) -> dict[str, Any]:
-        return {"held": holds.place(case, still.store, name, result)}
+        held = {"held": holds.place(case, still.store, name, result)}
+        return {**held, "foils": drawn} if drawn else held
 
     steps = list(dict.fromkeys(step for each in pictures for step in steps_to(case, each.evidence)))
     return case.search(
@@ -178,11 +168,6 @@ def run_again(
         return told.query(data, witnesses=witnesses, **which, **how)
     (result,) = told.query_many([(data, asked["lines"])], choices=[choice], **how)
     return result
-
-
-def chosen(asked: dict[str, Any]) -> FaceChoice | None:
-    """Which face of the probe was meant in a search, by what it was asked; None is the largest."""
-    return FaceChoice(**_tuples(asked["face"])) if asked.get("face") else None
 
 
 def _declared(case: Case, names: Sequence[str], origin: str, population: str) -> Declared:
@@ -227,21 +212,3 @@ def _kept(case: Case, judge: Judge, path: Path, actor: str) -> str:
             (case.folder / CALIBRATIONS).mkdir(exist_ok=True)
             case.files.commit(name, data, Entry(Act.CALIBRATION), case.journal(actor))
     return name
-
-
-def _told(face: FaceChoice | None) -> dict[str, Any] | None:
-    """A choice as plain values; what it does not say is left out."""
-    if face is None:
-        return None
-    told = {"number": face.number, "box": face.box, "points": face.points}
-    return {name: value for name, value in told.items() if value is not None}
-
-
-def _tuples(told: dict[str, Any]) -> dict[str, Any]:
-    """The choice that `_told` told of, read from JSON."""
-    given = dict(told)
-    if "box" in given:
-        given["box"] = tuple(given["box"])
-    if "points" in given:
-        given["points"] = tuple((x, y) for x, y in given["points"])
-    return given

@@ -19,7 +19,7 @@ from tgfr_search.audit.verify import check_log
 WORDS = "a man with a beard"
 
 
-def opened(browser: Browser, probe: Path) -> tuple[str, str]:
+def opened(browser: Browser, probe: Path, top_k: str = "4") -> tuple[str, str]:
     """A case with a search; returns the addresses of both."""
     case = browser.post("/cases", purpose="fraud", basis="§ 98c StPO").headers["location"]
     with probe.open("rb") as photo:
@@ -29,7 +29,7 @@ def opened(browser: Browser, probe: Path) -> tuple[str, str]:
     check(form.text)
     assert "<rect" in form.text
     evidence = where.headers["location"].split("=")[-1]
-    search = browser.post(f"{case}/searches", evidence=evidence, lines=WORDS, origin="witness", top_k="4")
+    search = browser.post(f"{case}/searches", evidence=evidence, lines=WORDS, origin="witness", top_k=top_k)
     assert search.status_code == 303, search.text
     return case, search.headers["location"]
 

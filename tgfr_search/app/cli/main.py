@@ -27,6 +27,7 @@ from tgfr_search.app.cli.data import data_app
 from tgfr_search.app.cli.effects import check_all
 from tgfr_search.app.cli.enrol import index
 from tgfr_search.app.cli.evidence import calibrate, validate
+from tgfr_search.app.cli.examiner import examiner_app
 from tgfr_search.app.cli.gallery import gallery_app
 from tgfr_search.app.cli.index import (
     compact,
@@ -74,6 +75,7 @@ case_app.command("open")(open_)
 case_app.command()(decide)
 case_app.command()(report)
 app.add_typer(case_app, name="case")
+app.add_typer(examiner_app, name="examiner")
 app.add_typer(space_app, name="space")
 app.add_typer(user_app, name="user")
 app.add_typer(watch_app, name="watch")

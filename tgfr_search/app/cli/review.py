@@ -10,6 +10,7 @@ import typer
 from tgfr_search.app.cli import console
 from tgfr_search.app.cli.audit import Actor
 from tgfr_search.app.cli.case import Folder
+from tgfr_search.app.cli.examiner import Statistics
 from tgfr_search.app.cli.options import Json
 from tgfr_search.audit.journal import account
 from tgfr_search.errors import InputError
@@ -70,12 +71,14 @@ def decide(
     picture: Annotated[
         Path | None, typer.Option(help="Also write the face of the candidate that is compared now (.jpg).")
     ] = None,
+    statistics: Statistics = None,
     actor: Actor = None,
     as_json: Json = False,
 ) -> None:
     """Review a search blind: no score, rank or name until all candidates are decided on, then by a second person."""
     from pipelines.casework.case.case import Case
     from pipelines.casework.report.overview import look
+    from pipelines.casework.review.examiners import count_work
     from pipelines.casework.review.review import Step
     from pipelines.casework.review.reviews import act, review_of
 
@@ -99,6 +102,8 @@ def decide(
     if step is None:
         look(case, f"search {search}", actor=who)
     review = review_of(case, search) if step is None else act(case, search, step, actor=who, **given)
+    if statistics is not None and review is not None and step is not None:
+        count_work(statistics, case, search, review)
     view: dict[str, Any] = {"step": str(Step.OPENED)} if review is None else review.view(who)
     waiting = [each["label"] for each in view.get("candidates", ()) if "decision" not in each]
     values = {"search": search, **view, "next": waiting[0] if waiting else None}
@@ -110,7 +115,7 @@ def decide(
     def show() -> None:
         console.pairs({"search": search, "step": values["step"], "next": values["next"] or "–"})
         rows = [
-            [each["label"], each.get("decision", "–"), str(each.get("row", "–")), str(each.get("rank", "–"))]
+            [each["label"], each.get("decision", "–"), str(each.get("row", "–")), _rank(each)]
             for each in view.get("candidates", ())
         ]
         if rows:
@@ -139,6 +144,13 @@ def report(
     digest = write_report(Case.open(directory), target, actor=actor or account(), language=language, force=force)
     values = {"report": str(target), "sha256": digest}
     console.emit(values, as_json, lambda: console.pairs(values))
+
+
+def _rank(candidate: dict[str, Any]) -> str:
+    """The rank of one that is unmasked; of a foil, that it is one, and that support for the same was wrong."""
+    if not candidate.get("foil"):
+        return str(candidate.get("rank", "–"))
+    return "foil: false positive" if candidate["decision"] == "support for same" else "foil"
 
 
 def _mark(text: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from pipelines.casework.case.case import Case
 from pipelines.casework.report.facts import worth_told
 from pipelines.casework.report.overview import overview as case_overview
 from pipelines.casework.report.overview import pictures_of
+from pipelines.casework.review.examiners import count_work
 from pipelines.casework.review.review import Review, ReviewError, Step
 from pipelines.casework.review.reviews import act, review_of
 from pipelines.casework.searches.search import Picture, chosen
@@ -24,6 +25,8 @@ from tgfr_search.app.service.problems import Problem
 from tgfr_search.app.service.roles import Role
 from tgfr_search.model.witnesses import Witness
 
+EXAMINERS = "examiners"
+"""Folder of the service in which it is counted how examiners decide: `tgfr-search examiner stats`."""
 LIST_LENGTH = 20
 """Candidates that are compared; more than people compare with care helps nobody."""
 
@@ -106,8 +109,8 @@ def search(
     return name
 
 
-def review_act(case: Case, search: str, name: str, account: Account, given: dict[str, Any]) -> Review:
-    """One act of a review by an account that may.
+def review_act(hub: Hub, case: Case, search: str, name: str, account: Account, given: dict[str, Any]) -> Review:
+    """One act of a review by an account that may; how it decides is counted apart from the case.
 
     Raises:
         Problem: It is to be released by somebody who is no reviewer.
@@ -116,9 +119,11 @@ def review_act(case: Case, search: str, name: str, account: Account, given: dict
     if name == "release" and account.role is not Role.REVIEWER:
         raise Problem(403, "not_allowed", "a reviewer releases", "ask one")
     try:
-        return act(case, search, name, actor=account.name, **given)
+        review = act(case, search, name, actor=account.name, **given)
     except TypeError as error:
         raise ReviewError(name, found=f"other values than it takes: {', '.join(given) or 'none'}") from error
+    count_work(hub.settings.data / EXAMINERS, case, search, review)
+    return review
 
 
 def marks_of(text: str) -> dict[str, Any]:
@@ -156,7 +161,7 @@ def seen(case: Case, search: str, account: Account) -> dict[str, Any]:
     view |= {
         "search": search,
         "turn": turn_of(review, account),
-        "count": len(by_row),
+        "count": len(by_row) + len(kept.get("foils", {}).get("rows", ())),
         "analysis": next((event["text"] for event in own if event["act"] == "analyse"), ""),
         "evidence": kept["evidence"],
         "pictures": probe_pictures(kept),
@@ -175,6 +180,7 @@ def seen(case: Case, search: str, account: Account) -> dict[str, Any]:
     if over:
         view["hits"] = [{**hit, **worth_told(hit)} for hit in result["candidates"]]
         view["events"] = [] if review is None else review.events
+        view["foils"] = {name: kept["foils"][name] for name in ("rate", "rows")} if "foils" in kept else None
     return view
 
 

@@ -16,7 +16,7 @@ def person(review: Review, actor: str, decisions: dict[int, str], conclusion: st
     """A person's whole work; `decisions` by row, the others are excluded."""
     review.begin(actor)
     review.analyse(actor, "a face, sharp")
-    for at in range(len(review.rows)):
+    for at in range(len(review.compared)):
         label = f"C{at + 1:02d}"
         review.decide(actor, label, decisions.get(review.row_to_show(actor, label), "excluded"))
     review.unmask(actor)

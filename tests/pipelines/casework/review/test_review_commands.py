@@ -161,13 +161,22 @@ def test_a_german_report_has_german_propositions(tmp_path: Path) -> None:
     case = Case.new(tmp_path / "case", purpose="fraud", basis="law", actor="examiner-1")
     case.search(lambda _: found, actor="examiner-1", evidence=None,
                 asked={"top_k": 2, "lines": ["a man"], "where": None, "index": ""}, lines=["a man"], origin="witness",
-                rows=10)  # fmt: skip
+                rows=12345)  # fmt: skip
     for actor in ("examiner-1", "examiner-2"):
         person(case.folder, actor)
     decide(case.folder, "release", actor="reviewer-1")
     pages = {language: report_page(case, language) for language in ("en", "de")}
     assert "H2: Die Probe zeigt eine andere Person aus: Personen aus MM-CelebA-HQ (kalibriert an 498" in pages["de"]
     assert "Bild wurde bearbeitet" in pages["de"]
+    assert "eine Galerie von 12.345 Einträgen" in pages["de"]
+    assert '<td class="number">1,000</td>' in pages["de"]
+    assert "a gallery of 12,345 records" in pages["en"]
+    assert '<td class="number">1.000</td>' in pages["en"]
+    moments = [entry["ended"] for entry in case.entries()]
+    year, month, day = moments[-1][:10].split("-")
+    assert f"{day}.{month}.{year} {moments[-1][11:19]}," in pages["de"]
+    assert moments[-1][:10] not in pages["de"]
+    assert moments[-1] in pages["en"]
     assert "H2: the probe shows another person of people of MM-CelebA-HQ (498 people calibrated" in pages["en"]
     assert report_paper(case, "de") != report_paper(case, "en")
 

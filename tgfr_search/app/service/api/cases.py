@@ -189,7 +189,7 @@ def review_act(
     """Carries out one act of the review."""
     told = {name: value for name, value in given.model_dump(mode="json", exclude={"act"}).items() if value is not None}
     with hub.cases.changing(case, if_match) as opened:
-        casework.review_act(opened, need_part(search), given.act, account, told)
+        casework.review_act(hub, opened, need_part(search), given.act, account, told)
         response.headers["ETag"] = state_of(opened)
         return casework.seen(opened, search, account)
 

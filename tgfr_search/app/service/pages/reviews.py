@@ -101,7 +101,7 @@ def review_act(
         "conclude": {"conclusion": conclusion},
     }
     with hub.cases.changing(case, state) as opened:
-        casework.review_act(opened, need_part(search), act, account, takes.get(act, {}))
+        casework.review_act(hub, opened, need_part(search), act, account, takes.get(act, {}))
     return see(f"/cases/{case}/searches/{search}")
 
 
