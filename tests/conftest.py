@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.models import FAST_MODEL
+
+if TYPE_CHECKING:
+    from tgfr_search.model.loaded import FaceTextModel
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -21,6 +25,31 @@ def fast_default() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(checkpoint, "DEFAULT_MODEL", FAST_MODEL)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loaded_once() -> Iterator[None]:
+    """A model of the package is loaded once in this process, however many commands ask for it; none may change it."""
+    from tgfr_search.encoders.base import tensors_sha256
+    from tgfr_search.model import checkpoint
+
+    loaded: dict[tuple[object, ...], tuple[FaceTextModel, str]] = {}
+    load = checkpoint._load
+
+    def once(folder: Path, *how: object) -> FaceTextModel:
+        if folder.parent != REPOSITORY / "tgfr_search" / "weights":
+            return load(folder, *how)  # type: ignore[arg-type]
+        if (folder, *how) not in loaded:
+            model = load(folder, *how)  # type: ignore[arg-type]
+            loaded[folder, *how] = model, tensors_sha256(model.tgfr.state_dict())
+        return loaded[folder, *how][0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "_load", once)
+        yield
+    for model, digest in loaded.values():
+        same = tensors_sha256(model.tgfr.state_dict()) == digest and not model.tgfr.training
+        assert same, f"a test has changed {model.folder.name}, which all share: let it take a copy of the folder"
 
 
 @pytest.fixture(scope="session")

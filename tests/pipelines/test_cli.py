@@ -156,7 +156,7 @@ def test_odd_names(demo: Path, tmp_path: Path, run: Run) -> None:
     names = ["-weird", "ünï cödé 人 photo", "a" * 200]
     for at, name in enumerate(names):
         shutil.copytree(demo / f"gallery/person{at:04d}", tmp_path / "gallery" / name)
-    out = json.loads(run_process("index", "gallery", "--out", "ix", "--json", cwd=tmp_path))
+    out = json.loads(run("index", "gallery", "--out", "ix", "--json", cwd=tmp_path))
     assert out["rows"] == 6
     for name in names:
         probe = tmp_path / "gallery" / name / "view0.png"

@@ -178,11 +178,14 @@ def load_model(
         CheckpointError: A file is missing, damaged, or does not fit the architecture.
         MissingPartError: The face encoder's weights are not installed.
     """
-    folder = find_model(name)
-    config = read_config(folder)
-    options = from_dict(config["model"], ModelOptions, f"{folder / 'config.json'}: model")
     where = pick_device(device)
     dtype = fast_dtype(where) if precision == "auto" else getattr(torch, precision)
+    return _load(find_model(name), where, dtype, verify, statements)
+
+
+def _load(folder: Path, where: torch.device, dtype: torch.dtype, verify: bool, statements: bool) -> FaceTextModel:
+    config = read_config(folder)
+    options = from_dict(config["model"], ModelOptions, f"{folder / 'config.json'}: model")
     face = make_face_encoder(face_source(folder, config), where, dtype, flip=options.flip, regions=options.regions)
     text = make_text_encoder(str(folder / config["text"]))
     model = TGFR(text, options, parts=face.spec.parts, region_channels=face.spec.regions[0])

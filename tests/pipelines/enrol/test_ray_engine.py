@@ -54,8 +54,8 @@ def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_engine, "BATCH", BATCH)
 
 
-def through_ray(folder: Path, out: Path, model: FaceTextModel, **options: object) -> IndexSummary:
-    engine = RayEngine(out.with_name("shards"), workers=2, size=BATCH, device="cpu")
+def through_ray(folder: Path, out: Path, model: FaceTextModel, *, workers: int = 1, **options: object) -> IndexSummary:
+    engine = RayEngine(out.with_name("shards"), workers=workers, size=BATCH, device="cpu")
     return index_gallery(folder, out, model, engine=engine, **options)  # type: ignore[arg-type]
 
 
@@ -71,7 +71,7 @@ def test_workers_killed_in_the_middle(demo: Path, model: FaceTextModel, tmp_path
     killed: list[int] = []
     killer = threading.Thread(target=_kill_an_encoder, args=(tmp_path / "shards", killed))
     killer.start()
-    two = through_ray(folder, tmp_path / "two", model, finder=finder)
+    two = through_ray(folder, tmp_path / "two", model, workers=2, finder=finder)
     killer.join()
     assert memory.exists()
     assert len(killed) == 1
@@ -147,7 +147,7 @@ def test_photos_that_nobody_described(gallery_folder: Path, model: FaceTextModel
     image = min(path.relative_to(gallery_folder).as_posix() for path in gallery_folder.rglob("*.png"))
     (gallery_folder / "captions.csv").write_text(f"image,caption\n{image},He wears a red hat.\n")
     one = index_gallery(gallery_folder, tmp_path / "one", model, workers=0, describer=describer)
-    engine = make_engine("ray", tmp_path / "two", workers=2, device="cpu", describer=describer)
+    engine = make_engine("ray", tmp_path / "two", workers=1, device="cpu", describer=describer)
     engine = dataclasses.replace(engine, size=BATCH)  # type: ignore[type-var]
     two = index_gallery(gallery_folder, tmp_path / "two", model, engine=engine, describer=describer)
     assert two.auto_captioned == one.auto_captioned == two.rows - 1

@@ -14,7 +14,7 @@ from pipelines.tools.demo import write_demo
 from tgfr_search.app.cli.main import main
 from tgfr_search.forensic.calibration import read_calibration
 
-DATA = ["--levels", "normal", "--workers", "1"]
+DATA = ["--levels", "normal", "--workers", "0"]
 
 
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> tuple[int, Any]:

@@ -43,7 +43,7 @@ def test_from_photos_to_corrected_scores(demo: Path, model: FaceTextModel, tmp_p
     finder = FaceFinder().for_alignment(model.face_encoder.spec.alignment)
     options = CohortOptions(tmp_path / "strangers" / "gallery", people=12)
     made = [
-        make_cohort(options, model, tmp_path / name, tmp_path / "cache", finder=finder, workers=1)
+        make_cohort(options, model, tmp_path / name, tmp_path / "cache", finder=finder, workers=0)
         for name in ("a", "b")
     ]
     assert made[0] == made[1]
@@ -56,7 +56,7 @@ def test_from_photos_to_corrected_scores(demo: Path, model: FaceTextModel, tmp_p
 
     system = Default("default", model)
     bench = BenchOptions(demo / "gallery", levels=("normal",), enrolment=False, end_to_end=False)
-    with_cohort = {"finder": finder, "workers": 1, "cohort": cohort}
+    with_cohort = {"finder": finder, "workers": 0, "cohort": cohort}
     fitted = calibrate(bench, system, tmp_path / "cache", refits=0, **with_cohort)  # type: ignore[arg-type]
     assert fitted.binding.cohort_sha256 == cohort.sha256
     assert fitted.modes["image"].correction is not None
@@ -80,15 +80,15 @@ def test_from_photos_to_corrected_scores(demo: Path, model: FaceTextModel, tmp_p
     with pytest.raises(InputError, match="everybody of the data"):
         calibrate(shared, system, tmp_path / "cache", refits=0, leave_out=True, **with_cohort)  # type: ignore[arg-type]
     ten = CohortOptions(options.data, people=10)
-    make_cohort(ten, model, tmp_path / "ten", tmp_path / "cache", finder=finder, workers=1)
+    make_cohort(ten, model, tmp_path / "ten", tmp_path / "cache", finder=finder, workers=0)
     of_ten = cohort_of(model, finder.detector, tmp_path / "ten")
-    data, _ = load_scored(shared, system, tmp_path / "cache", finder=finder, cohort=of_ten, leave_out=True, workers=1)
+    data, _ = load_scored(shared, system, tmp_path / "cache", finder=finder, cohort=of_ten, leave_out=True, workers=0)
     assert len(set(data.probes.subjects)) == 2
     assert (len(data.probes), len(data.roles.searches)) == (4, 2)
     index_gallery(options.data, tmp_path / "index", model, workers=0)
     known = CohortOptions(options.data, people=12, gallery=tmp_path / "index")
     with pytest.raises(InputError, match="in the gallery too"):
-        make_cohort(known, model, tmp_path / "c", tmp_path / "cache", finder=finder, workers=1)
+        make_cohort(known, model, tmp_path / "c", tmp_path / "cache", finder=finder, workers=0)
     assert not (tmp_path / "c").exists()
 
 
