@@ -7,10 +7,11 @@ from math import isclose
 from pathlib import Path
 from typing import Any
 
-from indexer import GoneGenerationError, Store
+from indexer import Store
 from pipelines.casework.case import holds
 from pipelines.casework.case.case import Case
 from pipelines.casework.searches.search import run_again
+from pipelines.casework.searches.then import as_searched
 from pipelines.search.gallery import Gallery
 from tgfr_search.audit.entries import Act, Entry
 from tgfr_search.errors import InputError
@@ -68,16 +69,12 @@ def replay(case: Case, gallery: Gallery, name: str, *, actor: str) -> Replay:
 def _as_it_was(case: Case, gallery: Gallery, name: str, index_id: str) -> tuple[Gallery, str]:
     """The gallery at the generation that was searched, where it can be had; and why it never can be again."""
     store, (identity, _, generation) = gallery.store, index_id.rpartition("@")
-    if not isinstance(store, Store) or store.index_id != identity or store.generation == int(generation):
-        return gallery, ""
-    if when := holds.purged(case, store.path, name):
+    moved = isinstance(store, Store) and store.index_id == identity and store.generation != int(generation)
+    if moved and isinstance(store, Store) and (when := holds.purged(case, store.path, name)):
         why = f"generation {generation}: purged at {when} in spite of this case, so that the search cannot be repeated"
         return gallery, why
-    try:
-        store = store.at(int(generation))
-    except GoneGenerationError:
-        return gallery, ""  # searched as it is now, and told
-    return Gallery(store, gallery.model, gallery.finder, gallery.journal, gallery.judge), ""
+    then = as_searched(store, index_id)  # where it is held no more, it is searched as it is now, and told
+    return Gallery(then, gallery.model, gallery.finder, gallery.journal, gallery.judge), ""
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from service_helpers import Browser, Person
 from test_service_pages import check
 
+from indexer import purge
 from pipelines.casework.case.case import Case
 from tgfr_search.app.service.hub import Hub
 from tgfr_search.audit.verify import check_log
@@ -176,6 +177,23 @@ def test_by_the_api(client: TestClient, probe: Path) -> None:
     ):
         answer = person("GET", path)
         assert answer.status_code in (404, 422), path
+
+
+def test_a_candidate_who_was_deleted_since_is_still_shown(client: TestClient, hub: Hub, probe: Path) -> None:
+    browser = Browser(client, "examiner-1")
+    _, search = opened(browser, probe)
+    for given in ({"act": "begin"}, {"act": "analyse", "text": "sharp", "suitable": "yes"}):
+        assert browser.post(search, **given).status_code == 303
+    before = browser.get(f"{search}/candidates/C01")
+    store = hub.store(hub.gallery()[1])
+    with store.writer() as writer:
+        writer.delete(row_ids=store.row_ids().tolist())
+        writer.commit()
+    purge(store)
+    assert browser.get(f"{search}/candidates/C01").content == before.content, "the one that was searched, which is held"
+    purge(store, over=[holder.case for holder in purge(store).held_by])
+    gone = browser.get(f"{search}/candidates/C01")
+    assert (gone.status_code, "not held" in gone.text) == (404, True)
 
 
 @pytest.mark.parametrize("origin", ["hearsay"])

@@ -166,8 +166,13 @@ def _write_picture(path: Path, case: Any, search: str, row: int) -> None:
     """The kept face of a row; nothing in it says whose it is."""
     from indexer import Store
     from pipelines.casework.searches.replay import index_of_search
+    from pipelines.casework.searches.then import as_searched
 
-    (found,) = Store.open(index_of_search(case, search)).rows([row])
+    index_id = str(case.read_search(search)["result"]["index_id"])
+    store = Store.open(index_of_search(case, search))
+    if store.index_id != index_id.rpartition("@")[0]:
+        raise InputError("--picture", found=f"another index at {store.path}", expected="the one that was searched")
+    (found,) = as_searched(store, index_id).rows([row])
     if found.chip is None:
         raise InputError("--picture", found="no picture kept", expected="an index that keeps its crops")
     write_whole(path, marked_jpeg(found.chip))

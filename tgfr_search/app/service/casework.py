@@ -15,6 +15,7 @@ from pipelines.casework.review.review import Review, ReviewError, Step
 from pipelines.casework.review.reviews import act, review_of
 from pipelines.casework.searches.search import Picture, chosen
 from pipelines.casework.searches.search import search as search_in
+from pipelines.casework.searches.then import as_searched
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.service import spoken
 from tgfr_search.app.service.accounts import Account
@@ -185,16 +186,18 @@ def seen(case: Case, search: str, account: Account) -> dict[str, Any]:
 
 
 def searched_gallery(hub: Hub, kept: dict[str, Any]) -> Gallery:
-    """The gallery that a kept search was made in.
+    """The gallery that a kept search was made in, at the state that it holds: a row is the one that was found.
 
     Raises:
         Problem: It is not served.
     """
     index_id = kept["result"]["index_id"].rpartition("@")[0]
-    found = next((each for each in hub.galleries.values() if each.store.index_id == index_id), None)
-    if found is None:
+    name = next((name for name, each in hub.galleries.items() if each.store.index_id == index_id), None)
+    if name is None:
         raise Problem(404, "no_such_index", "the gallery that was searched is not served")
-    return found
+    _, found = hub.gallery(name)
+    then = as_searched(found.store, kept["result"]["index_id"])
+    return found if then is found.store else Gallery(then, found.model, found.finder, None, found.judge)
 
 
 def probe_place(hub: Hub, case: Case, search: str, picture: int) -> tuple[bytes, Placed | None]:

@@ -14,6 +14,7 @@ from PIL import Image
 from test_reviews import answer
 from typer.testing import CliRunner
 
+from indexer import Store, purge
 from pipelines.casework.case.case import Case
 from pipelines.casework.report.facts import facts_of
 from pipelines.casework.report.report import report_page, report_paper, write_report
@@ -221,6 +222,12 @@ def test_the_picture_of_who_is_compared_now(index: Path, model: FaceTextModel, d
     decide(case.folder, *asked, actor="examiner-1")
     with Image.open(picture) as face:
         shown.append(face.tobytes())
+    gallery = Gallery.open(index, model=model)
+    assert isinstance(gallery.store, Store)
+    with gallery.store.writer() as writer:  # the picture is the one that was searched, deleted since or not
+        writer.delete(row_ids=gallery.store.row_ids().tolist())
+        writer.commit()
+    purge(gallery.store)
     given = ("decide", "--label", "C01", "--decision", "inconclusive", "--picture", str(picture))
     decide(case.folder, *given, actor="examiner-1")  # over the one before
     with Image.open(picture) as face:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Form, Query, Request, Response
 
+from indexer import UnknownRowError
 from pipelines.casework.review.review import Conclusion, Decision, Step
 from pipelines.casework.review.reviews import review_of
 from tgfr_search.app.service import casework, pictures
@@ -113,7 +114,14 @@ def candidate_picture(hub: TheHub, account: Who, case: str, search: str, label: 
     if review is None:
         raise Problem(409, "not_now", "nobody has begun the review")
     row = review.row_to_show(account.name, label)
-    picture = pictures.row_chip(casework.searched_gallery(hub, opened.read_search(search)), row)
+    gallery = casework.searched_gallery(hub, opened.read_search(search))
+    try:
+        picture = pictures.row_chip(gallery, row)
+    except UnknownRowError as error:
+        do = "bring back a snapshot of it"
+        raise Problem(
+            404, "no_picture", "the row was deleted, and the state that was searched is not held", do
+        ) from error
     if picture is None:
         raise Problem(404, "no_picture", "the gallery keeps no picture of it")
     return Response(picture, media_type="image/jpeg")
