@@ -2,8 +2,9 @@
 
     python -m pipelines.tools.calibrate_model DATA --model tgfr-minilm-sface --split valid --people 140
 
-The cohort is of people whom the model was not trained on, those with the fewest photos first, one photo each: of them a
-calibration would learn least. The others calibrate. Both files are written beside the model's weights.
+The cohort is of people in no other use, one photo each: of another data set with the same subject ids (`--cohort`),
+less those who are in DATA, or else of DATA's people, those with the fewest photos first, of whom a calibration would
+learn least; the others calibrate then. Both files are written beside the model's weights.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("data", type=Path, help="labelled photos, as `benchmark` takes them")
     parser.add_argument("--model", default="default", help="shipped name or model folder")
     parser.add_argument("--split", default="valid", help="of whose people")
-    parser.add_argument("--people", type=int, default=140, help="of the cohort")
+    parser.add_argument("--cohort", type=Path, default=None, help="labelled photos with the subject ids of DATA")
+    parser.add_argument("--cohort-split", default=None, help="of whose people")
+    parser.add_argument("--people", type=int, default=140, help="of the cohort, at most")
     parser.add_argument("--population", default="", help="who the people are, for proposition H2")
     parser.add_argument("--cache", type=Path, default=Path("runs/calibrate"), help="faces and features")
     parser.add_argument("--workers", type=int, default=None, help="processes that find faces")
@@ -41,14 +44,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.write(f"{what}: {done:,}{f' of {total:,}' if total else ''}\n")
 
         drawn = CohortOptions(asked.data, asked.split, people=asked.people)
+        if asked.cohort is not None:
+            drawn = CohortOptions(asked.cohort, asked.cohort_split, people=asked.people, apart=(asked.data,))
         _, count = make_cohort(
             drawn, model, model.folder / COHORT, asked.cache, finder=finder, workers=asked.workers, progress=told
         )
         options = BenchOptions(asked.data, split=asked.split, enrolment=False, end_to_end=False)
         cohort = cohort_of(model, finder.detector)
         made = calibrate(
-            options, system, asked.cache, finder=finder, cohort=cohort, leave_out=True, population=asked.population,
-            workers=asked.workers, progress=told,
+            options, system, asked.cache, finder=finder, cohort=cohort, leave_out=asked.cohort is None,
+            population=asked.population, workers=asked.workers, progress=told,
         )  # fmt: skip
         made.write(model.folder / FILE)
     except TgfrError as error:

@@ -1,14 +1,15 @@
 """A cohort: templates of people who are nobody in a search, against whom a probe and a record are measured.
 
 One safetensors file in half precision: each person's template as a gallery has it, and as a probe at the levels of the
-quality ladder with one line of words. It is bound to the model that made it and named by the SHA-256 of its bytes.
+quality ladder. Blocks that nobody has, as those of words, are not in it and are zero. It is bound to the model that
+made it and named by the SHA-256 of its bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from tgfr_search.forensic.correction import Standing
 from tgfr_search.forensic.pairs import Floats
 from tgfr_search.forensic.typicality import SMALLEST, check_disjoint, highest
 from tgfr_search.model.loaded import FaceTextModel
-from tgfr_search.model.probe import Probes, rows_of, score, weigh
+from tgfr_search.model.probe import Layout, Probes, rows_of, score, weigh
 from tgfr_search.types import FloatArray, Templates
 
 FORMAT = "tgfr-cohort-1"
@@ -127,6 +128,7 @@ def write_cohort(
     data_sha256: str,
     photos: Collection[str],
     subjects: Collection[str],
+    apart: Sequence[str] = (),
 ) -> str:
     """Writes a cohort, whole or not at all, and returns its digest.
 
@@ -139,15 +141,16 @@ def write_cohort(
         data_sha256: Of the data they are from.
         photos: SHA-256 of their photos.
         subjects: Their ids in those data.
+        apart: SHA-256 of the data sets that none of them is in.
 
     Raises:
         InputError: They are too few.
     """
     if len(rows) < SMALLEST:
         raise InputError("cohort", found=f"{len(rows)} people", expected=f"{SMALLEST} or more")
-    arrays = {f"rows.{name}": block.astype(np.float16) for name, block in rows.blocks.items()}
-    for at, own in enumerate(probes):
-        arrays |= {f"probes.{at}.{name}": block.astype(np.float16) for name, block in own.blocks.items()}
+    arrays: dict[str, FloatArray] = {}
+    for where, own in (("rows", rows), *((f"probes.{at}", own) for at, own in enumerate(probes))):
+        arrays |= {f"{where}.{name}": block.astype(np.float16) for name, block in own.blocks.items() if block.any()}
     arrays["quality"] = quality.astype(np.float32)
     told = {
         "format": FORMAT,
@@ -155,6 +158,7 @@ def write_cohort(
         "data_sha256": data_sha256,
         "photos": json.dumps(sorted(photos)),
         "subjects": json.dumps(sorted(name_sha256(own) for own in subjects)),
+        "apart": json.dumps(list(apart)),
     }
     content = _ordered(save(arrays, told))
     with replacing(path) as temporary:
@@ -182,10 +186,9 @@ def read_cohort(path: Path, model: FaceTextModel, contract_sha256: str) -> Cohor
                 )  # fmt: skip
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         quality = arrays.pop("quality")
-        blocks = [name for name, _ in model.tgfr.layout]
-        rows = _templates({name: arrays[f"rows.{name}"] for name in blocks})
+        rows = _templates(arrays, "rows", quality.shape[1], model.tgfr.layout)
         probes = tuple(
-            _templates({name: arrays[f"probes.{at}.{name}"] for name in blocks}) for at in range(len(quality))
+            _templates(arrays, f"probes.{at}", quality.shape[1], model.tgfr.layout) for at in range(len(quality))
         )
         photos, subjects = (frozenset(json.loads(told[name])) for name in ("photos", "subjects"))
         data = told["data_sha256"]
@@ -206,11 +209,11 @@ def _ordered(content: bytes) -> bytes:
     return len(header).to_bytes(8, "little") + header + content[8 + size :]
 
 
-def _templates(halves: dict[str, FloatArray]) -> Templates:
-    """Unit vectors again: half precision leaves them short or long by a little."""
+def _templates(arrays: Mapping[str, FloatArray], where: str, count: int, layout: Layout) -> Templates:
+    """Unit vectors again: half precision leaves them short or long by a little. Zeros where there is no block."""
     blocks = {}
-    for name, half in halves.items():
-        block = half.astype(np.float32)
+    for name, dim in layout:
+        block = arrays.get(f"{where}.{name}", np.zeros((count, dim))).astype(np.float32)
         length = np.linalg.norm(block, axis=1, keepdims=True)
         blocks[name] = np.divide(block, length, out=np.zeros_like(block), where=length > 0.5)
     return Templates(blocks)

@@ -1,9 +1,13 @@
-"""Makes a cohort of labelled photos: one person, one template, at every level of the quality ladder."""
+"""Makes a cohort of labelled photos: one person, one template, at every level of the quality ladder.
+
+Of the pictures alone: whether a record is described or not, and in whose words, has then no part in how it stands to
+the cohort (docs/experiments.md, 36).
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +21,6 @@ from pipelines.measure.data import LEVELS, VIEW_OF_LEVEL, Side
 from pipelines.measure.systems import batches
 from pipelines.search.evidence import binding_of
 from tgfr_search.data.records import read_records
-from tgfr_search.data.regimes import assign
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.encoders.registry import make_face_encoder
 from tgfr_search.errors import InputError
@@ -43,6 +46,7 @@ class CohortOptions:
         people: How many are drawn; those with the fewest photos first, of whom a training saw least.
         seed: Of the draws.
         gallery: An index whose people must not be in it.
+        apart: Data sets with the same subject ids, of whose people nobody is drawn: what was trained and measured with.
     """
 
     data: Path
@@ -51,6 +55,7 @@ class CohortOptions:
     people: int = PEOPLE
     seed: int = 0
     gallery: Path | None = None
+    apart: tuple[Path, ...] = ()
 
 
 def make_cohort(
@@ -82,9 +87,9 @@ def make_cohort(
         NothingUsableError: There is no face at all.
     """
     records = _drawn(options)
-    digest = source_sha256(options.data)
+    digest, apart = source_sha256(options.data), [source_sha256(data) for data in options.apart]
     captions = options.captions_file and data_sha256(options.captions_file)
-    drawn = options.split, options.people, options.seed
+    drawn = options.split, options.people, options.seed, apart
     key = cache_key(data=digest, drawn=drawn, captions=captions, finder=finder)
     chips = chips_of(
         iter(records), cache / f"chips-cohort-{key}", f"{options.data}", digest, finder, Counter(), workers=workers,
@@ -99,13 +104,12 @@ def make_cohort(
     face = make_face_encoder(source, model.tgfr.device, torch.float32, flip=False, regions=regions)
     views = [VIEW_OF_LEVEL.get(level, level) for level in LEVELS]
     side = Side.of(chips, {spec.weights_key: load_features(chips, views, face, cache, options.seed, progress)})
-    said = assign("own", side.names, side.subjects, side.captions, options.seed)
-    rows, _ = _embedded(model, side, "normal", said.gallery)
-    made = [_embedded(model, side, level, said.probe) for level in LEVELS]
+    rows, _ = _embedded(model, side, "normal")
+    made = [_embedded(model, side, level) for level in LEVELS]
     sha = write_cohort(
         out, rows, [own for own, _ in made], np.stack([quality for _, quality in made]),
         contract_sha256=binding_of(model, finder.detector).contract_sha256, data_sha256=digest,
-        photos=side.chips.sha256, subjects=side.subjects,
+        photos=side.chips.sha256, subjects=side.subjects, apart=apart,
     )  # fmt: skip
     return sha, len(side)
 
@@ -114,8 +118,13 @@ def _drawn(options: CohortOptions) -> list[Record]:
     """One photo of each person drawn, the first by name; an archive is read twice rather than kept in memory."""
     counts: Counter[str] = Counter()
     first: dict[str, str] = {}
+    others = {
+        str(own.subject_id) for data in options.apart for own in read_records(data, on_problem=lambda problem: None)
+    }
     for record in _records(options):
         subject = str(record.subject_id)
+        if subject in others:
+            continue
         counts[subject] += 1
         first[subject] = min(first.get(subject, record.name), record.name)
     if len(counts) < SMALLEST:
@@ -133,11 +142,9 @@ def _records(options: CohortOptions) -> Iterator[Record]:
     )
 
 
-def _embedded(
-    model: FaceTextModel, side: Side, level: str, captions: Sequence[tuple[str, ...]]
-) -> tuple[Templates, FloatArray]:
+def _embedded(model: FaceTextModel, side: Side, level: str) -> tuple[Templates, FloatArray]:
     parts = []
-    for rows, found in batches(model, side, side.view(level)):
+    for _, found in batches(model, side, side.view(level)):
         on_device = FaceFeatures(*(x.to(model.tgfr.device) for x in found))
-        parts.append(model.tgfr.embed(on_device, captions[rows]))
+        parts.append(model.tgfr.embed(on_device, [()] * len(on_device.global_)))
     return Templates.concat([own.templates for own in parts]), np.concatenate([own.quality for own in parts])

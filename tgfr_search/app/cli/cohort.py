@@ -34,6 +34,9 @@ def make(
     gallery: Annotated[
         Path | None, typer.Option(help="An index that is to be searched: its people are refused.")
     ] = None,
+    apart_from: Annotated[
+        list[Path] | None, typer.Option(help="Data with the same subject ids: its people are left out. Repeatable.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     cache: Annotated[Path | None, typer.Option(help="Faces and features; default beside the output.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that find faces; default one a core.")] = None,
@@ -54,7 +57,7 @@ def make(
     from pipelines.casework.calibration.cohort import CohortOptions, make_cohort
     from tgfr_search.model.checkpoint import load_model
 
-    options = CohortOptions(data, split, captions, people, seed, gallery)
+    options = CohortOptions(data, split, captions, people, seed, gallery, tuple(apart_from or ()))
     loaded = load_model(model, device=device)
     finder = loaded.find_with(make_finder(on_multiple, aligned, detector, min_eyes))
     with console.stages(quiet=as_json) as progress:
