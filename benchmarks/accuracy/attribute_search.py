@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.results import RESULTS, write_result
 from pipelines.measure.data import BenchOptions
 from pipelines.measure.load import load_data
-from pipelines.measure.systems import load_systems
+from pipelines.measure.systems.names import load_systems
 from pipelines.train.attributes.head import labels_of
 from tgfr_search.app.cli.console import stages
 from tgfr_search.evaluation.attribute_search import FIRST, Described, over_chance, summary

@@ -24,7 +24,7 @@ from pipelines.faces.features import load_features
 from pipelines.measure.cells import entry
 from pipelines.measure.data import VIEW_OF_LEVEL, BenchData, BenchOptions
 from pipelines.measure.load import load_data
-from pipelines.measure.systems import load_systems
+from pipelines.measure.systems.names import load_systems
 from pipelines.train.attributes.head import labels_of
 from tgfr_search.app.cli.console import stages
 from tgfr_search.data.regimes import assign

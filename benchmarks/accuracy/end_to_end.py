@@ -24,7 +24,8 @@ from benchmarks.results import write_result
 from pipelines.measure.cells import Measured, cells_of
 from pipelines.measure.data import BenchOptions
 from pipelines.measure.entries import Key
-from pipelines.measure.systems import System, load_systems
+from pipelines.measure.systems.names import load_systems
+from pipelines.measure.systems.protocol import System
 from pipelines.measure.whole import WholeCells, load_whole, measured_whole
 from tgfr_search.app.cli.console import stages
 from tgfr_search.data.degrade import LADDER

@@ -25,7 +25,7 @@ from benchmarks.results import RESULTS, read_result, write_result
 from pipelines.measure.benchmark import run_benchmark
 from pipelines.measure.data import BenchOptions
 from pipelines.measure.entries import DEGRADED
-from pipelines.measure.systems import load_systems, shipped_systems
+from pipelines.measure.systems.names import load_systems, shipped_systems
 from tgfr_search.app.cli.console import stages
 from tgfr_search.evaluation.report.reading import (
     EER,

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from benchmarks.results import write_result
 from pipelines.measure.data import BenchOptions, Side
 from pipelines.measure.load import load_data
-from pipelines.measure.systems import load_systems
+from pipelines.measure.systems.names import load_systems
 from tgfr_search.app.cli.console import stages
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.evaluation.identification import mate_ranks

@@ -21,7 +21,7 @@ from scipy.stats import spearmanr
 from benchmarks.results import write_result
 from pipelines.measure.data import BenchOptions
 from pipelines.measure.load import load_data
-from pipelines.measure.systems import make_system
+from pipelines.measure.systems.names import make_system
 from tgfr_search.app.cli.console import stages
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.encoders.base import FaceFeatures

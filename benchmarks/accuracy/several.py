@@ -20,7 +20,7 @@ import numpy.typing as npt
 from benchmarks.results import write_result
 from pipelines.measure.data import BenchOptions, Side
 from pipelines.measure.load import load_data
-from pipelines.measure.systems import load_systems
+from pipelines.measure.systems.names import load_systems
 from pipelines.search.probes.several import pooled
 from tgfr_search.app.cli.console import stages
 from tgfr_search.data.degrade import LADDER, generator

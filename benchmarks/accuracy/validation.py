@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.results import write_result
 from pipelines.casework.calibration.validate import validate
 from pipelines.measure.data import BenchOptions
-from pipelines.measure.systems import load_systems
+from pipelines.measure.systems.names import load_systems
 from pipelines.search.evidence import Judge
 from tgfr_search.app.cli.console import stages
 from tgfr_search.errors import InputError

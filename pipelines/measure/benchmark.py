@@ -19,11 +19,13 @@ from pipelines.measure.cells import Cells, Measured, cells_of
 from pipelines.measure.checks import shared_lines, suspects, tuned_on
 from pipelines.measure.data import BenchData, BenchOptions
 from pipelines.measure.entries import Key, failure_to_enrol, figures
-from pipelines.measure.evidence.report import evidence_of
+from pipelines.measure.evidence.report import evidence_of, typical_of
 from pipelines.measure.examples import choose, clear_pictures, write_pictures
 from pipelines.measure.failure_to_enrol import Outcome, failures_to_enrol
 from pipelines.measure.load import load_data
-from pipelines.measure.systems import BASELINES, System
+from pipelines.measure.systems.names import BASELINES
+from pipelines.measure.systems.protocol import System
+from pipelines.measure.systems.searched import Searched
 from pipelines.measure.whole import WholeCells, load_whole, measured_whole
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.errors import InputError
@@ -77,6 +79,9 @@ def run_benchmark(
         finder = (finder or FaceFinder()).for_detector(detector_of(opened(options.gallery)))
     finder = systems[0].model.find_with(finder)
     data = load_data(options, systems, cache, finder, workers, progress)
+    for system in systems:
+        if isinstance(system, Searched):
+            system.typical = typical_of(options, system, data, finder.detector)
     if options.group_by:
         group_members(data.probes.metadata, options.group_by)  # an unknown column should be told before the work
     weights = subject_weights(data.roles.subject_count, options.seed, options.resamples)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.measure.data import BenchData, BenchOptions
-from pipelines.measure.systems import System
+from pipelines.measure.systems.protocol import System
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.data.regimes import Captions, assign
 from tgfr_search.evaluation.groups import group_figures, group_members

@@ -9,7 +9,7 @@ import numpy as np
 import torch.nn.functional as F
 
 from pipelines.measure.data import BenchData, BenchOptions, Side
-from pipelines.measure.systems import System
+from pipelines.measure.systems.protocol import System
 from tgfr_search.data.regimes import Captions
 from tgfr_search.errors import InputError
 from tgfr_search.evaluation.pairs import score_pairs

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.measure.cells import Measured, entry
 from pipelines.measure.data import LEVELS, BenchOptions
-from pipelines.measure.systems import BASELINES
+from pipelines.measure.systems.names import BASELINES
 from tgfr_search.evaluation.interval import Interval
 from tgfr_search.evaluation.intervals import rate_interval, subject_weights
 from tgfr_search.evaluation.protocol import Roles

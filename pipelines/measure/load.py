@@ -15,7 +15,7 @@ from pipelines.enrol.index import contract_of
 from pipelines.faces.aligned import Chips, Progress, chips_of, load_chips
 from pipelines.faces.features import load_features
 from pipelines.measure.data import VIEW_OF_LEVEL, BenchData, BenchOptions, Side, join
-from pipelines.measure.systems import System
+from pipelines.measure.systems.protocol import System
 from tgfr_search.data.same_person import one_name_each, read_decisions
 from tgfr_search.encoders.base import FaceEncoder
 from tgfr_search.encoders.registry import make_face_encoder

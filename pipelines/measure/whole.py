@@ -20,7 +20,7 @@ from pipelines.measure.cells import Cell, Cells, Measured
 from pipelines.measure.data import VIEW_OF_LEVEL, BenchData, BenchOptions, Side, join
 from pipelines.measure.failure_to_enrol import DegradingFinder
 from pipelines.measure.load import encoders_of, relabelled
-from pipelines.measure.systems import System
+from pipelines.measure.systems.protocol import System
 from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.data.records import read_records
 from tgfr_search.data.sampling import IntArray

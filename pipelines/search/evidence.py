@@ -104,8 +104,7 @@ class Judge:
         """Scores the head of a search again; None where the calibration is not of these scores, or has no cohort."""
         if self.calibration is None or self.cohort is None or self.calibration.binding != self.binding:
             return None
-        modes = self.calibration.modes.items()
-        return Typical(self.cohort, {name: own.correction for name, own in modes if own.correction is not None})
+        return Typical.of(self.calibration, self.cohort)
 
     def results(
         self,

@@ -17,7 +17,7 @@ from pathlib import Path
 from pipelines.casework.calibration.calibrate import calibrate
 from pipelines.casework.calibration.cohort import CohortOptions, make_cohort
 from pipelines.measure.data import BenchOptions
-from pipelines.measure.systems import load_systems
+from pipelines.measure.systems.names import load_systems
 from pipelines.search.evidence import COHORT, FILE, cohort_of
 from tgfr_search.errors import TgfrError
 

@@ -12,7 +12,7 @@ from tests.forensic.scores import gaussian_pairs
 from tgfr_search.errors import InputError
 from tgfr_search.forensic.ablation import Searched, typicality_record
 from tgfr_search.forensic.calibration import Binding, Calibration, Origin, read_calibration
-from tgfr_search.forensic.correction import Correction, Standing, fit_correction
+from tgfr_search.forensic.correction import Correction, Standing, as_product, fit_correction
 from tgfr_search.forensic.modes import fit_mode, strangers_of
 from tgfr_search.forensic.pairs import Pairs
 from tgfr_search.forensic.statement import Population
@@ -50,6 +50,8 @@ def test_what_is_added_is_worked_out_by_hand() -> None:
     assert added[1] == pytest.approx([2.0 - 3.0 + 1.0, 2.0 - 12.0])
     assert added[2] == pytest.approx([2.5 + 1.0 - 2.0 * 2.0 + 0.25 * 2.0, 2.5 + 1.0 - 2.0 * 4.0])
     assert own.added(correction, np.array([1.0]), slice(1, 2)) == pytest.approx(added[1:2])
+    share, columns = as_product(correction, probes, own.levels, np.array([0.2, 1.0, 0.6]))
+    assert share[:, None] + columns @ records.transpose(1, 0, 2).reshape(2, -1).T == pytest.approx(added)
 
 
 def test_a_calibration_keeps_its_correction(tmp_path: Path) -> None:

@@ -34,6 +34,11 @@ class Correction:
     low: tuple[float, ...]
     high: tuple[float, ...]
 
+    def at(self, quality: Floats) -> Floats:
+        """c(q) of P probes, [P, 4]."""
+        share = _share(quality)[:, None]
+        return np.asarray(np.array(self.low) * (1 - share) + np.array(self.high) * share)
+
     def added(self, probes: Floats, records: Floats, quality: Floats) -> Floats:
         """What the scores of P probes against G records are raised by, [P, G].
 
@@ -42,8 +47,7 @@ class Correction:
             records: [P, G, 2], `z_mean, z_sd` for each probe's quality (`typicality.record_terms`).
             quality: [P], predicted.
         """
-        share = _share(quality)[:, None]
-        weight = np.array(self.low) * (1 - share) + np.array(self.high) * share
+        weight = self.at(quality)
         own = np.einsum("pk,pk->p", weight[:, :2], probes)
         return np.asarray(own[:, None] + np.einsum("pk,pgk->pg", weight[:, 2:], records))
 
@@ -72,6 +76,25 @@ class Standing:
         """
         own = self.probes if rows is None else self.probes[rows]
         return correction.added(own, record_terms(self.records, self.levels, quality), quality)
+
+
+def as_product(correction: Correction, probes: Floats, levels: Floats, quality: Floats) -> tuple[Floats, Floats]:
+    """The same as `Correction.added`, as an offset and an inner product: with records' terms [G, L·2] side by side.
+
+    Args:
+        correction: The rule.
+        probes: [P, 2], `t_mean, t_sd`.
+        levels: [L], of the records' terms.
+        quality: [P], predicted.
+
+    Returns:
+        [P] and [P, L·2].
+    """
+    weight = correction.at(quality)
+    own = np.einsum("pk,pk->p", weight[:, :2], probes)
+    # What record_terms makes of the terms of one level alone is that level's share.
+    shares = record_terms(np.eye(len(levels))[:, :, None], levels, quality)[:, :, 0]
+    return own, np.einsum("pl,pk->plk", shares, weight[:, 2:]).reshape(len(quality), -1)
 
 
 def fit_correction(pairs: Pairs, prior: float = PRIOR) -> Correction:

@@ -12,7 +12,7 @@ from pipelines.faces.aligned import Progress, silent
 from pipelines.measure.checks import tuned_on
 from pipelines.measure.data import BenchOptions
 from pipelines.measure.evidence.scored import LINES, MODES, Scored, load_scored
-from pipelines.measure.systems import System
+from pipelines.measure.systems.protocol import System
 from pipelines.search.evidence import binding_of
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder

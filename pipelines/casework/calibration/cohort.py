@@ -18,7 +18,7 @@ from indexer import Store
 from pipelines.faces.aligned import Progress, chips_of, data_sha256, silent, source_sha256
 from pipelines.faces.features import load_features
 from pipelines.measure.data import LEVELS, VIEW_OF_LEVEL, Side
-from pipelines.measure.systems import batches
+from pipelines.measure.systems.protocol import batches
 from pipelines.search.evidence import binding_of
 from tgfr_search.data.records import read_records
 from tgfr_search.encoders.base import FaceFeatures

@@ -16,7 +16,7 @@ from pipelines.measure.checks import require_others, tuned_on
 from pipelines.measure.data import BenchData, BenchOptions
 from pipelines.measure.evidence.measures import Measures
 from pipelines.measure.evidence.scored import MODES, WRONG, load_scored
-from pipelines.measure.systems import System
+from pipelines.measure.systems.protocol import System
 from pipelines.search.evidence import binding_of
 from tgfr_search.evaluation.intervals import subject_weights
 from tgfr_search.faces.finder import FaceFinder

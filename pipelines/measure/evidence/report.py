@@ -15,7 +15,10 @@ from pipelines.measure.checks import require_others
 from pipelines.measure.data import BenchData, BenchOptions
 from pipelines.measure.evidence.measures import KINDS, Measures
 from pipelines.measure.evidence.scored import MODES, require_nobody_of, scored_cells
-from pipelines.measure.systems import CaptionAlone, Control, System, Trained
+from pipelines.measure.systems.protocol import System
+from pipelines.measure.systems.searched import Searched
+from pipelines.measure.systems.trained import CaptionAlone, Control, Trained
+from pipelines.search.answers.typical import Typical
 from pipelines.search.evidence import FILE, binding_of, cohort_of
 from tgfr_search.errors import InputError
 from tgfr_search.evaluation.evidence_results import EvidenceRecord
@@ -57,6 +60,18 @@ def evidence_of(
     notes = [*(f"of the calibration: {text}" for text in found.origin.warnings), *measures.unseen]
     about = {"calibration": found.sha256, "propositions": list(propositions(found.population)), "notes": notes}
     return cast(EvidenceRecord, {**told, **about, **{kind: measures.records[kind] for kind in KINDS}})
+
+
+def typical_of(options: BenchOptions, system: Searched, data: BenchData, detector: str) -> Typical:
+    """The cohort and the corrections of a system that is scored with them.
+
+    Raises:
+        InputError: There are none for these scores and people.
+    """
+    found, cohort = _calibration(options, system, data, detector)
+    if cohort is None:
+        raise InputError(f"system {system.name!r}", found="a calibration without a cohort", expected="one with one")
+    return Typical.of(found, cohort)
 
 
 def _calibration(

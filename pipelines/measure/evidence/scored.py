@@ -12,7 +12,7 @@ from pipelines.faces.aligned import Progress, silent
 from pipelines.measure.cells import Cell, Cells
 from pipelines.measure.data import BenchData, BenchOptions, Side, join
 from pipelines.measure.load import load_data
-from pipelines.measure.systems import System
+from pipelines.measure.systems.protocol import System
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.forensic.ablation import Searched

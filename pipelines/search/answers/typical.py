@@ -9,6 +9,7 @@ import numpy as np
 
 from indexer import Store, SubjectHit
 from indexer.milvus import MilvusStore
+from tgfr_search.forensic.calibration import Calibration
 from tgfr_search.forensic.correction import Correction
 from tgfr_search.forensic.evidence import mode_key
 from tgfr_search.forensic.pairs import Floats
@@ -31,6 +32,12 @@ class Typical:
 
     cohort: Cohort
     corrections: Mapping[str, Correction]
+
+    @staticmethod
+    def of(calibration: Calibration, cohort: Cohort) -> Typical:
+        """Those of a calibration's modes that were fitted with the cohort."""
+        modes = calibration.modes.items()
+        return Typical(cohort, {name: own.correction for name, own in modes if own.correction is not None})
 
     def head(self, top_k: int) -> int:
         """How many subjects are scored again for a list of so many."""

@@ -21,7 +21,8 @@ from pipelines.enrol.index import IndexSummary
 from pipelines.faces.degrade import worsen
 from pipelines.measure.benchmark import run_benchmark
 from pipelines.measure.data import BenchOptions
-from pipelines.measure.systems import System, make_system
+from pipelines.measure.systems.names import make_system
+from pipelines.measure.systems.protocol import System
 from pipelines.search.evidence import binding_of
 from tests.pipelines.search.test_judge import mode
 from tgfr_search.data.degrade import LADDER

@@ -10,7 +10,7 @@ from pipelines.faces.aligned import Chips
 from pipelines.measure.cells import Cell, Cells
 from pipelines.measure.data import BenchData, BenchOptions, Side, join
 from pipelines.measure.load import relabelled
-from pipelines.measure.systems import Default
+from pipelines.measure.systems.trained import Default
 from tgfr_search.data.same_person import SAME, Decision, decisions_text
 from tgfr_search.model.loaded import FaceTextModel
 

@@ -11,7 +11,7 @@ from pipelines.enrol.index import IndexSummary
 from pipelines.measure.cells import Cell, Cells
 from pipelines.measure.data import BenchOptions
 from pipelines.measure.load import load_data
-from pipelines.measure.systems import KINDS, make_system
+from pipelines.measure.systems.names import KINDS, make_system
 from pipelines.search.gallery import Gallery
 from tgfr_search.evaluation.intervals import subject_weights
 from tgfr_search.evaluation.verification import eer
@@ -50,7 +50,7 @@ def store_of(path: Path, cells: Cells, rows: np.ndarray, layout: tuple[tuple[str
     return store
 
 
-@pytest.mark.parametrize("name", [name for name in KINDS if name != "frozen-dlib"])
+@pytest.mark.parametrize("name", [name for name in KINDS if name not in ("frozen-dlib", "searched")])
 def test_figures_are_those_of_a_search_through_a_store(
     cells: Cells, model: FaceTextModel, tmp_path: Path, name: str
 ) -> None:

@@ -6,8 +6,8 @@ from typing import cast
 import pytest
 import torch
 
-from pipelines.measure import systems
 from pipelines.measure.data import Side
+from pipelines.measure.systems import faces
 from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.errors import InputError
 from tgfr_search.model.loaded import FaceTextModel
@@ -19,14 +19,14 @@ def test_frozen_dlib_is_its_own_block_of_the_joint_template(monkeypatch: pytest.
     encoder = SimpleNamespace(spec=SimpleNamespace(parts=parts, frozen="sface-2021"))
     joint = cast(FaceTextModel, SimpleNamespace(face_encoder=encoder))
     features = FaceFeatures(torch.tensor([[3.0, 4, 9, 9, 0, 5, 0, 9]]), torch.zeros(1, 1, 1, 1))
-    monkeypatch.setattr(systems, "batches", lambda *_: iter([(slice(0, 1), features)]))
+    monkeypatch.setattr(faces, "batches", lambda *_: iter([(slice(0, 1), features)]))
     side = cast(Side, None)
-    first = systems.Frozen("frozen", joint)._faces(side, 0).blocks["face"]
+    first = faces.Frozen("frozen", joint)._faces(side, 0).blocks["face"]
     assert first[0] == pytest.approx([0.6, 0.8])
-    own = systems.FrozenDlib("frozen-dlib", joint)
+    own = faces.FrozenDlib("frozen-dlib", joint)
     assert own._faces(side, 0).blocks["face"].tolist() == [[0, 1, 0]]
-    assert (own.model_id, systems.Frozen("frozen", joint).model_id) == ("dlib-resnet", "sface-2021")
+    assert (own.model_id, faces.Frozen("frozen", joint).model_id) == ("dlib-resnet", "sface-2021")
 
     fast = cast(FaceTextModel, SimpleNamespace(face_encoder=SimpleNamespace(spec=SimpleNamespace(parts=parts[:2]))))
     with pytest.raises(InputError, match="face_dlib"):
-        systems.FrozenDlib("frozen-dlib", fast)._faces(side, 0)
+        faces.FrozenDlib("frozen-dlib", fast)._faces(side, 0)

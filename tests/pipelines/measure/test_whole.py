@@ -11,7 +11,8 @@ from PIL import Image
 from pipelines.measure.benchmark import run_benchmark
 from pipelines.measure.data import BenchOptions
 from pipelines.measure.failure_to_enrol import DegradingFinder
-from pipelines.measure.systems import System, make_system
+from pipelines.measure.systems.names import make_system
+from pipelines.measure.systems.protocol import System
 from tgfr_search.data.degrade import degrade_photo
 from tgfr_search.evaluation.report.draw import draw_report
 from tgfr_search.evaluation.results import ReportRecord, ResultRecord

@@ -93,7 +93,7 @@ def benchmark(
     check_folder(out, inputs=inputs, outside=[] if gallery is None else [gallery], known_by=EARLIER)
     from pipelines.measure.benchmark import run_benchmark
     from pipelines.measure.data import BenchOptions
-    from pipelines.measure.systems import check_regimes, load_systems, shipped_systems
+    from pipelines.measure.systems.names import check_regimes, load_systems, shipped_systems
     from tgfr_search.evaluation.report.draw import draw_report
     from tgfr_search.evaluation.report.reading import Report
 

@@ -27,7 +27,7 @@ from tgfr_search.outputs import check_folder
 
 if TYPE_CHECKING:
     from pipelines.measure.data import BenchOptions
-    from pipelines.measure.systems import System
+    from pipelines.measure.systems.protocol import System
     from tgfr_search.forensic.calibration import Calibration
 
 EARLIER = ("validation.json", "validation.html", "cache")
@@ -207,7 +207,7 @@ def _options(
     resamples: int = 1,
 ) -> tuple[BenchOptions, System]:  # fmt: skip
     from pipelines.measure.data import BenchOptions
-    from pipelines.measure.systems import load_systems
+    from pipelines.measure.systems.names import load_systems
 
     chosen = tuple(part.strip() for part in levels.split(",") if part.strip())
     options = BenchOptions(

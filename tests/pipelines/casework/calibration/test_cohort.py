@@ -16,15 +16,26 @@ from pipelines.casework.calibration.calibrate import calibrate
 from pipelines.casework.calibration.cohort import CohortOptions, make_cohort
 from pipelines.casework.calibration.validate import validate
 from pipelines.enrol.index import index_gallery
+from pipelines.measure.cells import Cell, Cells
 from pipelines.measure.data import BenchOptions
-from pipelines.measure.evidence.scored import load_scored
-from pipelines.measure.systems import Default
+from pipelines.measure.evidence.scored import MODES, load_scored
+from pipelines.measure.systems.searched import Searched
+from pipelines.measure.systems.trained import Default
+from pipelines.search.answers.typical import Typical
 from pipelines.search.evidence import cohort_of
 from pipelines.tools.demo import write_demo
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.forensic.calibration import read_calibration
 from tgfr_search.model.loaded import FaceTextModel
+
+WORDS = ["caption", "fused", "description"]
+"""Blocks that a record has only of its words, or of both: a cohort is of pictures alone."""
+
+
+def blocks_of(rows: np.ndarray, model: FaceTextModel) -> list[np.ndarray]:
+    ends = np.cumsum([dim for _, dim in model.tgfr.layout])[:-1]
+    return np.split(rows, ends, axis=1)
 
 
 @pytest.fixture
@@ -53,6 +64,8 @@ def test_from_photos_to_corrected_scores(demo: Path, model: FaceTextModel, tmp_p
     assert (len(cohort), len(cohort.probes), cohort.sha256) == (made[0][1], 4, made[0][0])
     assert cohort.levels[0] > cohort.levels[-1]
     assert np.isfinite(cohort.of_records(cohort.rows[:3], "fused")).all()
+    names = [name for name, _ in model.tgfr.layout]
+    assert [name for name, own in zip(names, blocks_of(cohort.rows, model), strict=True) if not own.any()] == WORDS
 
     system = Default("default", model)
     bench = BenchOptions(demo / "gallery", levels=("normal",), enrolment=False, end_to_end=False)
@@ -74,11 +87,27 @@ def test_from_photos_to_corrected_scores(demo: Path, model: FaceTextModel, tmp_p
     assert row["saved_low"] <= row["saved_high"]
     assert json.loads((tmp_path / "report" / "validation.json").read_text())["typicality"] == tree["typicality"]
 
+    searched = Searched("searched", model)
+    searched.typical = Typical.of(fitted, cohort)
+    for mode, regime in MODES.items():
+        if mode in fitted.modes:
+            told = {"wanted": [(mode, regime)], **with_cohort}
+            data, scored = load_scored(other, system, tmp_path / "cache", **told)  # type: ignore[arg-type]
+            (plain,) = scored
+            cells = Cells(other, data, np.empty((0, 0), np.float32), tmp_path / "cells")
+            probes, templates = cells.vectors(Cell(searched, "normal", regime))
+            raised = plain.corrected(fitted.modes[mode].correction)
+            assert np.abs(raised.scores - plain.scores).max() > 0.1
+            assert probes.dense()[plain.rows] @ templates.T == pytest.approx(raised.scores, abs=1e-3)
+
     shared = BenchOptions(options.data, levels=("normal",), enrolment=False, end_to_end=False)
     with pytest.raises(InputError, match="in the probes too"):
         calibrate(shared, system, tmp_path / "cache", refits=0, **with_cohort)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="everybody of the data"):
         calibrate(shared, system, tmp_path / "cache", refits=0, leave_out=True, **with_cohort)  # type: ignore[arg-type]
+    write_demo(tmp_path / "apart", people=2, views=2, seed=21)
+    apart = CohortOptions(options.data, people=12, apart=(tmp_path / "apart" / "gallery",))
+    assert make_cohort(apart, model, tmp_path / "rest", tmp_path / "cache", finder=finder, workers=1)[1] == 10
     ten = CohortOptions(options.data, people=10)
     make_cohort(ten, model, tmp_path / "ten", tmp_path / "cache", finder=finder, workers=0)
     of_ten = cohort_of(model, finder.detector, tmp_path / "ten")
