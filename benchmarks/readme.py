@@ -28,7 +28,7 @@ ROWS: tuple[Series, ...] = (
     ("frozen", "none"), ("frozen-dlib", "none"), ("control", "constant"), ("caption", "own"), ("bilstm-flf", "own"),
     ("bert-flf", "own"),
     ("cgfr", "own"), ("tgfr", "own"), ("default", "own"), ("default", "own3"), ("default", "cross"),
-    ("default", "wrong"), ("default", "none"),
+    ("default", "wrong"), ("default", "none"), ("searched", "own"), ("searched", "none"),
 )  # fmt: skip
 SHORT_ROWS: tuple[Series, ...] = (
     ("frozen", "none"), ("control", "constant"), ("default", "own"), ("default", "own3"),
@@ -37,6 +37,7 @@ TITLES = {"mmceleba": "MM-CelebA-HQ", "face2text": "Face2Text"}
 DLIB = {f"{name}-dlib": f"{title}, the fast model and the paper's variants" for name, title in TITLES.items()}
 WHOLE_ROWS: tuple[Series, ...] = (
     ("frozen", "none"), ("frozen-dlib", "none"), ("control", "constant"), ("default", "none"), ("default", "own"),
+    ("searched", "none"), ("searched", "own"),
 )  # fmt: skip
 PAPER = {
     "ablation": "Losses of step 1 (the paper's Table 3); `tgfr` has all four",

@@ -67,7 +67,7 @@ class Table(NamedTuple):
 
 FAST = "tgfr-minilm-dlib"
 DLIB = {"frozen": FAST, "control": "control", "caption": FAST, "default": FAST}
-SYSTEMS = ("frozen", "frozen-dlib", "control", "caption", "default")
+SYSTEMS = ("frozen", "frozen-dlib", "control", "caption", "default", "searched")
 OF_THE_PAPER = ("frozen", "control", "caption", "bilstm-flf", "bert-flf", "cgfr", "tgfr", "default")
 REGIMES = ("own", "own3", "paper", "cross", "wrong", "constant", "none")
 """Those of docs/protocol.md 7; `cross3` and `wrong3` are for likelihood ratios, which `validate` measures."""

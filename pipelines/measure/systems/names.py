@@ -34,8 +34,13 @@ def make_system(name: str, model: FaceTextModel) -> System:
 
 
 def shipped_systems() -> list[str]:
-    """The systems whose weights come with the package and that any data can be measured with."""
-    return [name for name, (kind, folder) in KINDS.items() if kind is not Searched and _has_weights(folder)]
+    """The systems whose weights come with the package."""
+    return [name for name, (_, folder) in KINDS.items() if _has_weights(folder)]
+
+
+def usual_systems() -> list[str]:
+    """Those that any data can be measured with: there may be people of the cohort in them."""
+    return [name for name in shipped_systems() if KINDS[name][0] is not Searched]
 
 
 def _has_weights(folder: str) -> bool:

@@ -93,7 +93,7 @@ def benchmark(
     check_folder(out, inputs=inputs, outside=[] if gallery is None else [gallery], known_by=EARLIER)
     from pipelines.measure.benchmark import run_benchmark
     from pipelines.measure.data import BenchOptions
-    from pipelines.measure.systems.names import check_regimes, load_systems, shipped_systems
+    from pipelines.measure.systems.names import check_regimes, load_systems, usual_systems
     from tgfr_search.evaluation.report.draw import draw_report
     from tgfr_search.evaluation.report.reading import Report
 
@@ -114,7 +114,7 @@ def benchmark(
         calibration=calibration,
         cohort=cohort,
     )
-    chosen = load_systems(shipped_systems() if systems is None else _split(systems), device)
+    chosen = load_systems(usual_systems() if systems is None else _split(systems), device)
     with console.stages(quiet=as_json) as progress:
         tree = run_benchmark(
             options,
