@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from pipelines.measure.data import BenchData, BenchOptions, Side
 from pipelines.measure.systems.protocol import System
 from tgfr_search.data.regimes import Captions
+from tgfr_search.data.same_person import SAME, read_decisions
 from tgfr_search.errors import InputError
 from tgfr_search.evaluation.pairs import score_pairs
 from tgfr_search.evaluation.protocol import Roles
@@ -118,3 +120,14 @@ def require_others(calibration: Calibration, options: BenchOptions, data_sha256:
             f"{options.probes}, split {options.split}", found="the people whom the calibration was fitted on",
             expected="other people", do="name another split, or other data",
         )  # fmt: skip
+
+
+def decided_labels(options: BenchOptions) -> list[str]:
+    """What a figure must say of its labels: nothing where they are the data's own."""
+    if options.same_person is None:
+        return []
+    same = sum(own.decision == SAME and own.first != own.second for own in read_decisions(options.same_person))
+    digest = hashlib.sha256(options.same_person.read_bytes()).hexdigest()
+    return [
+        f"labels: {same} pairs of ids are one person each, as decided in {options.same_person.name}, SHA-256 {digest}"
+    ]

@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cohort", type=Path, default=None, help="labelled photos with the subject ids of DATA")
     parser.add_argument("--cohort-split", default=None, help="of whose people")
     parser.add_argument("--people", type=int, default=140, help="of the cohort, at most")
+    parser.add_argument("--same-person", type=Path, default=None, help="decisions about labels of DATA")
     parser.add_argument("--population", default="", help="who the people are, for proposition H2")
     parser.add_argument("--cache", type=Path, default=Path("runs/calibrate"), help="faces and features")
     parser.add_argument("--workers", type=int, default=None, help="processes that find faces")
@@ -49,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _, count = make_cohort(
             drawn, model, model.folder / COHORT, asked.cache, finder=finder, workers=asked.workers, progress=told
         )
-        options = BenchOptions(asked.data, split=asked.split, enrolment=False, end_to_end=False)
+        options = BenchOptions(
+            asked.data, split=asked.split, same_person=asked.same_person, enrolment=False, end_to_end=False
+        )
         cohort = cohort_of(model, finder.detector)
         made = calibrate(
             options, system, asked.cache, finder=finder, cohort=cohort, leave_out=asked.cohort is None,

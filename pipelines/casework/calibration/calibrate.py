@@ -9,7 +9,7 @@ import numpy as np
 
 import tgfr_search
 from pipelines.faces.aligned import Progress, silent
-from pipelines.measure.checks import tuned_on
+from pipelines.measure.checks import decided_labels, tuned_on
 from pipelines.measure.data import BenchOptions
 from pipelines.measure.evidence.scored import LINES, MODES, Scored, load_scored
 from pipelines.measure.systems.protocol import System
@@ -69,7 +69,7 @@ def calibrate(
         progress=progress,
     )  # fmt: skip
     modes, left_out = _modes(scored, wanted, options, refits, progress)
-    warnings = [*tuned_on([system], data, options), *left_out]
+    warnings = [*tuned_on([system], data, options), *decided_labels(options), *left_out]
     split = options.split or ""
     origin = Origin(
         data.probes.chips.data_sha256,

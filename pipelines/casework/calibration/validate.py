@@ -12,7 +12,7 @@ import numpy as np
 import tgfr_search
 from pipelines.casework.calibration.validation_page import page
 from pipelines.faces.aligned import Progress, silent
-from pipelines.measure.checks import require_others, tuned_on
+from pipelines.measure.checks import decided_labels, require_others, tuned_on
 from pipelines.measure.data import BenchData, BenchOptions
 from pipelines.measure.evidence.measures import Measures
 from pipelines.measure.evidence.scored import MODES, WRONG, load_scored
@@ -83,6 +83,7 @@ def validate(
         **_about(options, calibration, data),
         "warnings": [
             *tuned_on([system], data, options),
+            *decided_labels(options),
             *(f"of the calibration: {text}" for text in calibration.origin.warnings),
             *measures.unseen,
             *data.warnings,

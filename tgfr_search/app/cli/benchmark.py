@@ -20,6 +20,7 @@ from tgfr_search.app.cli.options import (
     Json,
     MinEyes,
     Multiple,
+    SamePerson,
     make_finder,
 )
 from tgfr_search.outputs import check_folder
@@ -52,10 +53,7 @@ def benchmark(
     systems: Annotated[
         str | None, typer.Option(help="Names or name=checkpoint folder, comma separated; default all shipped.")
     ] = None,
-    same_person: Annotated[
-        Path | None,
-        typer.Option(help="Decisions about labels, as `gallery check` asks for: who is one person under several ids."),
-    ] = None,
+    same_person: SamePerson = None,
     group_by: Annotated[str | None, typer.Option(help="Metadata column to break figures down by.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     resamples: Annotated[int, typer.Option(help="Of the bootstrap.")] = 1000,

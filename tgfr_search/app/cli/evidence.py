@@ -19,6 +19,7 @@ from tgfr_search.app.cli.options import (
     MinEyes,
     Model,
     Multiple,
+    SamePerson,
     make_finder,
 )
 from tgfr_search.app.cli.threshold import calibration_of
@@ -50,6 +51,7 @@ def calibrate(
     ] = "1,3",
     population: Annotated[str, typer.Option(help="Who the people are, for proposition H2; default the data.")] = "",
     levels: Levels = ALL_LEVELS,
+    same_person: SamePerson = None,
     cohort: CohortFile = None,
     leave_out: Annotated[
         bool, typer.Option("--leave-out", help="People of the cohort who are in the data take no part.")
@@ -80,7 +82,7 @@ def calibrate(
     from pipelines.casework.calibration.calibrate import calibrate as run
     from pipelines.search.evidence import cohort_of
 
-    options, system = _options(data, split, captions, levels, seed, model, device)
+    options, system = _options(data, split, captions, levels, same_person, seed, model, device)
     finder = system.model.find_with(make_finder(on_multiple, aligned, detector, min_eyes))
     with console.stages(quiet=as_json) as progress:
         made = run(
@@ -130,6 +132,7 @@ def validate(
     ] = None,
     captions: Annotated[Path | None, typer.Option(help="Captions table of a folder.")] = None,
     levels: Levels = ALL_LEVELS,
+    same_person: SamePerson = None,
     resamples: Annotated[int, typer.Option(help="Of people, for intervals.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     cache: Cache = None,
@@ -144,7 +147,9 @@ def validate(
 ) -> None:
     """Measure likelihood ratios and thresholds on other people: Cllr, reliability of searches, crowdedness."""
     check_folder(
-        out, inputs=[path for path in (data, captions, calibration, cohort) if path is not None], known_by=EARLIER
+        out,
+        inputs=[path for path in (data, captions, same_person, calibration, cohort) if path is not None],
+        known_by=EARLIER,
     )
     from pipelines.casework.calibration.validate import PAGE
     from pipelines.casework.calibration.validate import validate as run
@@ -154,7 +159,7 @@ def validate(
 
     asked = None if criteria is None else load_toml(criteria, Criteria)
     made = calibration_of(calibration, model)
-    options, system = _options(data, split, captions, levels, seed, model, device, resamples)
+    options, system = _options(data, split, captions, levels, same_person, seed, model, device, resamples)
     finder = system.model.find_with(make_finder(on_multiple, aligned, detector, min_eyes))
     with console.stages(quiet=as_json) as progress:
         tree = run(
@@ -203,8 +208,8 @@ def _numbers(text: str) -> list[int]:
 
 
 def _options(
-    data: Path, split: str | None, captions: Path | None, levels: str, seed: int, model: str | None, device: str,
-    resamples: int = 1,
+    data: Path, split: str | None, captions: Path | None, levels: str, same_person: Path | None, seed: int,
+    model: str | None, device: str, resamples: int = 1,
 ) -> tuple[BenchOptions, System]:  # fmt: skip
     from pipelines.measure.data import BenchOptions
     from pipelines.measure.systems.names import load_systems
@@ -215,6 +220,7 @@ def _options(
         captions_file=captions,
         split=split,
         levels=chosen,
+        same_person=same_person,
         seed=seed,
         resamples=resamples,
         enrolment=False,

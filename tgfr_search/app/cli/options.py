@@ -19,6 +19,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 DEFAULT_INDEX = Path("tgfr-index")
 Index = Annotated[Path, typer.Option("--index", help="Index directory.", envvar="TGFR_INDEX", show_envvar=True)]
 Out = Annotated[Path, typer.Option("--out", help="Index directory.", envvar="TGFR_INDEX", show_envvar=True)]
+SamePerson = Annotated[
+    Path | None,
+    typer.Option(help="Decisions about labels, as `gallery check` asks for: who is one person under several ids."),
+]
 Model = Annotated[str | None, typer.Option("--model", help="Shipped model or checkpoint folder.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, …")]
 Backend = Annotated[
