@@ -79,6 +79,16 @@ def test_calibrate_threshold_and_validate(
     assert run(capsys, monkeypatch, "calibrate", demo / "gallery", "--out", out, *DATA, *fitted)[0] == 0
     assert out.read_bytes() == first
 
+    names = sorted(own.name for own in (demo / "gallery").iterdir() if own.is_dir())[:2]
+    decided = tmp_path / "decided.csv"
+    decided.write_text(f"first,second\n{names[0]},{names[1]}\n")
+    labels = "--same-person", decided
+    again = tmp_path / "again.json"
+    code, told = run(capsys, monkeypatch, "calibrate", demo / "gallery", "--out", again, *DATA, *fitted, *labels)
+    assert code == 0
+    assert told["modes"]["image"]["people"] == 11
+    assert "labels: 1 pairs of ids are one person each, as decided in decided.csv" in " ".join(told["warnings"])
+
     code, told = run(capsys, monkeypatch, "threshold", "--fpir", "0.5", "--calibration", out)
     assert code == 0
     assert (told["people"], told["searches"], told["fpir"]) == (11, 24, 0.5)
@@ -87,6 +97,10 @@ def test_calibrate_threshold_and_validate(
     assert "1,000" in told
 
     measured = "--calibration", out, "--cache", cache, "--resamples", "20"
+    code, told = run(capsys, monkeypatch, "validate", others, "--out", tmp_path / "report", *DATA, *measured, *labels)
+    assert code == 0
+    assert any("as decided in decided.csv" in text for text in told["warnings"])
+    assert told["people"] == 11
     code, told = run(capsys, monkeypatch, "validate", others, "--out", tmp_path / "report", *DATA, *measured)
     assert code == 0
     tree = json.loads((tmp_path / "report" / "validation.json").read_text())
