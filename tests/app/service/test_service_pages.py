@@ -218,3 +218,5 @@ def test_which_face_is_meant_is_chosen_on_the_page(client: TestClient, hub: Hub,
     best = kept["result"]["candidates"][0]["lr"]
     assert f"log10 LR {log10_text(best['log10'], best['low'], best['high'])}" in told
     assert "H2" in told
+    assert "searched with face 2" in told
+    assert "--" not in told.replace("<!--", ""), "what a shell takes is no help on a page"

@@ -173,7 +173,8 @@ def seen(case: Case, search: str, account: Account) -> dict[str, Any]:
         "where": kept["asked"]["where"],
     }
     if over or any("row" in each for each in view.get("candidates", ())):
-        view |= {name: result[name] for name in ("index_id", "model_id", "notice", "notes", "mode", "offset")}
+        view |= {name: result[name] for name in ("index_id", "model_id", "notice", "mode", "offset")}
+        view["notes"] = [note.partition("; --")[0] for note in result["notes"]]  # nobody types options here
         view |= {"calibration": result.get("calibration"), "searched": result.get("searched")}
         question = spoken.next_question(result["candidates"], result.get("description"))
         view |= {"card": spoken.card(result["probe"].get("attributes"))}
