@@ -110,6 +110,12 @@ def walk(page: Page, base: str, hub: Hub, photos: list[Path], visit: Visit) -> N
         for number in (1, 2, 3):
             if own and number == 2:
                 visit("compare", where)
+                mark(page, "nose", "similar", "broad bridge")
+                lock(page, 3)
+                if "broad bridge" not in page.value("document.body.textContent"):
+                    raise RuntimeError(f"{where}: the mark was not kept")
+                visit("compare-marked", where)
+                continue
             who.act(case, search, "decide", label=f"C{number:02d}", decision="inconclusive")
         if own:
             visit("masked", where)
@@ -128,6 +134,33 @@ def walk(page: Page, base: str, hub: Hub, photos: list[Path], visit: Visit) -> N
     for account, name in (("auditor-1", "log"), ("admin-1", "accounts")):
         sign_in(page, base, account)
         visit(name, f"/{name}")
+
+
+def mark(page: Page, feature: str, found: str, note: str, *, height: float = 0.56) -> None:
+    """Marks a feature, with its place in the probe by keys and in the candidate by the mouse, on the page of one.
+
+    Args:
+        page: A blind comparison.
+        feature: Of the list.
+        found: How it compares.
+        note: What is seen.
+        height: Where it is in the middle of both faces, in parts of their pictures.
+    """
+    page.press("m")
+    for name, value in (("feature", feature), ("found", found), ("note", note)):
+        page.value(f"document.querySelector('.marks .{name}').value = {json.dumps(value)}; true")
+    page.click(".marks [data-add]")
+    for key in (*["ArrowDown"] * round(100 * (height - 0.5)), "Enter"):
+        page.press(key)
+    page.click(".pane.candidate .stage", 0.5, height)
+
+
+def lock(page: Page, key: int) -> None:
+    """Decides on the candidate that is compared, by keys."""
+    page.heard.clear()
+    page.press(str(key))
+    page.press("Enter")
+    page.loaded()
 
 
 def _walk_gallery(page: Page, base: str, hub: Hub, photos: list[Path], visit: Visit) -> None:

@@ -99,6 +99,13 @@ class Page:
         self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **given)
         self.call("Input.dispatchKeyEvent", type="keyUp", **given)
 
+    def click(self, where: str, x: float = 0.5, y: float = 0.5) -> None:
+        """Clicks on what a selector finds, at a part of its width and height."""
+        box = f"((b) => [b.left + {x} * b.width, b.top + {y} * b.height])"
+        left, top = self.value(f"{box}(document.querySelector({json.dumps(where)}).getBoundingClientRect())")
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, x=left, y=top, button="left", clickCount=1)
+
     def size(self, width: int, height: int) -> None:
         """Gives the page so many pixels."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)

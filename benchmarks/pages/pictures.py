@@ -16,7 +16,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.pages.axe import sign_in
+from benchmarks.pages.axe import mark, sign_in
 from benchmarks.pages.chromium import Page, browsing
 from benchmarks.pages.service import PASSWORD, add_accounts, client_of, served
 from pipelines.casework.review.review import Decision
@@ -151,6 +151,11 @@ def compared(album: Album, where: str) -> None:
     for _ in range(3):
         album.page.press("u")
     album.take("received", "as received")
+    album.page.press("0")
+    mark(album.page, "nose", "different", "broader bridge, tip more round")
+    mark(album.page, "chin or jawline", "different", "less pointed", height=0.86)
+    album.page.value("scrollTo(0, 90)")
+    album.take("marks", "broader bridge")
     album.look("light")
 
 

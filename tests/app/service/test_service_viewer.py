@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from service_helpers import SEARCH, Browser
 from test_service_pages import check
 
 from tgfr_search.app.service.hub import Hub
-from tgfr_search.app.service.pictures import Placed, Places, placed, probe_chip
+from tgfr_search.app.service.pictures import Eyes, Placed, Places, eyes_of, placed, probe_chip
 from tgfr_search.faces.align import DLIB_CHIP
 
 
@@ -67,6 +68,43 @@ def test_the_page_has_the_photo_and_the_face_of_it(client: TestClient, hub: Hub,
     browser.post(words, act="begin")
     assert "data-place" not in browser.get(words).text
     assert browser.get(f"{search}/probe?picture=2").status_code == 404
+
+
+def test_a_place_in_a_face_is_counted_from_between_the_eyes(hub: Hub) -> None:
+    eyes = eyes_of(hub.gallery()[1])
+    assert [eyes.place(point) for point in ((-0.5, 0), (0.5, 0))] == [
+        pytest.approx(each) for each in (eyes.left, eyes.right)
+    ]
+    level = Eyes((0.3, 0.4), (0.7, 0.4))
+    assert level.place((0, 1)) == pytest.approx((0.5, 0.8)), "y down"
+    assert Eyes((0.5, 0.3), (0.5, 0.7)).place((0, 0.25)) == pytest.approx((0.4, 0.5)), "y is a quarter turn on from x"
+
+
+def test_marks_go_with_a_decision_and_are_read_afterwards(client: TestClient, hub: Hub, probe: Path) -> None:
+    browser = Browser(client, "examiner-1")
+    case = browser.post("/cases", **SEARCH).headers["location"]
+    browser.post(f"{case}/evidence", files=[("file", ("a.png", probe.read_bytes()))], kind="still")
+    search = browser.post(f"{case}/searches", evidence="E0001.png", top_k="2").headers["location"]
+    browser.post(search, act="begin")
+    browser.post(search, act="analyse", text="sharp")
+    text = browser.get(search).text
+    assert len(re.findall(r'<details class="marks" hidden data-eyes="[.\d]+ [.\d]+ [.\d]+ [.\d]+"', text)) == 1
+    mark = {"feature": "ears", "found": "not visible", "note": "<i>hair</i>", "probe": None, "candidate": [0, 0]}
+    for wrong in ('{"no": "list"}', "x", json.dumps([{**mark, "candidate": [9, 9]}])):
+        sent = browser.post(search, act="decide", label="C01", decision="excluded", marks=wrong)
+        assert sent.status_code == 409, wrong
+    given = {"label": "C01", "decision": "excluded", "marks": json.dumps([mark])}
+    assert browser.post(search, act="decide", **given).status_code == 303
+    assert "ears: <b>not visible</b> &lt;i&gt;hair" in browser.get(search).text, "one's own decisions can be read"
+    browser.post(search, act="decide", label="C02", decision="excluded", marks="")
+    for act in ("", "unmask"):
+        if act:
+            browser.post(search, act=act)
+        text = browser.get(search).text
+        check(text)
+        assert text.count("<b>not visible</b> &lt;i&gt;hair") == 1
+    x, y = eyes_of(hub.gallery()[1]).place((0, 0))
+    assert f'cx="{x:.4f}" cy="{y:.4f}"' in text
 
 
 def test_a_place_is_found_once() -> None:

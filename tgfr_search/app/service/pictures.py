@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 
@@ -15,7 +15,7 @@ from tgfr_search.errors import FaceError
 from tgfr_search.faces.align import Alignment, align, similarity
 from tgfr_search.faces.choice import FaceChoice
 from tgfr_search.faces.finder import FaceFinder
-from tgfr_search.faces.schemes import in_scheme
+from tgfr_search.faces.schemes import eyes_in_chip, in_scheme
 from tgfr_search.types import ByteArray, FloatArray, SeenFace
 
 LONGEST_SIDE = 1600
@@ -68,6 +68,34 @@ class Placed:
         (a, c, x), (b, d, y) = found
         width, tall = self.width, self.width / self.height
         return tuple(float(each) for each in (a * width, b * width, c * width, d * width, x, y * tall))
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """Where the centres of the eyes lie in the pictures of faces, in parts of their side.
+
+    Attributes:
+        left: x, y of the one on the image's left.
+        right: Of the other.
+    """
+
+    left: tuple[float, float]
+    right: tuple[float, float]
+
+    def __str__(self) -> str:
+        return " ".join(f"{each:.6g}" for each in (*self.left, *self.right))
+
+    def place(self, point: Sequence[float]) -> tuple[float, float]:
+        """Where a place in FACE coordinates (`pipelines.casework.review.marks`) lies in such a picture."""
+        left, right = complex(*self.left), complex(*self.right)
+        found = (left + right) / 2 + complex(*point) * (right - left)
+        return found.real, found.imag
+
+
+def eyes_of(gallery: Gallery) -> Eyes:
+    """Where the eyes lie in the pictures of a gallery's faces, and in the probe's as it is shown beside them."""
+    (a, b), (c, d) = eyes_in_chip(gallery.finder.options.alignment)
+    return Eyes((a, b), (c, d))
 
 
 class Places:

@@ -24,7 +24,9 @@ for (const viewer of document.querySelectorAll(".viewer")) {
     for (const pane of panes) {
       const stage = pane.querySelector(".stage");
       const [dx, dy] = pane === over && panes.length > 1 ? own : [0, 0];
-      if (stage) stage.style.transform = `translate(${100 * (x + dx)}%, ${100 * (y + dy)}%) scale(${zoom})`;
+      if (!stage) continue;
+      stage.style.transform = `translate(${100 * (x + dx)}%, ${100 * (y + dy)}%) scale(${zoom})`;
+      stage.style.setProperty("--zoom", zoom); // what is drawn on a face keeps its size
     }
     const part = mix ? Number(mix.value) : 50;
     over.style.clipPath = mode === "swipe" ? `inset(0 0 0 ${part}%)` : "";
@@ -95,7 +97,7 @@ for (const viewer of document.querySelectorAll(".viewer")) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input:not([type=radio]), textarea, select")) return;
     const acts = { z: () => zoomBy(1.25), u: () => zoomBy(.8), 0: reset, o: receive };
     if (over !== panes[0]) {
-      acts.m = () => set(MODES[(MODES.indexOf(mode) + 1) % MODES.length]);
+      acts.v = () => set(MODES[(MODES.indexOf(mode) + 1) % MODES.length]);
       acts.b = () => set(mode === "blink" ? "side" : "blink");
       acts.l = lock;
     }

@@ -24,6 +24,7 @@ STATIC = {
     "style.css": ("text/css", ("templates/style.css", "static/service.css")),
     "icon.svg": ("image/svg+xml", ("static/icon.svg",)),
     "viewer.js": ("text/javascript", ("static/viewer.js",)),
+    "marks.js": ("text/javascript", ("static/marks.js",)),
     "keys.js": ("text/javascript", ("static/keys.js",)),
     "jobs.js": ("text/javascript", ("static/jobs.js",)),
 }

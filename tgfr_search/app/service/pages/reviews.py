@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Form, Query, Request, Response
 
 from indexer import UnknownRowError
+from pipelines.casework.review.marks import MOST, Feature, Found
 from pipelines.casework.review.review import Conclusion, Decision, Step
 from pipelines.casework.review.reviews import review_of
 from tgfr_search.app.service import casework, pictures
@@ -69,6 +70,10 @@ def review_page(
         place=None if place is None else " ".join(f"{each:.6g}" for each in place.transform()),
         state=state_of(opened),
         decisions=DECISIONS,
+        features=list(Feature),
+        findings=list(Found),
+        most_marks=MOST,
+        eyes=pictures.eyes_of(hub.gallery()[1]),
         conclusions=list(Conclusion),
         is_released=view["step"] == Step.RELEASED,
         purpose=opened.purpose,
