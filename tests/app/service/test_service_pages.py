@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from service_helpers import PASSWORD, SEARCH, Browser
 
+import pipelines.casework.report
 import tgfr_search.app.service
 import tgfr_search.pages
 from tgfr_search.app.service.app import all_routes
@@ -28,7 +29,8 @@ from tgfr_search.pages.catalogue import Words, preferred, texts
 
 PAGES = Path(str(tgfr_search.pages.__file__)).parent
 TEMPLATES = [*PAGES.glob("templates/service/*"), *PAGES.glob("templates/case_report.*")]
-SOURCES = [*TEMPLATES, *Path(str(tgfr_search.app.service.__file__)).parent.rglob("*.py"), Path(catalogue.__file__)]
+SPEAKERS = [Path(str(package.__file__)).parent for package in (tgfr_search.app.service, pipelines.casework.report)]
+SOURCES = [*TEMPLATES, *(path for each in SPEAKERS for path in each.rglob("*.py")), Path(catalogue.__file__)]
 
 
 class Checker(HTMLParser):
