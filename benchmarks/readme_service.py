@@ -19,8 +19,9 @@ def service() -> Iterator[str]:
     if fuzz is not None:
         errors = ", ".join(fuzz["errors_of_the_program"]) or "none"
         yield (
-            f"**Its API under generated requests** ({fuzz['schemathesis']}): {fuzz['requests']:,} of them, as each of "
-            f"{len(fuzz['by_role'])} roles; answers that were errors of the program: {errors}. `{fuzz['command']}`"
+            f"**Its API under generated requests** (schemathesis {fuzz['schemathesis'].split()[-1]}): "
+            f"{fuzz['requests']:,} of them, as each of {len(fuzz['by_role'])} roles; answers that were errors of the "
+            f"program: {errors}. `{fuzz['command']}`"
         )
     if load is not None:
         own, kill = load["load"], load["kill"]
