@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from indexer.guard import Guard, once
+from indexer.rows import IdArray
+from indexer.tables import RowUpdate
 from indexer.typed import NOTHING, TYPES, column_name, name_of, present
 
-if TYPE_CHECKING:
-    from indexer.generation import Generation
+
+class Rows(Protocol):
+    """What is read of the rows of a generation."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def ids(self) -> IdArray:
+        """Ids of the rows that are there: int64 [N], ascending."""
+
+    @property
+    def columns(self) -> Mapping[str, list[str]]:
+        """The Parquet columns of each file of rows, by its name."""
+
+    @property
+    def updates(self) -> Mapping[int, RowUpdate]:
+        """Rows whose subject or metadata is newer than their segment says."""
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """One column of the rows that are there, in the order of `ids`."""
 
 
 class Fields:
@@ -23,7 +45,7 @@ class Fields:
         column: `metadata` or `quality`.
     """
 
-    def __init__(self, generation: Generation, column: str) -> None:
+    def __init__(self, generation: Rows, column: str) -> None:
         self._generation, self._column, self.guard = generation, column, Guard()
 
     @once

@@ -119,6 +119,18 @@ def test_wings_know_only_what_lies_below_them(module: str) -> None:
         assert wing(name) in {None, here, *WINGS[here]}, f"{module} imports {name}"
 
 
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Not for its types either. What a package hands on from its `__init__` is imported where it is defined."""
+    left = {
+        module: {name for name in imports(path) if name in MODULES and MODULES[name].name != "__init__.py"}
+        for module, path in MODULES.items()
+        if path.name != "__init__.py"
+    }
+    while ground := {module for module, needs in left.items() if not needs & left.keys()}:
+        left = {module: needs for module, needs in left.items() if module not in ground}
+    assert not left, f"a circle of imports is among or below: {', '.join(sorted(left))}"
+
+
 def test_parts_that_few_have_are_imported_by_one_module_each() -> None:
     for module, path in MODULES.items():
         for name in imports(path):

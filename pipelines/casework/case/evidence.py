@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from pipelines.casework.case import refusals
-from pipelines.casework.case.files import ending_of
+from pipelines.casework.case.files import CaseFiles, ending_of
 from tgfr_search.audit.entries import Act, Entry, commitment
+from tgfr_search.audit.journal import LogJournal
 from tgfr_search.errors import InputError
-
-if TYPE_CHECKING:
-    from pipelines.casework.case.case import Case
 
 EVIDENCE, DERIVED = "evidence", "derived"
 KINDS = ("still", "video frame", "document", "sketch", "composite", "look-alike")
@@ -25,6 +24,30 @@ OPERATIONS = (
 )  # fmt: skip
 """What was done; `frame` takes a picture out of a video. Codes of the log: never rename one."""
 PARAMETER = re.compile(r"[a-z][a-z_]{0,31}")
+
+
+class Case(Protocol):
+    """What is asked here of a case, which `case.Case` is."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it is."""
+
+    @property
+    def files(self) -> CaseFiles:
+        """What is kept."""
+
+    def journal(self, actor: str) -> LogJournal:
+        """Where acts of an account in this case are told."""
+
+    def entries(self) -> list[dict[str, Any]]:
+        """All entries of the log that have a body."""
+
+    def evidence(self, name: str) -> bytes:
+        """The bytes of evidence, or of a derivative, as they were received."""
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Nobody else writes to the case meanwhile, which is open."""
 
 
 def receive(case: Case, path: Path, *, actor: str, kind: str | None) -> str:
