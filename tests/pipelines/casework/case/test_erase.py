@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
         path.write_bytes(path.name.encode())
         case.add(path, actor=ACTOR)
         path.unlink()
-    for _ in range(30):
+    for _ in range(20):
         case.note(next(left), actor=ACTOR)
     for at in range(10):
         hits = tuple(
@@ -45,6 +45,8 @@ def folder(tmp_path: Path) -> Path:
         )
         act(case, name, "begin", actor=ACTOR)
         act(case, name, "analyse", actor=ACTOR, text=next(left))
+        mark = {"feature": "nose", "found": "similar", "note": next(left)}
+        act(case, name, "decide", actor=ACTOR, label="C01", decision="excluded", marks=[mark])
     for secret in left:
         case.note(secret, actor=ACTOR)
     return case.folder
