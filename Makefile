@@ -5,7 +5,7 @@
 # make test      everything CI runs
 # make test-fast the inner loop of a change: no lint, nothing slow, of the pipelines the search alone
 # make constraints  constraints.txt brought in line with what is installed in .venv/
-# make soak      the index killed a thousand times at random moments, the audit log five hundred (some minutes)
+# make soak      the index killed a thousand times at random moments, the audit log and searches of a case five hundred (some minutes)
 # make docs      the pages of docs/ as a site, in build/site
 # make results   the numbers of README and model card, from the files of benchmarks/results
 PYTHON ?= python3.11
@@ -75,6 +75,7 @@ constraints: install
 soak: install
 	TGFR_KILLS=1000 $(BIN)/python -m pytest -s tests/indexer/test_store_soak.py
 	TGFR_AUDIT_KILLS=500 $(BIN)/python -m pytest -s tests/audit/test_log.py -k killed
+	TGFR_SEARCH_KILLS=500 $(BIN)/python -m pytest -s tests/pipelines/casework/searches/test_search_kills.py
 
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
