@@ -60,7 +60,11 @@ def serve(
         lab=Lab() if lab is None else load_toml(lab, Lab),
     )
     listening = listen(settings)  # before the model is loaded: a port in use should be told at once
-    hub = Hub.open(settings, index, model=model, device=device)
+    try:
+        hub = Hub.open(settings, index, model=model, device=device)
+    except BaseException:
+        listening.close()
+        raise
     if hub.damage:
         console.say(f"READ ONLY: the log does not verify: {hub.damage}", err=True)
 

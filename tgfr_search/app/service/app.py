@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -22,7 +23,7 @@ from tgfr_search.app.service.pages import cases as case_pages
 from tgfr_search.app.service.pages import gallery as gallery_pages
 from tgfr_search.app.service.pages import search as search_pages
 from tgfr_search.app.service.pages.common import problem_page
-from tgfr_search.app.service.problems import MEDIA_TYPE, Problem, problem_of
+from tgfr_search.app.service.problems import MEDIA_TYPE, Problem, out_of_room, problem_of
 from tgfr_search.app.service.roles import Route, table
 from tgfr_search.app.service.schemas import Told
 from tgfr_search.errors import TgfrError
@@ -67,6 +68,8 @@ def make_app(hub: Hub) -> FastAPI:
         (Problem, _problem),
         (TgfrError, _ours),
         (IndexerError, _ours),
+        (OSError, _storage),
+        (sqlite3.OperationalError, _storage),
         (RequestValidationError, _unlike_schema),
         (HTTPException, _http),
         (Exception, _unforeseen),
@@ -105,6 +108,18 @@ def _ours(request: Request, error: Any) -> Response:
     problem = problem_of(error, hub.settings.data.resolve())
     hub.metrics.refused.labels(problem.code).inc()
     return _answer(request, problem)
+
+
+def _storage(request: Request, error: Any) -> Response:
+    """A full disk is told as one; what else fails below us is an error of the program.
+
+    Raises:
+        OSError, sqlite3.OperationalError: It is something else.
+    """
+    if not out_of_room(error):
+        raise error
+    detail, do = "found no room on a disk of the service; nothing was kept", "have room made, then send it again"
+    return _answer(request, Problem(507, "disk_full", detail, do))
 
 
 def _unlike_schema(request: Request, error: Any) -> Response:

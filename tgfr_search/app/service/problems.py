@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -77,6 +79,13 @@ def problem_of(error: TgfrError | IndexerError, data: Path) -> Problem:
     parts = [f"{name}: {text}" for name, text in (("found", error.found), ("expected", error.expected)) if text]
     detail = "; ".join([error.what, *parts])
     return Problem(status, code, _without_paths(detail, data), _without_paths(error.do, data))
+
+
+def out_of_room(error: OSError | sqlite3.OperationalError) -> bool:
+    """Whether it failed because a disk is full, or what an account may fill of it."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return error.sqlite_errorcode == sqlite3.SQLITE_FULL
 
 
 def too_many_bytes(limit: int) -> Problem:

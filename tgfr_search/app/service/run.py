@@ -9,8 +9,11 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 
 import uvicorn
+from cryptography import x509
 
 from tgfr_search.app.service.app import make_app
 from tgfr_search.app.service.enrolling import Enroller
@@ -32,6 +35,7 @@ def listen(settings: Settings) -> socket.socket:
             raise InputError(
                 f"--tls-cert {settings.tls_cert}", found=str(error), expected="a certificate and its own key, PEM"
             ) from error
+        _need_valid_now(settings.tls_cert)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -47,6 +51,23 @@ def listen(settings: Settings) -> socket.socket:
             do="stop what listens there, or give another port" if busy else "",
         ) from error
     return made
+
+
+def _need_valid_now(path: Path) -> None:
+    """Refuses a certificate that every browser would refuse.
+
+    Raises:
+        InputError: Its time is over, or has not come.
+    """
+    first, now = x509.load_pem_x509_certificates(path.read_bytes())[0], datetime.now(UTC)
+    begins, ends = first.not_valid_before_utc, first.not_valid_after_utc
+    if not begins <= now <= ends:
+        raise InputError(
+            f"--tls-cert {path}",
+            found=f"a certificate from {begins:%Y-%m-%d} to {ends:%Y-%m-%d}",
+            expected="one that is valid now",
+            do="renew it, or set this machine's clock",
+        )
 
 
 def run(hub: Hub, listening: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
