@@ -67,7 +67,8 @@ def evidence() -> Iterator[str]:
     ]
     by_row: dict[str, list[str]] = {}
     for cell in tree["cells"]:
-        row = "the picture" if cell["mode"] == "image" else f"and {cell['lines']} line(s) about another photo"
+        said = {0: "the picture", 1: "and one line about another photo"}
+        row = said.get(cell["lines"], f"and {cell['lines']} lines about another photo")
         told = f"{cell['cllr']:.3f} ({cell['cllr_low']:.3f}–{cell['cllr_high']:.3f})"
         by_row.setdefault(row, []).append(told)
     lines += [f"| {row} | {' | '.join(cells)} |" for row, cells in by_row.items()]
