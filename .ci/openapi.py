@@ -36,7 +36,7 @@ def schema() -> str:
 
 
 def client_types(text: str) -> str:
-    """The module of the client's types: a `TypedDict` for each schema that is no form.
+    """The module of the client's types: a `TypedDict` for each schema that is no form, a text for one that is a word.
 
     Args:
         text: As `schema` gives it.
@@ -44,6 +44,10 @@ def client_types(text: str) -> str:
     out = [_HEAD]
     for name, own in sorted(json.loads(text)["components"]["schemas"].items()):
         if name.startswith("Body_"):
+            continue
+        if "enum" in own:  # its words are in the description; the client need not know them all
+            told = own.get("description", name).splitlines()[0]
+            out.append(f'{name} = str\n"""{told}"""\n')
             continue
         lines = [f"class {name}(TypedDict):", f'    """{own.get("description", name).splitlines()[0]}"""', ""]
         for key, value in own.get("properties", {}).items():

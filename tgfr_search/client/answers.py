@@ -89,12 +89,12 @@ class Deleted(TypedDict):
     rows: int
 
 
-class Feature(TypedDict):
-    """A facial component. Stored: never rename one."""
+Feature = str
+"""A facial component. Stored: never rename one."""
 
 
-class Found(TypedDict):
-    """How a feature of the candidate compares with the probe's. Stored: never rename one."""
+Found = str
+"""How a feature of the candidate compares with the probe's. Stored: never rename one."""
 
 
 class GalleryTold(TypedDict):

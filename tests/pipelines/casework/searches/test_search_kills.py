@@ -35,4 +35,3 @@ def test_searches_killed_at_random_moments(index: Path, demo: Path) -> None:
     assert told["logged"] >= told["answered"]
     if KILLS >= 100:
         assert told["logged"] > told["answered"], "and into searches that were logged and not answered yet"
-        assert told["recovered"] > 0, "and into a log's entry"
