@@ -85,8 +85,8 @@ class Wire:
             headers["Content-Type"] = kind
         if method != "GET":
             headers["Idempotency-Key"] = secrets.token_hex(16)
-        last = ServiceError(path, detail="no answer")
-        for number in range(self.tries):
+        last, number, waited = ServiceError(path, detail="no answer"), 0, 0.0
+        while number < self.tries:
             try:
                 asked = urllib.request.Request(url, data, headers, method=method)
                 with urllib.request.urlopen(asked, timeout=self.timeout_s, context=self.context) as answer:
@@ -94,12 +94,17 @@ class Wire:
                     return (json.loads(text) if text else None), answer.status
             except urllib.error.HTTPError as error:
                 last = _refused(path, error)
-                if not (last.status in BUSY and last.retry_after) and last.code != "at_work":
+                if last.code == "at_work" and waited < self.timeout_s:  # an earlier try is being carried out
+                    waited += (pause := last.retry_after or PAUSE_S)
+                    time.sleep(pause)
+                    continue
+                if not (last.status in BUSY and last.retry_after):
                     raise last from None
             except (OSError, HTTPException) as error:  # the service restarts, or the line broke: nobody knows how far
                 last = ServiceError(path, detail=f"{type(error).__name__}: {error}")
-            if number + 1 < self.tries:
-                time.sleep(last.retry_after or min(PAUSE_S * 2**number, LONGEST_S))
+            number += 1
+            if number < self.tries:
+                time.sleep(last.retry_after or min(PAUSE_S * 2 ** (number - 1), LONGEST_S))
         raise last
 
 

@@ -100,6 +100,29 @@ def test_where_no_answer_comes_the_same_key_is_sent_again(monkeypatch: pytest.Mo
         service.case("2026-0001")
 
 
+def test_a_request_that_is_being_carried_out_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loaded service needs longer than all tries: what it does for an earlier one is no refusal."""
+    monkeypatch.setattr("tgfr_search.client.wire.PAUSE_S", 0.01)
+    listening = socket.create_server(("127.0.0.1", 0))
+    busy, done = (b"409 Conflict", b'{"code": "at_work"}'), (b"201 Created", b'{"name": "2026-0001"}')
+
+    def answer(told: list[tuple[bytes, bytes]]) -> None:
+        for status, body in told:
+            line, _ = listening.accept()
+            with line:
+                line.recv(65536)
+                line.sendall(b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body))
+
+    thread = threading.Thread(target=answer, args=([*[busy] * 9, done, *[busy] * 4],))
+    thread.start()
+    service = Client(f"http://127.0.0.1:{listening.getsockname()[1]}", "token")
+    assert service.new_case(purpose="fraud", basis="law") == "2026-0001"
+    with pytest.raises(ServiceError, match="at_work"):  # but not for ever
+        Client(service._wire.base, "token", timeout_s=0.03).new_case(purpose="fraud", basis="law")
+    thread.join()
+    listening.close()
+
+
 def test_a_form_holds_no_more_than_it_says() -> None:
     data, kind = multipart([("a", "ü")], [("file", ('x"\r\n.png', b"\0"))])
     assert kind.startswith("multipart/form-data; boundary=")
