@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from indexer import Block, Contract, NotAnIndexError, Store
 from indexer.io import need_space
 from indexer.milvus import MilvusStore
 from pipelines.enrol.auto_captions import Describer
-from pipelines.enrol.batches import Engine, LocalEngine
+from pipelines.enrol.batches import Engine, EnrolBatch, LocalEngine
 from pipelines.enrol.near_duplicates import find_alike
 from pipelines.enrol.plan import plan_gallery
 from pipelines.enrol.run import IndexRun
@@ -19,8 +20,8 @@ from pipelines.enrol.summary import IndexSummary as IndexSummary
 from pipelines.enrol.summary import keep_names, several_subjects
 from tgfr_search.audit.entries import Act
 from tgfr_search.audit.journal import Journal, change, index_of
-from tgfr_search.data.records import Records, read_records
-from tgfr_search.data.rows import OnProblem, Problem
+from tgfr_search.data.records import read_records
+from tgfr_search.data.rows import Problem
 from tgfr_search.faces.align import ALIGNMENTS, FIRST_DIGESTS
 from tgfr_search.faces.detectors.registry import FIRST, make_detector
 from tgfr_search.faces.finder import FaceFinder
@@ -148,11 +149,8 @@ def index_gallery(
     there = opened(out)
     finder = model.find_with((finder or FaceFinder()).for_detector(detector_of(there)))
     problems: list[Problem] = []
-
-    def read(on_problem: OnProblem) -> Records:
-        return read_records(gallery, captions=captions, split=split, subject_level=subject_level, on_problem=on_problem)
-
-    records = read(problems.append)
+    read = partial(read_records, gallery, captions=captions, split=split, subject_level=subject_level)
+    records = read(on_problem=problems.append)
     contract = contract_of(model, finder.detector)
     store = Store.create(out, contract) if there is None else there.fitting(contract)
     need_space(out, max(0, records.estimate - len(store)) * bytes_a_row(store.contract, crops))
@@ -165,16 +163,10 @@ def index_gallery(
         run = IndexRun(store, writer, summary, plan, problems, finder.identity, describer, again, every)
         if prune := prune or prune_most:
             run.need_same_gallery(str(gallery), prune_most)
-        since = time.monotonic()
         engine = engine or LocalEngine(workers, describer)
-        fresh = run.fresh(lambda: read(lambda problem: None))  # what is wrong was told by the first reading
-        for batch in engine.enrol(fresh, model, finder, run.key_of, crops=crops):
-            run.enrol(batch)
-            progress(run.done, records.estimate)
-            if run.pending >= COMMIT_ROWS or time.monotonic() - since > COMMIT_SECONDS:
-                run.commit()
-                committed(store)
-                since = time.monotonic()
+        fresh = run.fresh(lambda: read(on_problem=lambda problem: None))  # what is wrong was told by the first reading
+        batches = engine.enrol(fresh, model, finder, run.key_of, crops=crops)
+        _enrol(run, batches, lambda: progress(run.done, records.estimate), lambda: committed(store))
         run.finish(prune)
         committed(store)
         told |= {"rows": summary.enrolled, **{name: getattr(summary, name) for name in LOGGED}}
@@ -183,6 +175,20 @@ def index_gallery(
     _tell(summary, store, first_new)
     summary.seconds = round(time.monotonic() - started, 2)
     return summary
+
+
+def _enrol(
+    run: IndexRun, batches: Iterable[EnrolBatch], progress: Callable[[], None], told: Callable[[], None]
+) -> None:
+    """Takes the batches as they come, and commits every few hundred rows and every half minute."""
+    since = time.monotonic()
+    for batch in batches:
+        run.enrol(batch)
+        progress()
+        if run.pending >= COMMIT_ROWS or time.monotonic() - since > COMMIT_SECONDS:
+            run.commit()
+            told()
+            since = time.monotonic()
 
 
 def _tell(summary: IndexSummary, store: Store, first_new: int) -> None:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from pipelines.enrol.fields import Fields
+from pipelines.enrol.rows.fields import Fields
 from tgfr_search.errors import FaceError, Reason
 from tgfr_search.faces.decode import read_bytes
 from tgfr_search.types import Record

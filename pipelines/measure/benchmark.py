@@ -88,12 +88,7 @@ def run_benchmark(
     cells = Cells(options, data, weights, out / "cells")
     main = next(each for each in systems if each.name == _subject_of_the_report(options, systems)[0])
     evidence = evidence_of(options, main, cells, finder.detector, weights.astype(np.float64), progress)
-    wanted, measured, grouped = cells_of(options, systems), dict[Key, Measured](), list[ResultRecord]()
-    for done, cell in enumerate(wanted):
-        measured[cell.system.name, cell.captions, cell.level] = cells.measure(cell)
-        if options.group_by:
-            grouped += cells.groups(cell, options.group_by)
-        progress("cells measured", done + 1, len(wanted))
+    measured, grouped = _measured(options, systems, cells, progress)
     failed, whole = _end_to_end(options, systems, data, cache, out / "cells", finder, workers, progress)
     enrolled = options.levels if options.enrolment else ()
     for level in (own for own in enrolled if own not in failed):
@@ -106,6 +101,19 @@ def run_benchmark(
         write_pictures(out / PICTURES, report["examples"], data, options)
     replace_text(out / "report.json", json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
     return report
+
+
+def _measured(
+    options: BenchOptions, systems: Sequence[System], cells: Cells, progress: Progress
+) -> tuple[dict[Key, Measured], list[ResultRecord]]:
+    """Every cell, and the results of its groups."""
+    wanted, measured, grouped = cells_of(options, systems), dict[Key, Measured](), list[ResultRecord]()
+    for done, cell in enumerate(wanted):
+        measured[cell.system.name, cell.captions, cell.level] = cells.measure(cell)
+        if options.group_by:
+            grouped += cells.groups(cell, options.group_by)
+        progress("cells measured", done + 1, len(wanted))
+    return measured, grouped
 
 
 def _check(systems: Sequence[System], options: BenchOptions) -> None:

@@ -130,21 +130,18 @@ def join(
     model = load_model(out, device=options.device, statements=False)
     scoring, origin, rank1 = _fitted(model, options)
     config["scoring"] = scoring.as_dict()
-    config["provenance"] = {
-        **config["provenance"],
-        "joined": {
-            **origin,
-            "command": "pipelines.tools.join_faces",
-            "base": read_config(base)["model_id"],
-            "members": list(members),
-            "once": list(once),
-            "seed": options.seed,
-            "package": tgfr_search.__version__,
-            "machine": machine(),
-            "seconds": round(time.time() - started),
-        },
-        "valid_rank1": rank1,
+    joined = {
+        **origin,
+        "command": "pipelines.tools.join_faces",
+        "base": read_config(base)["model_id"],
+        "members": list(members),
+        "once": list(once),
+        "seed": options.seed,
+        "package": tgfr_search.__version__,
+        "machine": machine(),
+        "seconds": round(time.time() - started),
     }
+    config["provenance"] = {**config["provenance"], "joined": joined, "valid_rank1": rank1}
     replace_text(out / "config.json", json.dumps(config, indent=1, sort_keys=True) + "\n")
     replace_text(out / "CARD.md", model_card(config))
     old = load_model(base, device="cpu")

@@ -79,17 +79,14 @@ def validate(
     for at, plain in enumerate(scored):
         measures.add(plain)
         progress("modes and levels", at + 1, steps)
-    tree = {
-        **_about(options, calibration, data),
-        "warnings": [
-            *tuned_on([system], data, options),
-            *decided_labels(options),
-            *(f"of the calibration: {text}" for text in calibration.origin.warnings),
-            *measures.unseen,
-            *data.warnings,
-        ],
-        **measures.records,
-    }
+    warnings = [
+        *tuned_on([system], data, options),
+        *decided_labels(options),
+        *(f"of the calibration: {text}" for text in calibration.origin.warnings),
+        *measures.unseen,
+        *data.warnings,
+    ]
+    tree = {**_about(options, calibration, data), "warnings": warnings, **measures.records}
     asked = criteria or Criteria()
     tree["criteria"], tree["verdict"] = to_dict(asked), [asdict(each) for each in verdict(tree, asked)]
     _write(out, tree)

@@ -13,21 +13,18 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from indexer import Contract, ContractMismatchError
 from pipelines.enrol.auto_captions import Describer
-from pipelines.enrol.batches import EnrolBatch, enrol_batch, finder_name
-from pipelines.enrol.embed import BATCH, embed_found, net_threads
+from pipelines.enrol.batches import EnrolBatch
+from pipelines.enrol.embed import BATCH
 from pipelines.enrol.ray import shards
-from pipelines.enrol.ray.wire import faces_from_bytes, faces_to_bytes
-from pipelines.faces.find import find_faces
+from pipelines.enrol.ray.worker import Encoder, Work
 from tgfr_search.errors import InputError, MissingPartError, TgfrError
 from tgfr_search.faces.finder import FaceFinder
-from tgfr_search.model.attributes import load_attributes
-from tgfr_search.model.checkpoint import load_model, shipped_as
+from tgfr_search.model.checkpoint import shipped_as
 from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.types import Record
 
@@ -109,7 +106,7 @@ class RayEngine:
         absent = [name for name in names if not shards.has_shard(self.folder, name, contract)]
         at = 0
         if absent:
-            work = _Work(
+            work = Work(
                 str(self.folder.absolute()),
                 finder,
                 contract.as_dict(),
@@ -134,77 +131,6 @@ class RayEngine:
     def committed(self) -> None:
         """Removes partitions and shards."""
         shards.remove_shards(self.folder)
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What every worker is told. What is wrong comes back as a value: Ray keeps no exception whole on its way."""
-
-    folder: str
-    finder: FaceFinder
-    contract: dict[str, Any]
-    model: str | None
-    precision: str
-    crops: bool
-    device: str
-    tries: int
-    describes: str | None
-    attributes: Path | None
-
-    def find(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Reads a partition's photos, and finds and aligns their faces: the stage before the encoders."""
-        folder, name = Path(self.folder), row["name"]
-        try:
-            shards.count_try(folder, name, "faces", self.tries)
-            records, _ = shards.read_partition(folder, name)
-            finder = replace(self.finder, crops=self.crops)
-            found = [face for _, face in find_faces(records, finder, workers=0)]
-        except TgfrError as error:
-            return {"name": name, "faces": b"", "problem": str(error)}
-        return {"name": name, "faces": faces_to_bytes(found), "problem": ""}
-
-
-class _Encoder:
-    """One actor of the pool: keeps the model loaded."""
-
-    def __init__(self, work: _Work) -> None:
-        from pipelines.enrol.index import contract_of
-
-        self.work, self.contract, self.problem = work, Contract.from_dict(work.contract), ""
-        try:
-            self.model = load_model(work.model, device=work.device, precision=work.precision)
-            contract_of(self.model, work.finder.detector).require(self.contract, f"the model on {os.uname().nodename}")
-            self.describer = self._describer()
-        except (TgfrError, ContractMismatchError) as error:
-            self.problem = str(error)
-
-    def _describer(self) -> Describer | None:
-        if self.work.describes is None:
-            return None
-        describer = Describer.of(load_attributes(self.work.attributes, self.model.tgfr.device), self.model)
-        if describer.model_id != self.work.describes:
-            raise InputError(
-                f"the attribute model on {os.uname().nodename}", found=describer.model_id, expected=self.work.describes
-            )
-        return describer
-
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        folder, name, problem = Path(self.work.folder), row["name"], row["problem"] or self.problem
-        if not problem:
-            try:
-                shards.count_try(folder, name, "rows", self.work.tries)
-                records, keys = shards.read_partition(folder, name)
-                detector = finder_name(self.work.finder)
-                found = zip(records, faces_from_bytes(row["faces"]), strict=True)
-                batches = (
-                    enrol_batch(batch, keys, crops=self.work.crops, describer=self.describer, detector=detector)
-                    for batch in embed_found(found, self.model, self.describer)
-                )
-                with net_threads(1):  # as beside few finders in a single process: last bits depend on it
-                    shards.write_shard(folder, name, self.contract, batches)
-            except TgfrError as error:
-                problem = str(error)
-        return {"name": name, "problem": problem}
 
 
 def import_ray() -> Any:
@@ -261,7 +187,7 @@ def _cluster(address: str | None, workers: int | None) -> Iterator[Any]:
         ray.shutdown()
 
 
-def _run(ray: Any, work: _Work, names: list[str], workers: int | None) -> Iterator[str]:
+def _run(ray: Any, work: Work, names: list[str], workers: int | None) -> Iterator[str]:
     """Names of partitions, in order, each once its shard is there."""
     total = ray.cluster_resources()
     cpus = float(total.get("CPU", 0))
@@ -281,7 +207,7 @@ def _run(ray: Any, work: _Work, names: list[str], workers: int | None) -> Iterat
         data = ray.data.from_items([{"name": name} for name in names], override_num_blocks=len(names))
         data = data.map(work.find, num_cpus=FINDER_CPUS)
         data = data.map(
-            _Encoder,
+            Encoder,
             fn_constructor_args=(work,),
             compute=ray.data.ActorPoolStrategy(size=pool),
             num_cpus=ENCODER_CPUS,

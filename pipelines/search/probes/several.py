@@ -105,12 +105,10 @@ def search_several(
         result = weighed(result, made.take(np.array([0])), witnesses, weights)
     alike = face_block @ face_block.T
     probe = {
+        **{name: result.probe[name] for name in ("quality", "attributes", "captions_truncated")},
         "sha256": hashlib.sha256("".join(face.source_sha256 for face in faces).encode()).hexdigest(),
-        "quality": result.probe["quality"],
         "faces": [],
         "box": None,
-        "attributes": result.probe["attributes"],
-        "captions_truncated": result.probe["captions_truncated"],
         "pictures": _pictures(images, found, alone),
         "alike": np.round(alike, 4).tolist(),
     }

@@ -92,8 +92,6 @@ def add_watch(
     made = make_probes_of_faces(gallery.model, [cut.pixels], [lines], [mode])
     judge, quality = gallery.judge, round(float(made.quality[0]), 4)
     threshold, warning = _threshold(judge, limit, mode, lines)
-    typical = judge.typical
-    correction = None if typical is None else typical.correction(mode, len(lines))
     key = secrets.token_bytes(32)
     told: dict[str, Any] = {
         "model_id": gallery.model.model_id,
@@ -102,9 +100,7 @@ def add_watch(
         "lines": len(lines),
         "quality": float(made.quality[0]),
         "offset": float(made.offsets[0]),
-        "correction": None if correction is None else asdict(correction),
-        "cohort_sha256": "" if correction is None or judge.cohort is None else judge.cohort.sha256,
-        "calibration_sha256": "" if judge.calibration is None else judge.calibration.sha256,
+        **_judged_by(judge, mode, lines),
         "files": {name: str(path.absolute()) for name, path in (files or {}).items() if path is not None},
         "fpir": limit.fpir,
         "rows_a_day": limit.rows_a_day,
@@ -147,6 +143,16 @@ def _threshold(judge: Judge, limit: Limit, mode: str, lines: tuple[str, ...]) ->
         )  # fmt: skip
     told = own.strangers.threshold(limit.fpir, limit.rows_a_day)
     return told.score, told.warning
+
+
+def _judged_by(judge: Judge, mode: str, lines: tuple[str, ...]) -> dict[str, Any]:
+    """What corrects and rates the scores."""
+    correction = None if judge.typical is None else judge.typical.correction(mode, len(lines))
+    return {
+        "correction": None if correction is None else asdict(correction),
+        "cohort_sha256": "" if correction is None or judge.cohort is None else judge.cohort.sha256,
+        "calibration_sha256": "" if judge.calibration is None else judge.calibration.sha256,
+    }
 
 
 def _expected(judge: Judge, threshold: float, mode: str, lines: tuple[str, ...], quality: float) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from service_helpers import Browser, Person
 from test_service_pages import check
 
 from indexer import Store
-from pipelines.enrol.add import Outcome, Told, add_photos
+from pipelines.enrol.rows.add import Outcome, Told, add_photos
 from pipelines.search.gallery import Gallery
 from pipelines.search.watch.keep import Limit, add_watch
 from pipelines.search.watch.listed import list_watches

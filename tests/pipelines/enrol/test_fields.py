@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.enrol.fields import Fields
+from pipelines.enrol.rows.fields import Fields
 from tgfr_search.errors import InputError
 
 FIELDS = [{"case": "007", "age": 41, "seen": True, "tags": ["a"], "mixed": 1}, {"mixed": "x", "age": 4.5}]

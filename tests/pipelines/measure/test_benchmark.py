@@ -302,10 +302,10 @@ def test_an_unknown_column_is_refused_with_those_there_are(
 
 
 def test_the_command(
-    demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    gallery_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    command = ["benchmark", demo / "gallery", "--systems", "frozen,default"]
+    command = ["benchmark", gallery_folder, "--systems", "frozen,default"]
     more = ["--levels", "normal", "--captions", "none", "--resamples", 20, "--out", "out", "--json"]
     done = run_here(capsys, *command, *more)
     assert done.code == 0, done.stderr

@@ -33,7 +33,7 @@ def delete(
     The SHA-256 of their photos is remembered: a later `index` leaves them out, unless `index --again` asks for them.
     """
     from indexer import Store
-    from pipelines.enrol.edit import delete_rows
+    from pipelines.enrol.rows.edit import delete_rows
 
     store = Store.open(index)
     deleted, forms = delete_rows(
@@ -61,7 +61,7 @@ def update(
 ) -> None:
     """Change a row's subject or metadata; it keeps its id, vectors and captions."""
     from indexer import Store
-    from pipelines.enrol.edit import update_row
+    from pipelines.enrol.rows.edit import update_row
 
     store = Store.open(index)
     changed = update_row(

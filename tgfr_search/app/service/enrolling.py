@@ -8,7 +8,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from indexer.errors import IndexerError, IndexLockedError
-from pipelines.enrol.add import add_photos
+from pipelines.enrol.rows.add import add_photos
 from pipelines.search.watch.match import Watching
 from tgfr_search.app.service.job import Job, State
 from tgfr_search.app.service.problems import Problem, problem_of

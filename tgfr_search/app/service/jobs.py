@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.enrol.add import Outcome, Told
+from pipelines.enrol.rows.add import Outcome, Told
 from tgfr_search.app.service.accounts import Account
 from tgfr_search.app.service.database import Database
 from tgfr_search.app.service.job import UPLOADS, WAITING_PHOTO, Job, State, Upload, job_of

@@ -9,7 +9,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from indexer import Row, Store
-from pipelines.enrol.edit import delete_rows, update_row
+from pipelines.enrol.rows.edit import delete_rows, update_row
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.service.accounts import Account
 from tgfr_search.app.service.cursors import make_cursor, read_cursor

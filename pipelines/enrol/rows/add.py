@@ -13,9 +13,9 @@ from pathlib import Path
 
 from indexer import QuarantineRecord, RowBatch, Store, Writer
 from pipelines.enrol.batches import EnrolBatch, LocalEngine
-from pipelines.enrol.fields import Fields
 from pipelines.enrol.index import Committed, contract_of
 from pipelines.enrol.plan import Plan, plan_gallery, sha256_of
+from pipelines.enrol.rows.fields import Fields
 from tgfr_search.audit.entries import Act
 from tgfr_search.audit.journal import Journal, change, index_of
 from tgfr_search.faces.finder import FaceFinder

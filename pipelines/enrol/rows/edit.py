@@ -7,7 +7,7 @@ from typing import Any
 
 from indexer import Row, Store
 from indexer.filters.columns import OWN_COLUMNS
-from pipelines.enrol.fields import Fields
+from pipelines.enrol.rows.fields import Fields
 from tgfr_search.audit.entries import Act
 from tgfr_search.audit.journal import Journal, change, index_of
 from tgfr_search.errors import InputError
