@@ -224,7 +224,7 @@ def test_cancelled_at_work_keeps_what_is_committed(hub: Hub, index: Path, faces:
 KILLED = """
 import os, sys
 from pathlib import Path
-from pipelines.enrol import add
+from pipelines.enrol.rows import add
 from tgfr_search.app.service.enrolling import Enroller
 from tgfr_search.app.service.hub import Hub
 from tgfr_search.app.service.jobs import Jobs

@@ -31,9 +31,9 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *ar
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few people and searches are enough for what is tested here: the way, not the numbers."""
-    monkeypatch.setattr(tgfr_search.forensic.lr, "MIN_PEOPLE", 6)
-    monkeypatch.setattr(tgfr_search.forensic.lr, "MIN_GENUINE", 6)
+    """Twelve people and some searches are enough for what is tested here: the way, not the numbers."""
+    monkeypatch.setattr(tgfr_search.forensic.lr, "MIN_PEOPLE", 10)
+    monkeypatch.setattr(tgfr_search.forensic.lr, "MIN_GENUINE", 10)
     monkeypatch.setattr("pipelines.measure.evidence.measures.SEARCHES", 500)
 
 
@@ -140,7 +140,7 @@ def test_three_lines_of_another_photo_have_a_mode_of_their_own(
     demo: Path, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, seed in (("fitted", 5), ("measured", 6)):
-        write_demo(tmp_path / name, people=7, views=4, seed=seed)  # three photos: one of them is told of
+        write_demo(tmp_path / name, people=11, views=4, seed=seed)  # three photos: one of them is told of
     out = tmp_path / "calibration.json"
     fitted = tmp_path / "fitted" / "gallery", "--out", out, *DATA, "--refits", "0", "--cache", cache
     code, told = run(capsys, monkeypatch, "calibrate", *fitted)
