@@ -14,6 +14,7 @@ from pipelines.measure.systems.trained import Default
 from pipelines.search.answers.typical import Typical
 from pipelines.search.evidence import Judge
 from tgfr_search.errors import InputError
+from tgfr_search.files import cache_key
 from tgfr_search.forensic.correction import as_product
 from tgfr_search.model.probe import Probes
 from tgfr_search.model.tgfr import LineReader
@@ -46,8 +47,9 @@ class Searched(Default):
 
     @property
     def model_id(self) -> str:
-        """The model's, and the cohort's."""
-        return f"{super().model_id}+cohort-{self.typical.cohort.sha256[:8]}"
+        """The model's, and that of the cohort with its corrections."""
+        own = cache_key(cohort=self.typical.cohort.sha256, corrections=dict(self.typical.corrections))
+        return f"{super().model_id}+cohort-{own[:8]}"
 
     def templates(self, side: Side, view: int, captions: Said, read: LineReader | None) -> FloatArray:
         """See `System`."""
