@@ -52,22 +52,6 @@ def loaded_once() -> Iterator[None]:
         assert same, f"a test has changed {model.folder.name}, which all share: let it take a copy of the folder"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def disk_without_waiting() -> Iterator[None]:
-    """In this process a sync does not wait for the disk, which would be minutes of the suite.
-
-    Only a loss of power tells the difference, and no test cuts the power: what a kill leaves is in the system's cache.
-    Where a sync stands among the steps, and what its failure does, the tests of faults see as ever.
-    """
-
-    def fsync(descriptor: int) -> None:
-        os.fstat(descriptor)  # one that is closed is refused, as by the real one
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", fsync)
-        yield
-
-
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The measurement data beside the checkout (real people's photographs: never part of the repository)."""
