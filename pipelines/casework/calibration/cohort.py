@@ -19,6 +19,7 @@ from pipelines.faces.aligned import Progress, chips_of, data_sha256, silent, sou
 from pipelines.faces.features import load_features
 from pipelines.measure.data import LEVELS, VIEW_OF_LEVEL, Side
 from pipelines.measure.systems.protocol import batches
+from pipelines.measure.systems.trained import Trained
 from pipelines.search.evidence import binding_of
 from tgfr_search.data.records import read_records
 from tgfr_search.encoders.base import FaceFeatures
@@ -144,7 +145,8 @@ def _records(options: CohortOptions) -> Iterator[Record]:
 
 def _embedded(model: FaceTextModel, side: Side, level: str) -> tuple[Templates, FloatArray]:
     parts = []
-    for _, found in batches(model, side, side.view(level)):
+    nothing = Trained("cohort", model).spoken([()] * len(side))
+    for rows, found in batches(model, side, side.view(level)):
         on_device = FaceFeatures(*(x.to(model.tgfr.device) for x in found))
-        parts.append(model.tgfr.embed(on_device, [()] * len(on_device.global_)))
+        parts.append(model.tgfr.embed(on_device, nothing[rows]))
     return Templates.concat([own.templates for own in parts]), np.concatenate([own.quality for own in parts])

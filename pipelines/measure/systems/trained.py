@@ -48,19 +48,19 @@ class Trained:
         """Whether only fused vectors are compared, as in the paper: without words there would be nothing to compare."""
         return set(self.model.scoring.weights.get("fused", ())) == {"fused"}
 
-    def _spoken(self, captions: Said) -> Said:
+    def spoken(self, captions: Said) -> Said:
         """A neutral sentence for images that nobody described, where the system cannot do without."""
         return [own or (CONSTANT,) for own in captions] if self.needs_text else captions
 
     def templates(self, side: Side, view: int, captions: Said, read: LineReader | None) -> FloatArray:
         """See `System`."""
-        said, tgfr = self._spoken(captions), self.model.tgfr
+        said, tgfr = self.spoken(captions), self.model.tgfr
         parts = [tgfr.embed(features, said[rows], read).templates for rows, features in self._on_device(side, view)]
         return dense_rows(Templates.concat(parts), tgfr.layout)
 
     def probes(self, side: Side, view: int, captions: Said, read: LineReader | None) -> Probes:
         """See `System`. Where nobody says a word (`none`) the image alone is searched with, by any system."""
-        said = self._spoken(captions) if any(captions) else captions
+        said = self.spoken(captions) if any(captions) else captions
         # A probe of a search by words that nobody described is a search with nothing: all candidates tie.
         modes = [resolve_mode(self.asked, True, any(line.strip() for line in own)) or "caption" for own in said]
         return Probes.concat(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.forensic.calibration import read_calibration
 from tgfr_search.model.loaded import FaceTextModel
+from tgfr_search.model.scoring import ScoreModel
 
 WORDS = ["caption", "fused", "description"]
 """Blocks that a record has only of its words, or of both: a cohort is of pictures alone."""
@@ -66,6 +68,12 @@ def test_from_photos_to_corrected_scores(demo: Path, model: FaceTextModel, tmp_p
     assert np.isfinite(cohort.of_records(cohort.rows[:3], "fused")).all()
     names = [name for name, _ in model.tgfr.layout]
     assert [name for name, own in zip(names, blocks_of(cohort.rows, model), strict=True) if not own.any()] == WORDS
+    # a model that compares fused vectors only reads a neutral sentence, as in its searches
+    fused = replace(model, scoring=ScoreModel({"fused": {"fused": (1.0,)}}, {}, {"fused": (0.0,)}))
+    make_cohort(options, fused, tmp_path / "f", tmp_path / "cache", finder=finder, workers=0)
+    own = cohort_of(fused, finder.detector, tmp_path / "f")
+    assert own is not None
+    assert blocks_of(own.rows, model)[names.index("fused")].any()
 
     system = Default("default", model)
     bench = BenchOptions(demo / "gallery", levels=("normal",), enrolment=False, end_to_end=False)
