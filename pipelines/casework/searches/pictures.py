@@ -45,7 +45,7 @@ def told_face(face: FaceChoice | None) -> dict[str, Any] | None:
 
 
 def _tuples(told: dict[str, Any]) -> dict[str, Any]:
-    """The choice that `_told` told of, read from JSON."""
+    """The choice that `told_face` told of, read from JSON."""
     given = dict(told)
     if "box" in given:
         given["box"] = tuple(given["box"])

@@ -51,7 +51,8 @@ def benchmark(
         str, typer.Option(help="all, or of own, own3, paper, cross, cross3, wrong, wrong3, constant, none.")
     ] = "own",
     systems: Annotated[
-        str | None, typer.Option(help="Names or name=checkpoint folder, comma separated; default all shipped.")
+        str | None,
+        typer.Option(help="Names or name=checkpoint folder, comma separated; default all shipped but `searched`."),
     ] = None,
     same_person: SamePerson = None,
     group_by: Annotated[str | None, typer.Option(help="Metadata column to break figures down by.")] = None,
