@@ -21,6 +21,7 @@ from benchmarks.pages.chromium import Page, browsing
 from benchmarks.pages.service import PASSWORD, add_accounts, client_of, served
 from pipelines.casework.review.review import Decision
 from pipelines.casework.review.reviews import review_of
+from pipelines.tools.demo_case import POPULATION
 from tgfr_search.app.service.hub import Hub
 from tgfr_search.model.checkpoint import DEFAULT_MODEL, load_model
 
@@ -109,8 +110,9 @@ def tell(album: Album, hub: Hub, demo: Path) -> None:
     page.value(f"document.querySelector('[name=lines]').value = {json.dumps(words)}; true")
     album.take("search", "Which face is meant?")
     search = examiner.search_case(
-        case, pictures=[{"evidence": evidence, "face": 1}], lines=[words], origin="witness", top_k=CANDIDATES
-    )
+        case, pictures=[{"evidence": evidence, "face": 1}], lines=[words], origin="witness", top_k=CANDIDATES,
+        population=POPULATION,
+    )  # fmt: skip
     where = f"/cases/{case}/searches/{search}"
     for number, who in enumerate(people[:2]):
         who.act(case, search, "begin")
@@ -123,7 +125,7 @@ def tell(album: Album, hub: Hub, demo: Path) -> None:
         who.act(case, search, "unmask")
         if number == 0:
             album.open(where)
-            album.take("unmasked", "log10 LR")
+            album.take("unmasked", "no likelihood ratio")
         who.act(case, search, "conclude", conclusion="potential candidates")
     people[2].act(case, search, "release")
     album.open(where)

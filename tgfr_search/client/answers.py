@@ -64,6 +64,7 @@ class CaseSearch(TypedDict):
     lines: NotRequired[list[str]]
     more: NotRequired[list[CasePicture]]
     origin: NotRequired[str]
+    population: NotRequired[str]
     top_k: NotRequired[int]
     where: NotRequired[str | None]
     witnesses: NotRequired[list[CaseWitness]]

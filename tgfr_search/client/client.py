@@ -64,6 +64,7 @@ class Client:
         top_k: int = 10,
         where: str = "",
         index: str = "",
+        population: str = "",
     ) -> SearchAnswer:
         """Ranks a gallery's subjects, outside a case.
 
@@ -75,11 +76,13 @@ class Client:
             top_k: Candidates.
             where: Search only rows of which this is true.
             index: Gallery; the first where none is named.
+            population: Who might be in the photo; none: the calibration's.
 
         Raises:
             ServiceError: It is refused.
         """
         fields = [("purpose", purpose), ("basis", basis), ("top_k", str(top_k)), ("where", where), ("index", index)]
+        fields += [("population", population)]
         fields += [("caption", line) for line in captions]
         files = [] if photo is None else [("photo", as_file(photo))]
         return cast(SearchAnswer, self._wire.form(f"{API}/search", [each for each in fields if each[1]], files))
@@ -109,10 +112,11 @@ class Client:
         where: str | None = None,
         index: str = "",
         top_k: int = 20,
+        population: str = "",
     ) -> str:
         """Searches in a case; returns the search's name: candidates are for the blind review."""
         body: dict[str, Any] = {"lines": list(lines), "witnesses": list(witnesses), "origin": origin, "where": where}
-        body |= {"index": index, "top_k": top_k, "more": list(pictures[1:])}
+        body |= {"index": index, "top_k": top_k, "population": population, "more": list(pictures[1:])}
         body |= dict(pictures[0]) if pictures else {}
         return cast(Named, self._wire.json("POST", f"{API}/cases/{case}/searches", body))["name"]
 

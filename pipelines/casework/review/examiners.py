@@ -96,15 +96,24 @@ def count_work(folder: Path, case: Case, search: str, review: Review) -> None:
         case: The case.
         search: Name of the search.
         review: Its review, as it stands.
+
+    Raises:
+        InputError: The folder cannot be written. The review is kept all the same, and can be counted later.
     """
     work = review.work()
     if not work:
         return
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     name = hashlib.sha256(f"{case.id}/{search}".encode()).hexdigest()
     data = canonical({"format": FORMAT, "persons": [_counted(work, at, review.agree) for at in range(len(work))]})
-    with replacing(folder / f"{name}.json") as temporary:
-        temporary.write_bytes(data)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with replacing(folder / f"{name}.json") as temporary:
+            temporary.write_bytes(data)
+    except OSError as error:
+        raise InputError(
+            f"{folder}", found=error.strerror or str(error), expected="a folder that statistics can be written to",
+            do="the act is kept; count it later: tgfr-search examiner stats --from CASE",
+        ) from error  # fmt: skip
 
 
 def count_case(folder: Path, case: Case) -> int:

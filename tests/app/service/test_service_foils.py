@@ -14,7 +14,7 @@ from test_service_pages import check
 
 from pipelines.casework.case.case import Case
 from pipelines.casework.case.lab import Lab
-from pipelines.casework.review.examiners import examiners
+from pipelines.casework.review.examiners import count_case, examiners
 from tgfr_search.app.service.casebook import Casebook
 from tgfr_search.app.service.casework import EXAMINERS
 from tgfr_search.app.service.hub import Hub
@@ -57,3 +57,18 @@ def test_a_foil_is_no_other_than_a_candidate_until_it_is_unmasked(client: TestCl
     assert [each for each in people if each in released] == []
     answer = json.dumps(Person(client, "reviewer-1")("GET", f"/api/v1{search}").json()["hits"])
     assert [each for each in people if each in answer] == []
+
+
+def test_an_act_is_done_also_where_it_cannot_be_counted(
+    client: TestClient, hub: Hub, probe: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (hub.settings.data / EXAMINERS).write_text("no folder")
+    first = Browser(client, "examiner-1")
+    case, search = opened(first, probe, top_k="2")
+    compare(first, search, [], case, decision="excluded")
+    assert first.post(search, act="unmask").status_code == 303
+    assert first.post(search, act="conclude", conclusion="no candidate").status_code == 303
+    assert "examiner stats --from CASE" in caplog.text
+    kept = Case.open(hub.cases.folder / case.split("/")[-1])
+    (hub.settings.data / EXAMINERS).unlink()
+    assert count_case(hub.settings.data / EXAMINERS, kept) == 1

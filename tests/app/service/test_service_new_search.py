@@ -83,6 +83,20 @@ def _pictures(client: TestClient, search: str) -> list[dict[str, bool]]:
     return found
 
 
+def test_who_might_be_in_the_picture_is_declared(client: TestClient, hub: Hub, probe: Path) -> None:
+    browser = Browser(client, "examiner-1")
+    case = browser.post("/cases", **SEARCH).headers["location"]
+    browser.post(f"{case}/evidence", files=[("file", ("a.png", probe.read_bytes()))], kind="still")
+    assert 'name="population"' in browser.get(f"{case}/search?evidence=E0001.png").text
+    browser.post(f"{case}/searches", evidence="E0001.png", top_k="2", population=" people who do not exist ")
+    body = {"evidence": "E0001.png", "top_k": 2, "population": "people who do not exist"}
+    assert Person(client, "examiner-1")("POST", f"/api/v1{case}/searches", json=body).status_code == 201
+    for name in ("S0001", "S0002"):
+        kept = hub.cases.open(case.split("/")[-1]).read_search(name)
+        assert kept["asked"]["population"] == "people who do not exist"
+        assert {each["lr"]["refused"] for each in kept["result"]["candidates"]} == {"population_mismatch"}
+
+
 def test_an_empty_file_among_several_leaves_nothing(
     client: TestClient, hub: Hub, photos: list[tuple[str, tuple[str, bytes]]]
 ) -> None:

@@ -39,6 +39,16 @@ def test_the_answer_is_that_of_query(examiner: Person, hub: Hub, probe: Path) ->
     assert not [secret for secret in (*SEARCH.values(), WORDS, "Heidi", "person0") if secret in log]
 
 
+def test_other_people_than_the_calibration_is_of_have_no_ratio(examiner: Person, probe: Path) -> None:
+    told = []
+    for who in ({}, {"population": "people who do not exist"}):
+        with probe.open("rb") as photo:
+            answer = examiner("POST", "/api/v1/search", data={**SEARCH, **who}, files={"photo": ("a.jpg", photo)})
+        told.append({each["lr"]["refused"] for each in answer.json()["candidates"]})
+    assert "population_mismatch" not in told[0]
+    assert told[1] == {"population_mismatch"}
+
+
 def test_by_words_alone_among_some_rows(examiner: Person) -> None:
     answer = examiner("POST", "/api/v1/search", data={**SEARCH, "caption": WORDS, "where": "subject_id = 'person0002'"})
     assert [each["subject_id"] for each in answer.json()["candidates"]] == ["person0002"]

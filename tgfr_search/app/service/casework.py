@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,7 +25,10 @@ from tgfr_search.app.service.hub import Hub
 from tgfr_search.app.service.pictures import Placed, placed
 from tgfr_search.app.service.problems import Problem
 from tgfr_search.app.service.roles import Role
+from tgfr_search.errors import InputError
 from tgfr_search.model.witnesses import Witness
+
+log = logging.getLogger("tgfr_search.service")
 
 EXAMINERS = "examiners"
 """Folder of the service in which it is counted how examiners decide: `tgfr-search examiner stats`."""
@@ -77,6 +81,7 @@ def search(
     where: str | None,
     index: str = "",
     top_k: int = LIST_LENGTH,
+    population: str = "",
 ) -> str:
     """Searches in a case; returns the search's name alone: its candidates are for the blind review.
 
@@ -91,10 +96,11 @@ def search(
         where: As `Gallery.query`.
         index: Name of the gallery; the first where none is named.
         top_k: Candidates.
+        population: Who might be in the pictures, where these are not the people of the calibration: no ratios then.
 
     Raises:
         Problem: Too many searches, or no such gallery.
-        InputError, FaceError, FilterError, AuditError: As `pipelines.casework.search.search`.
+        InputError, FaceError, FilterError, AuditError: As `pipelines.casework.searches.search.search`.
     """
     first, more = (pictures[0], pictures[1:]) if pictures else (None, ())
     slow_down(hub, account)
@@ -104,7 +110,7 @@ def search(
         name, _ = search_in(
             case, told, actor=account.name, evidence=None if first is None else first.evidence,
             face=None if first is None else first.face, more=more, lines=lines, witnesses=witnesses,
-            origin=origin, top_k=top_k, where=where,
+            origin=origin, top_k=top_k, where=where, population=population,
         )  # fmt: skip
     hub.metrics.searches.inc()
     return name
@@ -123,7 +129,10 @@ def review_act(hub: Hub, case: Case, search: str, name: str, account: Account, g
         review = act(case, search, name, actor=account.name, **given)
     except TypeError as error:
         raise ReviewError(name, found=f"other values than it takes: {', '.join(given) or 'none'}") from error
-    count_work(hub.settings.data / EXAMINERS, case, search, review)
+    try:
+        count_work(hub.settings.data / EXAMINERS, case, search, review)
+    except InputError as error:  # the act is done and logged: what is derived from it must not make it fail
+        log.error(json.dumps({"case": case.id, "search": search, "examiners": str(error)}))
     return review
 
 

@@ -68,6 +68,7 @@ class CaseSearch(Strict):
     origin: str = "unknown"
     where: str | None = Field(None, max_length=2000)
     index: str = Field("", max_length=255)
+    population: str = Field("", max_length=200, description="Who might be in the pictures; none: the calibration's.")
     top_k: int = Field(casework.LIST_LENGTH, ge=1, le=200)
     face: int | None = Field(None, ge=1, le=9999, description="Number of the face that is meant, 1 the largest.")
     box: list[float] | None = Field(None, max_length=4, description="Or x, y, width, height that holds it, in pixels.")
@@ -169,7 +170,7 @@ def search_case(hub: TheHub, account: Who, case: str, given: CaseSearch) -> Name
         first = CasePicture(evidence=given.evidence, face=given.face, box=given.box, eyes=given.eyes)
         pictures.insert(0, first.meant())
     witnesses = [Witness(tuple(each.lines), each.reliability) for each in given.witnesses]
-    told = given.model_dump(include={"lines", "origin", "where", "index", "top_k"})
+    told = given.model_dump(include={"lines", "origin", "where", "index", "top_k", "population"})
     return Named(name=casework.search(hub, account, opened, pictures=pictures, witnesses=witnesses, **told))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import File, Form, UploadFile
@@ -48,11 +49,15 @@ def search(
     mode: Annotated[QueryMode, Form()] = "auto",
     where: Annotated[str | None, Form(max_length=2000, description="Search only rows of which this is true.")] = None,
     index: Annotated[str, Form(max_length=255, description="Gallery; the first where none is named.")] = "",
+    population: Annotated[
+        str, Form(max_length=200, description="Who might be in the photo; none: the calibration's.")
+    ] = "",
 ) -> SearchAnswer:
     """Ranks a gallery's subjects for a photo, a description, or both; logged before it is answered."""
     slow_down(hub, account)
     _, gallery = hub.gallery(index)
     told = Gallery(gallery.store, gallery.model, gallery.finder, hub.journal_of(account, purpose=purpose, basis=basis))
+    told.judge = replace(told.judge, declared=replace(told.judge.declared, population=population))
     data = None if photo is None or not photo.size else photo.file.read()
     with hub.encoding:
         result = told.query(data, caption=caption or (), top_k=top_k, mode=mode, where=where or None)

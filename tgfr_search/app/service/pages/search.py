@@ -69,6 +69,7 @@ def search(
     origin: Line = "unknown",
     where: Line = "",
     index: Line = "",
+    population: Line = "",
     top_k: Annotated[int, Form(ge=1, le=casework.LIST_LENGTH)] = casework.LIST_LENGTH,
 ) -> Response:
     """Searches, and goes on to the analysis of the probe: the candidates come later, blind."""
@@ -89,6 +90,7 @@ def search(
         where=where or None,
         index=index,
         top_k=top_k,
+        population=population.strip(),
     )
     return see(f"/cases/{case}/searches/{name}")
 
