@@ -52,8 +52,9 @@ def test_cross_describes_another_photo_of_the_person_and_never_the_first(seed: i
 
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("one", ["cross", "wrong"])
-def test_three_borrowed_lines_are_of_the_image_that_one_is_of(one: str, seed: int) -> None:
-    single, three = told(one, seed), told(f"{one}3", seed)
+def test_two_and_three_borrowed_lines_are_of_the_image_that_one_is_of(one: str, seed: int) -> None:
+    single, two, three = told(one, seed), told(f"{one}2", seed), told(f"{one}3", seed)
+    assert [lines[:2] for lines in three.probe] == two.probe
     assert (single.described == three.described).all()
     assert single.absent == three.absent
     enrolled = {line for lines in three.gallery for line in lines}

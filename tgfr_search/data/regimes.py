@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from tgfr_search.errors import InputError
 
-REGIMES = ("own", "own3", "paper", "cross", "cross3", "wrong", "wrong3", "constant", "none")
+REGIMES = ("own", "own3", "paper", "cross", "cross2", "cross3", "wrong", "wrong2", "wrong3", "constant", "none")
 CONSTANT = "A photograph of a person."
-PROBE_LINES = {"own3": 3, "cross3": 3, "wrong3": 3}
-BORROWED = {"cross": "cross", "cross3": "cross", "wrong": "wrong", "wrong3": "wrong"}
+PROBE_LINES = {"own3": 3, "cross2": 2, "cross3": 3, "wrong2": 2, "wrong3": 3}
+BORROWED = {f"{kind}{lines}": kind for kind in ("cross", "wrong") for lines in ("", "2", "3")}
 """Regimes in which the words describe another image, and whose draw of that image they share: the line of `cross` is
-the first of `cross3`, so that one line and three differ by the two more and by nothing else."""
+the first of `cross2` and `cross3`, so that one line and more differ by those more and by nothing else."""
 
 Lines = tuple[str, ...]
 
@@ -28,8 +28,9 @@ class Captions(NamedTuple):
         gallery: N tuples, what each image is enrolled with as a template.
         probe: N tuples, what is said of each image as a probe; empty where there is nothing to say.
         absent: How many probes have no text although the regime asks for one.
-        described: int64 [N], in `cross` and `cross3` the image that each probe's words describe: its other lines stay
-            enrolled, so probe and described image are no pair for verification. −1 where words describe no other image.
+        described: int64 [N], in `cross`, `cross2` and `cross3` the image that each probe's words describe: its other
+            lines stay enrolled, so probe and described image are no pair for verification. −1 where words describe no
+            other image.
     """
 
     gallery: list[Lines]
@@ -54,10 +55,10 @@ def assign(
 ) -> Captions:
     """Captions of both sides for every image of a labelled set.
 
-    `cross` and `cross3` take lines of another image of the same person, never of the person's first image: that is the
-    template of identification, and its remaining lines describe the same photo. They, `wrong` and `wrong3` withhold the
-    very lines from the enrolment of the image that they are taken from, so that no string stands on both sides by
-    construction. Where an image has fewer lines than the regime asks for, all of them are said.
+    `cross`, `cross2` and `cross3` take lines of another image of the same person, never of the person's first image:
+    that is the template of identification, and its remaining lines describe the same photo. They and `wrong`, `wrong2`,
+    `wrong3` withhold the very lines from the enrolment of the image that they are taken from, so that no string stands
+    on both sides by construction. Where an image has fewer lines than the regime asks for, all of them are said.
 
     Args:
         regime: One of `REGIMES`.

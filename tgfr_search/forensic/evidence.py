@@ -72,7 +72,7 @@ def refused(reason: Refusal) -> Evidence:
 
 
 def mode_key(mode: str, lines: int) -> str:
-    """Name of a mode's calibration: `image`, `fused-1`, `fused-3`; each number of lines has its own."""
+    """Name of a mode's calibration: `image`, `fused-1`, `fused-2`, `fused-3`; each number of lines has its own."""
     return mode if mode == "image" else f"{mode}-{lines}"
 
 

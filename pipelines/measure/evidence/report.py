@@ -31,7 +31,7 @@ from tgfr_search.model.cohort import Cohort
 def evidence_of(
     options: BenchOptions, system: System, cells: Cells, detector: str, weights: Floats, progress: Progress
 ) -> EvidenceRecord:
-    """Likelihood ratios, thresholds and searches of one system: of the picture alone, and of `cross` and `cross3`.
+    """Likelihood ratios, thresholds and searches of one system: of the picture alone, and of words about another photo.
 
     Args:
         options: Of the benchmark; the calibration and cohort that it names, if it does.

@@ -23,10 +23,10 @@ from tgfr_search.forensic.typicality import record_terms
 from tgfr_search.model.cohort import Cohort
 from tgfr_search.types import FloatArray
 
-MODES = {"image": "none", "fused-1": "cross", "fused-3": "cross3"}
+MODES = {"image": "none", "fused-1": "cross", "fused-2": "cross2", "fused-3": "cross3"}
 """Mode of a calibration → caption regime of its probes: words are always of another photo (docs/protocol.md, 13)."""
 
-WRONG = {"fused-1": "wrong", "fused-3": "wrong3"}
+WRONG = {"fused-1": "wrong", "fused-2": "wrong2", "fused-3": "wrong3"}
 """Mode → the regime in which as many lines are of another person."""
 
 LINES = tuple(parts_of(mode)[1] for mode in MODES if mode != "image")

@@ -48,7 +48,8 @@ def benchmark(
     levels: Annotated[str, typer.Option(help="Of the quality ladder, comma separated.")] = "normal,poor,bad,very_bad",
     condition: Annotated[str, typer.Option(help="Degrade probes only (clean-gallery), or both.")] = "clean-gallery",
     captions: Annotated[
-        str, typer.Option(help="all, or of own, own3, paper, cross, cross3, wrong, wrong3, constant, none.")
+        str,
+        typer.Option(help="all, or of own, own3, paper, cross, cross2, cross3, wrong, wrong2, wrong3, constant, none."),
     ] = "own",
     systems: Annotated[
         str | None,

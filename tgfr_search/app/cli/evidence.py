@@ -47,8 +47,8 @@ def calibrate(
     split: Split = None,
     captions: Annotated[Path | None, typer.Option(help="Captions table of a folder.")] = None,
     lines: Annotated[
-        str, typer.Option(help="Of descriptions that are calibrated beside the picture alone: 1, 3 or both.")
-    ] = "1,3",
+        str, typer.Option(help="Of descriptions that are calibrated beside the picture alone: of 1, 2, 3.")
+    ] = "1,2,3",
     population: Annotated[str, typer.Option(help="Who the people are, for proposition H2; default the data.")] = "",
     levels: Levels = ALL_LEVELS,
     same_person: SamePerson = None,
@@ -204,7 +204,7 @@ def _numbers(text: str) -> list[int]:
     try:
         return [int(part) for part in text.split(",")]
     except ValueError as error:
-        raise InputError("--lines", found=text, expected="1, 3, or 1,3") from error
+        raise InputError("--lines", found=text, expected="of 1, 2, 3, with commas between") from error
 
 
 def _options(

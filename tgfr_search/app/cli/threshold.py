@@ -21,7 +21,7 @@ def threshold(
         int | None, typer.Option(help="People in the gallery; default as many as it was set with.")
     ] = None,
     mode: Annotated[
-        str, typer.Option(help="Of the calibration: image, or fused-1, fused-3 for one line of words, or three.")
+        str, typer.Option(help="Of the calibration: image, or fused-1, fused-2, fused-3 for so many lines of words.")
     ] = "image",
     calibration: CalibrationFile = None,
     model: Model = None,

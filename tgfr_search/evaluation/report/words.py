@@ -6,8 +6,10 @@ REGIMES = {
     "paper": "one line, and templates are enrolled with one line too",
     "cross": "one line of another photo of the same person (not the first); that line is withheld from enrolment, and "
     "that photo is no verification pair of the probe",
+    "cross2": "two lines of that other photo",
     "cross3": "three lines of that other photo",
     "wrong": "one line of another person; that line is withheld from enrolment",
+    "wrong2": "two lines of that other person's photo",
     "wrong3": "three lines of that other person's photo",
     "constant": "one fixed sentence for every photo on both sides",
     "none": "nothing; templates keep their lines",
