@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NewType
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float32]
 ByteArray = npt.NDArray[np.uint8]
+
+Note = NewType("Note", str)
+"""A sentence of an answer, which the catalogue of pages has in every language: `tgfr_search.pages.sentences.note`."""
 
 UNIT_TOLERANCE = 1e-4
 """How far from 1 the norm of a block may be. Blocks are normalised once, by the model; nobody rescales later."""
@@ -279,7 +282,7 @@ class QueryResult:
     timing_ms: Mapping[str, float]
     where: str | None = None
     notice: str = LEAD_NOTICE
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     calibration: Mapping[str, Any] | None = None
     searched: int | None = None
     face: AlignedFace | None = field(default=None, repr=False, compare=False)

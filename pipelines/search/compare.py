@@ -12,8 +12,9 @@ from pipelines.search.probes.probe import Caption, Image, probe_face, require_en
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import make_probes_of_faces, rows_of, score
+from tgfr_search.pages.sentences import note
 from tgfr_search.terms import LEAD_NOTICE
-from tgfr_search.types import AlignedFace
+from tgfr_search.types import AlignedFace, Note
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Comparison:
     lr: dict[str, Any]
     calibration: dict[str, Any] | None
     model_id: str
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     notice: str = LEAD_NOTICE
 
     def as_dict(self) -> dict[str, Any]:
@@ -88,7 +89,7 @@ def compare(
         lr,
         judge.told(),
         model.model_id,
-        () if judge.familiar(mode, lines) else (PICTURE_ALONE,),
+        () if judge.familiar(mode, lines) else (note(PICTURE_ALONE),),
     )
 
 

@@ -24,6 +24,7 @@ from tgfr_search.forensic.statement import propositions
 from tgfr_search.model.cohort import Cohort, read_cohort
 from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import make_probes_of_faces
+from tgfr_search.pages.sentences import known, note
 from tgfr_search.types import AlignedFace, QueryResult
 
 FILE, COHORT = "calibration.json", "cohort.safetensors"
@@ -44,10 +45,8 @@ def binding_of(model: FaceTextModel, detector: str, cohort: Cohort | None = None
     return Binding(digest, model.model_id, "" if cohort is None else cohort.sha256)
 
 
-PICTURE_ALONE = (
-    "the description is put otherwise than the words that calibrations are fitted on: it ranks, and the likelihood "
-    "ratios and expected strangers are the picture's alone"
-)
+PICTURE_ALONE = "picture_alone"
+"""The note that the words only rank: the ratios are the picture's."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +191,7 @@ class Judge:
         )
         worth = replace(result, candidates=hits, calibration=self.told(), searched=searched)
         if self.reads_words(mode, len(lines)) and not self.familiar(mode, lines):
-            worth = replace(worth, notes=(*worth.notes, PICTURE_ALONE))
+            worth = replace(worth, notes=(*worth.notes, note(PICTURE_ALONE)))
         if self.fpir is None:
             return worth
         key = mode_key(mode, len(lines)) if self.familiar(mode, lines) else "words put in another way"
@@ -212,9 +211,9 @@ class Judge:
             )  # fmt: skip
         told = own.strangers.threshold(self.fpir, max(searched, 1))
         kept = tuple(hit for hit in result.candidates if hit.score >= told.score)
-        notes = [f"identification: threshold {told.score:.3f} for a FPIR of {told.fpir:g} among {searched:,} rows"]
-        notes += [told.warning] if told.warning else []
-        notes += [] if kept else ["no candidate reaches the threshold: that is the result of this search"]
+        notes = [note("identification", score=f"{told.score:.3f}", fpir=f"{told.fpir:g}", count=f"{searched:,}")]
+        notes += [known(told.warning)] if told.warning else []
+        notes += [] if kept else [note("nobody")]
         limit = {"score": told.score, "fpir": told.fpir, "warning": told.warning}
         return replace(result, candidates=kept, notes=(*result.notes, *notes), threshold=limit)
 

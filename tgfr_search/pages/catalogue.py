@@ -65,6 +65,12 @@ class Words:
         refused = (hit.get("lr") or {}).get("refused")
         return self.figures(str(hit["ratio"])) if not refused else self.of("refusal", refused)
 
+    def foils(self, told: Mapping[str, Any]) -> str:
+        """Who the foils of a search are: its `rate`, `rows`, and by which rule they are `declared` to be strangers."""
+        name = "report.foils_declared" if told["declared"] else "report.foils_presumed"
+        rate, count = self.decimal(told["rate"], 2), self.count(len(told["rows"]))
+        return self(name, rate=rate, count=count, rule=told["declared"])
+
     def figures(self, text: str) -> str:
         """A text of figures that were written in English, as this language groups and points them.
 

@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from tgfr_search.pages.sentences import said
 from tgfr_search.visible import cut_words, visible
 
 
@@ -37,7 +38,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(data_uri=data_uri, cut_words=cut_words)
+    made.filters.update(data_uri=data_uri, cut_words=cut_words, said=said)
     return made
 
 

@@ -104,7 +104,9 @@ def _search(case: Case, told: dict[str, Any], entry: dict[str, Any]) -> dict[str
         "rows": entry["index"]["rows"],
         "searched": result.get("searched"),
         "asked_for": asked["top_k"],
-        "face": _faces_told(asked),
+        "chosen": _chosen(asked),
+        "population": asked.get("population", ""),
+        "witnesses": asked.get("witnesses") or [],
         "steps": entry.get("processing", []),
         "faces": len(result["probe"].get("faces") or []),
         "hits": [{**hit, **worth_told(hit)} for hit in result["candidates"]],
@@ -144,21 +146,25 @@ def _reviewed(case: Case, kept: dict[str, Any], review: Review | None) -> dict[s
         "persons": persons,
         "history": history,
         "marks": _marks(review, persons),
-        "foils": _foils(kept, persons),
+        "foils": _foils(kept, persons, case.lab.foil_where),
         "released_by": next((event["actor"] for event in review.events if event["act"] == "release"), ""),
         "conclusion": str(review.conclusion or ""),
     }
 
 
-def _foils(kept: dict[str, Any], persons: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The strangers among the candidates and how each person decided on each; None where the laboratory had none."""
+def _foils(kept: dict[str, Any], persons: list[dict[str, Any]], declared: str) -> dict[str, Any] | None:
+    """The foils among the candidates and how each person decided on each; None where the laboratory had none.
+
+    Earlier versions drew them also where the laboratory had declared nobody (`declared` is empty): these people are not
+    known to be strangers.
+    """
     if "foils" not in kept:
         return None
     rows = [
         {"row": row, "decisions": {each["actor"]: each["foils"].get(row, "") for each in persons}}
         for row in kept["foils"]["rows"]
     ]
-    return {"rate": kept["foils"]["rate"], "rows": rows}
+    return {"rate": kept["foils"]["rate"], "declared": declared, "rows": rows}
 
 
 def _marks(review: Review, persons: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -188,11 +194,10 @@ def _ratio_told(hit: dict[str, Any]) -> str:
     return log10_text(lr["log10"], lr["low"], lr["high"]) + (" *" if lr["bounded"] else "")
 
 
-def _faces_told(asked: dict[str, Any]) -> str:
-    """Which faces were chosen, as it was said, of several pictures with their names; empty where the largest was."""
+def _chosen(asked: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Picture and which of its faces was chosen, where it is not the largest; of one picture without its name."""
     several = asked.get("pictures") or [{"evidence": "", "face": asked.get("face")}]
-    chosen = [(each["evidence"], sorted(each["face"].items())) for each in several if each["face"]]
-    return "; ".join(" ".join([name, *(f"{a} {b}" for a, b in face)]).strip() for name, face in chosen)
+    return [(str(each["evidence"]), each["face"]) for each in several if each["face"]]
 
 
 def _few(strangers: float | None) -> str:

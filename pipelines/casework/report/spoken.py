@@ -7,6 +7,7 @@ from typing import Any
 from pipelines.casework.report.facts import FOIL, Facts
 from pipelines.casework.review.terms import Decision
 from tgfr_search.pages.catalogue import Words
+from tgfr_search.pages.sentences import said
 
 
 def spoken(facts: Facts, words: Words) -> dict[str, Any]:
@@ -16,8 +17,15 @@ def spoken(facts: Facts, words: Words) -> dict[str, Any]:
         "case": {**facts.case, "opened": words.when(facts.case["opened"])},
         "ended": words.when(facts.ended),
         "entries": words.count(facts.entries),
+        "derived": [_derivative(each, words) for each in facts.derived],
         "searches": [_search(each, words) for each in facts.searches],
     }
+
+
+def _derivative(told: dict[str, Any], words: Words) -> dict[str, Any]:
+    """A derivative with its operation and parameters, whose names a person gave, as one text."""
+    given = [f"{name} = {words.figures(f'{value:,g}')}" for name, value in told["parameters"].items()]
+    return {**told, "done": words.of("operation", told["operation"]) + (f" ({'; '.join(given)})" if given else "")}
 
 
 def _search(told: dict[str, Any], words: Words) -> dict[str, Any]:
@@ -29,12 +37,39 @@ def _search(told: dict[str, Any], words: Words) -> dict[str, Any]:
         "searched": None if searched is None else words.count(searched),
         "quality": None if quality is None else words.decimal(quality, 2),
         "eyes": None if eyes is None else words.decimal(eyes, 0),
+        "face": "; ".join(" ".join([name, _face(face, words)]).strip() for name, face in told["chosen"]),
+        "steps": [words.of("operation", each) for each in told["steps"]],
+        "notes": [said(each, words) for each in told["notes"]],
+        "lines": _lines(told, words),
         "propositions": words.propositions(told["propositions"]),
         "hits": [_hit(each, words) for each in told["hits"]],
         "marks": [_mark(each, words) for each in told["marks"]],
         "history": [_event(each, words) for each in told["history"]],
         "foils": None if told["foils"] is None else _foils(told["foils"], words),
     }
+
+
+def _lines(told: dict[str, Any], words: Words) -> list[str]:
+    """The description, quoted; of several witnesses each one's, with how far each is believed."""
+    if not told["witnesses"]:
+        return [words("page.quoted", text=each) for each in told["lines"]]
+    out = []
+    for number, each in enumerate(told["witnesses"], start=1):
+        believed = words("search.believed", share=words.figures(f"{each['reliability']:g}"))
+        quoted = " ".join(words("page.quoted", text=line) for line in each["lines"])
+        out.append(f"{words('search.witness', number=number)} ({believed}): {quoted}")
+    return out
+
+
+def _face(chosen: dict[str, Any], words: Words) -> str:
+    """Which face was chosen: by its number, a rectangle, or points."""
+    if "box" in chosen:
+        x, y, width, height = (words.figures(f"{each:g}") for each in chosen["box"])
+        return words("choice.box", x=x, y=y, width=width, height=height)
+    if "points" in chosen:
+        places = ["; ".join(words.figures(f"{each:g}") for each in point) for point in chosen["points"]]
+        return words("choice.points", points=" ".join(f"({each})" for each in places))
+    return words("choice.number", number=chosen["number"])
 
 
 def _hit(hit: dict[str, Any], words: Words) -> dict[str, Any]:
@@ -54,13 +89,14 @@ def _event(event: dict[str, Any], words: Words) -> dict[str, Any]:
 
 
 def _foils(told: dict[str, Any], words: Words) -> dict[str, Any]:
-    def said(decision: str) -> str:
+    def made_of(decision: str) -> str:
         if not decision:
             return "–"
-        wrong = f" ({words('report.false_positive')})" if decision == Decision.SAME else ""
+        wrong = f" ({words('report.false_positive')})" if decision == Decision.SAME and told["declared"] else ""
         return words.of("decision", decision) + wrong
 
     rows = [
-        {**each, "decisions": {actor: said(made) for actor, made in each["decisions"].items()}} for each in told["rows"]
+        {**each, "decisions": {actor: made_of(made) for actor, made in each["decisions"].items()}}
+        for each in told["rows"]
     ]
-    return {"rate": words.decimal(told["rate"], 2), "count": words.count(len(rows)), "rows": rows}
+    return {"note": words.foils(told), "rows": rows}

@@ -104,6 +104,8 @@ def count_work(folder: Path, case: Case, search: str, review: Review) -> None:
     if not work:
         return
     name = hashlib.sha256(f"{case.id}/{search}".encode()).hexdigest()
+    if not case.lab.foil_where:  # of before they had to be declared: perhaps not strangers, so nobody was wrong
+        work = [{**each, "foils": {}} for each in work]
     data = canonical({"format": FORMAT, "persons": [_counted(work, at, review.agree) for at in range(len(work))]})
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -25,7 +25,8 @@ from tgfr_search.faces.clip import Clip, Frame
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import heard_lines, weigh_faces
-from tgfr_search.types import AlignedFace, FloatArray, QueryResult, Templates
+from tgfr_search.pages.sentences import note
+from tgfr_search.types import AlignedFace, FloatArray, Note, QueryResult, Templates
 
 MOST_FACES = 12
 """Faces of one frame that are followed, the largest."""
@@ -79,7 +80,7 @@ def search_clip(
     with Clip(path, finder.options.max_pixels) as clip:
         seen = _look(clip, finder)
         told = {"frames": clip.frames, "frames_per_second": round(clip.rate, 3)}
-        cut_off = [f"the clip is cut off: of {clip.frames} frames the last that can be read is {clip.last + 1}"]
+        cut_off = [note("clip_cut_off", frames=clip.frames, last=clip.last + 1)]
         notes, sha256 = cut_off if clip.cut_off else [], clip.sha256
     pinned = store.pinned().load()
     clock.lap("detect")
@@ -145,14 +146,11 @@ def _embedded(
     return Templates.concat([part.templates for part in parts]), np.concatenate([part.quality for part in parts])
 
 
-def _limits(store: Store | MilvusStore, block: str) -> tuple[Limits, list[str]]:
+def _limits(store: Store | MilvusStore, block: str) -> tuple[Limits, list[Note]]:
     """How alike faces of one person are, told by the strangers of the gallery."""
     apart = strangers(store, block)
     if apart is None:
-        note = (
-            "the gallery is too small to tell how alike strangers are: people in the clip are told apart by place alone"
-        )
-        return Limits(near=-1.0, far=2.0), [note]
+        return Limits(near=-1.0, far=2.0), [note("few_strangers")]
     near, far = np.quantile(apart, (NEAR, FAR))
     return Limits(float(near), float(far)), []
 
@@ -185,12 +183,9 @@ def _track(track: Ints, seen: _Seen, quality: FloatArray, number: int, chosen: b
     }  # fmt: skip
 
 
-def _several_people(people: Sequence[dict[str, Any]], number: int | None) -> list[str]:
+def _several_people(people: Sequence[dict[str, Any]], number: int | None) -> list[Note]:
     if len(people) < 2:
         return []
     chosen = next(one for one in people if one["chosen"])
-    how = "as asked" if number is not None else "the one in most frames"
-    return [
-        f"the clip shows {len(people)} people or more by its faces; searched with number {chosen['number']}, {how} "
-        f"({chosen['frames']} of the frames that were looked at); --face N means another, see probe.video.tracks"
-    ]
+    name = "people_in_clip_most" if number is None else "people_in_clip_asked"
+    return [note(name, people=len(people), number=chosen["number"], frames=chosen["frames"])]

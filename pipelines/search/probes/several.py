@@ -30,7 +30,9 @@ from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import Probes, heard_lines, weigh_faces
 from tgfr_search.model.witnesses import Witness, joined
-from tgfr_search.types import AlignedFace, FloatArray, QueryResult, Templates
+from tgfr_search.pages.catalogue import Words
+from tgfr_search.pages.sentences import note
+from tgfr_search.types import AlignedFace, FloatArray, Note, QueryResult, Templates
 
 LEAST_WEIGHT = 0.05
 """Of a picture, so that pictures of no quality at all still count alike."""
@@ -112,7 +114,7 @@ def search_several(
         "pictures": _pictures(images, found, alone),
         "alike": np.round(alike, 4).tolist(),
     }
-    own = [note for note in result.notes if note not in alone[best].notes] if witnesses else []
+    own = [each for each in result.notes if each not in alone[best].notes] if witnesses else []
     block = model.tgfr.layout[0][0]
     notes = [*alone[best].notes, *own, *_left_out(images, found), *_strangers(pinned, block, alike)]
     return replace(result, probe=probe, notes=tuple(notes)), len(pinned)
@@ -174,7 +176,7 @@ def _face(finder: FaceFinder, image: Image, choice: FaceChoice | None) -> Aligne
 
 
 def _name(image: Image, number: int) -> str:
-    return os.fspath(image) if isinstance(image, str | os.PathLike) else f"picture {number}"
+    return os.fspath(image) if isinstance(image, str | os.PathLike) else Words("en")("picture.number", number=number)
 
 
 def _pictures(
@@ -194,9 +196,9 @@ def _pictures(
     return out
 
 
-def _left_out(images: Sequence[Image], found: Sequence[AlignedFace | FaceError]) -> list[str]:
+def _left_out(images: Sequence[Image], found: Sequence[AlignedFace | FaceError]) -> list[Note]:
     return [
-        f"{_name(image, number)} was left out: {face.detail}"
+        note("left_out", picture=_name(image, number), reason=face.reason.value.replace("_", " "), detail=face.detail)
         for number, (image, face) in enumerate(zip(images, found, strict=True), start=1)
         if isinstance(face, FaceError)
     ]
@@ -221,7 +223,7 @@ def strangers(store: Store | MilvusStore, block: str) -> npt.NDArray[np.float64]
     return apart if len(apart) >= LEAST_PAIRS else None
 
 
-def _strangers(store: Store | MilvusStore, block: str, alike: Any) -> list[str]:
+def _strangers(store: Store | MilvusStore, block: str, alike: Any) -> list[Note]:
     """A warning where two pictures are no more alike than strangers of the gallery often are."""
     if len(alike) < 2 or (apart := strangers(store, block)) is None:
         return []
@@ -229,7 +231,4 @@ def _strangers(store: Store | MilvusStore, block: str, alike: Any) -> list[str]:
     least = float(alike[np.triu_indices(len(alike), 1)].min())
     if least > limit:
         return []
-    return [
-        f"two of the pictures are no more alike ({least:.2f}) than one in twenty pairs of strangers of the gallery is "
-        f"({limit:.2f}): they may show different people, or are too poor to tell"
-    ]
+    return [note("unlike", least=f"{least:.2f}", limit=f"{limit:.2f}")]

@@ -17,6 +17,7 @@ from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import Probes
 from tgfr_search.model.witnesses import Witness, make_probe, weights_of
+from tgfr_search.pages.sentences import note
 from tgfr_search.types import QueryResult
 
 Told = Witness | tuple[Caption, float]
@@ -100,10 +101,8 @@ def weighed(result: QueryResult, made: Probes, witnesses: Sequence[Witness], wei
     notes = list(result.notes)
     for number, (own, weight) in enumerate(zip(witnesses, weights, strict=True), start=1):
         if weight < own.reliability / 2:
-            notes.append(
-                f"the words of witness {number} do not fit what the photo shows: they weigh {weight:.2f}, not "
-                f"{own.reliability:g}"
-            )
+            told = {"number": number, "weight": f"{weight:.2f}", "reliability": f"{own.reliability:g}"}
+            notes.append(note("witness_unfit", **told))
     description = {**(result.description or {}), "witnesses": told_of}
     return replace(result, weights=weights_of(made, weights), description=description, notes=tuple(notes))
 

@@ -22,8 +22,8 @@ from tgfr_search.app.service.hub import Hub
 
 @pytest.fixture
 def hub(hub: Hub) -> Hub:
-    """Of a laboratory that brings one foil for each candidate."""
-    return replace(hub, cases=Casebook(hub.settings.data, Lab(foils=1.0)))
+    """Of a laboratory that brings one foil for each candidate, of all but the probe's person."""
+    return replace(hub, cases=Casebook(hub.settings.data, Lab(foils=1.0, foil_where="subject_id != 'person0000'")))
 
 
 def test_a_foil_is_no_other_than_a_candidate_until_it_is_unmasked(client: TestClient, hub: Hub, probe: Path) -> None:

@@ -115,7 +115,7 @@ def decide(
     def show() -> None:
         console.pairs({"search": search, "step": values["step"], "next": values["next"] or "–"})
         rows = [
-            [each["label"], each.get("decision", "–"), str(each.get("row", "–")), _rank(each)]
+            [each["label"], each.get("decision", "–"), str(each.get("row", "–")), _rank(each, case.lab.foil_where)]
             for each in view.get("candidates", ())
         ]
         if rows:
@@ -146,11 +146,11 @@ def report(
     console.emit(values, as_json, lambda: console.pairs(values))
 
 
-def _rank(candidate: dict[str, Any]) -> str:
-    """The rank of one that is unmasked; of a foil, that it is one, and that support for the same was wrong."""
+def _rank(candidate: dict[str, Any], declared: str) -> str:
+    """The rank of one that is unmasked; of a foil, that it is one, and of a known stranger what was decided wrong."""
     if not candidate.get("foil"):
         return str(candidate.get("rank", "–"))
-    return "foil: false positive" if candidate["decision"] == "support for same" else "foil"
+    return "foil: false positive" if candidate["decision"] == "support for same" and declared else "foil"
 
 
 def _mark(text: str) -> dict[str, str]:

@@ -37,10 +37,14 @@ class Casebook:
         folder: Where they are.
         incoming: Where what comes in is for as long as it is read.
         lab: What the laboratory requires.
+
+    Raises:
+        InputError: It wants foils and declares nobody to be a stranger.
     """
 
     def __init__(self, data: Path, lab: Lab | None = None) -> None:
         self.lab = lab or Lab()
+        self.lab.check_foils()
         self.folder, self.incoming = data / CASES, data / INCOMING
         self._locks: defaultdict[str, RLock] = defaultdict(RLock)
         self._all = RLock()

@@ -185,13 +185,15 @@ def seen(case: Case, search: str, account: Account) -> dict[str, Any]:
         view |= {name: result[name] for name in ("index_id", "model_id", "notice", "mode", "offset")}
         view["notes"] = [note.partition("; --")[0] for note in result["notes"]]  # nobody types options here
         view |= {"calibration": result.get("calibration"), "searched": result.get("searched")}
+        view["foils_declared"] = bool(case.lab.foil_where)
         question = spoken.next_question(result["candidates"], result.get("description"))
         view |= {"card": spoken.card(result["probe"].get("attributes"))}
         view |= {"question": None if question is None else question.as_dict()}
     if over:
         view["hits"] = [{**hit, **worth_told(hit)} for hit in result["candidates"]]
         view["events"] = [] if review is None else review.events
-        view["foils"] = {name: kept["foils"][name] for name in ("rate", "rows")} if "foils" in kept else None
+        drawn, declared = kept.get("foils"), {"declared": case.lab.foil_where}
+        view["foils"] = {**{name: drawn[name] for name in ("rate", "rows")}, **declared} if drawn else None
     return view
 
 

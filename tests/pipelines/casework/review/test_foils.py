@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from tgfr_search.model.loaded import FaceTextModel
 
 WORDS = "a man with a beard"
 FIRST, SECOND = "examiner-1", "examiner-2"
+RULES = Lab(foils=1.0, foil_where="role = 'staff'")
 
 
 def label_of(review: Review, actor: str, row: int) -> str:
@@ -86,6 +88,13 @@ def test_foils_stand_anywhere_and_a_review_without_them_is_that_of_before() -> N
 
 @pytest.fixture
 def gallery(index: Path, model: FaceTextModel) -> Gallery:
+    """Ranks 1, 3, 7, 11 and 12 of the search are the laboratory's staff."""
+    found = Gallery.open(index, model=model)
+    best = found.query(caption=WORDS, top_k=12).candidates
+    with found.store.writer() as writer:  # type: ignore[union-attr]
+        for row in (best[at - 1].row_id for at in (1, 3, 7, 11, 12)):
+            writer.update(row, metadata={"role": "staff"})
+        writer.commit()
     return Gallery.open(index, model=model)
 
 
@@ -95,42 +104,67 @@ def searched(folder: Path, gallery: Gallery, lab: Lab) -> tuple[Case, dict[str, 
     return case, case.read_search(name)
 
 
-def test_they_are_drawn_with_the_search_and_are_other_people(gallery: Gallery, tmp_path: Path) -> None:
-    case, kept = searched(tmp_path / "case", gallery, Lab(foils=1.0))
+def test_they_are_drawn_with_the_search_of_those_who_are_declared_to_be_strangers(
+    gallery: Gallery, tmp_path: Path
+) -> None:
+    case, kept = searched(tmp_path / "case", gallery, RULES)
     rows = kept["foils"]["rows"]
     assert (len(rows), kept["foils"]["rate"]) == (2, 1.0)
     listed = {each["subject_id"] for each in kept["result"]["candidates"]}
-    people = [row.subject_id for row in gallery.store.rows(rows)]
-    assert len(set(people) | listed) == 4
-    long = gallery.query(caption=WORDS, top_k=10)
-    assert {hit.rank for hit in long if hit.row_id in rows} <= set(range(5, 11)), "nobody just below the list"
+    assert len({row.subject_id for row in gallery.store.rows(rows)} | listed) == 4
+    ranks = {hit.rank for hit in gallery.query(caption=WORDS, top_k=12) if hit.row_id in rows}
+    assert ranks <= {3, 7, 11, 12}, "the first is staff and a candidate, and so no foil"
     assert replay(case, gallery, "S0001", actor=FIRST).same
 
     def ask(asked: dict[str, Any]) -> Any:
         return gallery.query(caption=WORDS, top_k=asked["top_k"], where=asked["where"])
 
     result, asked = gallery.query(caption=WORDS, top_k=2), kept["asked"]
-    drawn = [foils.draw(Lab(foils=1.0), gallery, asked, result, ask, seed) for seed in (kept["foils"]["seed"], 1, 2, 3)]
+    drawn = [foils.draw(RULES, gallery, asked, result, ask, seed) for seed in (kept["foils"]["seed"], 1, 2, 3)]
     assert drawn[0] == kept["foils"], "by the seed"
     assert len({tuple(each["rows"]) for each in drawn}) > 1
-    some = [len(foils.draw(Lab(foils=0.5), gallery, asked, result, ask, seed)["rows"]) for seed in range(12)]
-    assert set(some) == {0, 1, 2}
+    half = replace(RULES, foils=0.5)
+    assert {len(foils.draw(half, gallery, asked, result, ask, seed)["rows"]) for seed in range(12)} == {0, 1, 2}
     assert "foils" not in searched(tmp_path / "none", gallery, Lab())[1]
     for rate in (-0.1, 1.5, float("nan")):
         with pytest.raises(InputError, match="from 0 to 1"):
             Lab(foils=rate)
 
 
-def test_the_laboratory_says_who_is_known_to_be_a_stranger(gallery: Gallery, tmp_path: Path) -> None:
-    best = gallery.query(caption=WORDS, top_k=12).candidates
-    staff = [hit.row_id for hit in best if hit.rank in (1, 3, 12)]
-    with gallery.store.writer() as writer:  # type: ignore[union-attr]
-        for row in staff:
-            writer.update(row, metadata={"role": "staff"})
-        writer.commit()
-    _, kept = searched(tmp_path / "case", gallery, Lab(foils=1.0, foil_where="role = 'staff'"))
-    names = {row.subject_id for row in gallery.store.rows(kept["foils"]["rows"])}
-    assert names == {best[2].subject_id, best[11].subject_id}, "the first is a candidate, and so none"
+def test_nobody_is_a_foil_whom_the_laboratory_has_not_declared_to_be_a_stranger(
+    gallery: Gallery, tmp_path: Path
+) -> None:
+    for rules, found in (
+        (Lab(foils=0.1), "found: nothing"),
+        (Lab(foils=0.1, foil_where="role = "), "found: its end"),
+    ):
+        with pytest.raises(InputError, match=found):
+            Case.new(tmp_path / "none", purpose="p", basis="b", actor=FIRST, lab=rules)
+    assert not (tmp_path / "none").exists()
+    for where, found in (("rank = 'staff'", "no such column"), ("subject_id != ''", "are strangers by it")):
+        with pytest.raises(InputError, match=found):
+            searched(tmp_path / where[:4], gallery, replace(RULES, foil_where=where))
+        assert not Case.open(tmp_path / where[:4]).files.logged().keys() & {"searches/S0001.json"}
+
+
+def test_a_case_of_before_they_were_declared_tells_that_they_are_presumed(
+    gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, kept = searched(tmp_path / "case", gallery, RULES)
+    wrong, folder = kept["foils"]["rows"][0], tmp_path / "lab"
+    reviewed(case, wrong, folder)
+    decide(case.folder, "release", actor="reviewer-1")
+    old = replace(case, lab=Lab(foils=1.0))  # as its case.json says
+    for language, told in (("de", "nicht als Fremde benannt"), ("en", "presumed, not known")):
+        page = report_page(old, language)
+        assert told in page
+        assert "falsch positiv" not in page
+        assert "false positive" not in page
+    count_case(folder, old)
+    assert [each.foils_same.of for each in examiners(folder)] == [0, 0]
+    assert "foils" not in searched(tmp_path / "rules", gallery, Lab())[1]
+    asked, result = kept["asked"], gallery.query(caption=WORDS, top_k=2)
+    assert foils.draw(old.lab, gallery, asked, result, lambda other: result) == {}, "it goes on without foils"
 
 
 def reviewed(case: Case, wrong: int, statistics: Path) -> None:
@@ -151,7 +185,7 @@ def reviewed(case: Case, wrong: int, statistics: Path) -> None:
 
 
 def test_report_and_statistics(gallery: Gallery, tmp_path: Path) -> None:
-    case, kept = searched(tmp_path / "case", gallery, Lab(foils=1.0))
+    case, kept = searched(tmp_path / "case", gallery, RULES)
     rows, folder = kept["foils"]["rows"], tmp_path / "lab"
     reviewed(case, rows[0], folder)
     decide(case.folder, "release", actor="reviewer-1")
@@ -163,6 +197,7 @@ def test_report_and_statistics(gallery: Gallery, tmp_path: Path) -> None:
         assert row.subject_id not in page, "a foil is nobody in this case"
     assert page.count("falsch positiv") == 1
     assert "je Kandidat im Mittel 1,00" in page
+    assert "als Fremde benannt hat (role = &#39;staff&#39;)" in page
     assert "In dieser Liste: 2." in page
     assert page.count("<td>Blindprobe</td>") + page.count('<td class="number">Blindprobe</td>') == 4
     assert report_paper(case, "en")[:5] == b"%PDF-"
