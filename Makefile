@@ -21,7 +21,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 JOBS ?= 2
 # Where `make serve` listens.
 BIND ?= 127.0.0.1:8443
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
+# Compiled modules are kept, whatever this machine's environment says: dozens of processes would compile them anew.
+PYTEST = env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 FAST := $(addprefix tests/,data evaluation faces indexer losses model)
 
 .PHONY: install demo serve test pytest test-fast constraints soak lint docs results clean
@@ -78,6 +79,7 @@ constraints: install
 
 soak: install
 	TGFR_KILLS=1000 $(BIN)/python -m pytest -s tests/indexer/test_store_soak.py
+	TGFR_FLIPS=1000 $(BIN)/python -m pytest tests/indexer/test_store_verify.py -k flipped
 	TGFR_AUDIT_KILLS=500 $(BIN)/python -m pytest -s tests/audit/test_log.py -k killed
 	TGFR_SEARCH_KILLS=500 $(BIN)/python -m pytest -s tests/pipelines/casework/searches/test_search_kills.py
 

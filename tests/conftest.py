@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,17 @@ if TYPE_CHECKING:
     from tgfr_search.model.loaded import FaceTextModel
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+MEMORY = Path("/dev/shm")
+
+
+def pytest_configure() -> None:
+    """The tests' files lie in memory where there is room: on a disk they wait for thousands of syncs and removals.
+
+    What the suite holds at one time is some hundred MB; containers that have 64 MB there, and other systems, use the
+    folder of temporary files.
+    """
+    if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 << 30:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.fixture(scope="session", autouse=True)

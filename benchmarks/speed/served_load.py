@@ -209,11 +209,16 @@ def kills(
             client = Client(base, enroller)
             for job in sent.values():
                 client.wait(job, timeout_s=STARTS_S)
-    store = Store.open(index)
-    rows = [subject for _, subject in store.photos_by_image().values()]
+    return {"kills": times, **_found(index, data, answered, asked, sent, problems)}
+
+
+def _found(
+    index: Path, data: Path, answered: int, asked: list[str], sent: dict[str, str], problems: list[str]
+) -> dict[str, Any]:
+    """What is in the index and in the log, against what was answered."""
+    rows = [subject for _, subject in Store.open(index).photos_by_image().values()]
     told = sum(entry["act"] == "search" for _, entry in read_entries(data / "audit"))
     return {
-        "kills": times,
         "searches_answered": answered,
         "searches_in_the_log": told,
         "answered_and_not_logged": max(0, answered - told),

@@ -20,7 +20,7 @@ from pipelines.enrol.summary import IndexSummary as IndexSummary
 from pipelines.enrol.summary import keep_names, several_subjects
 from tgfr_search.audit.entries import Act
 from tgfr_search.audit.journal import Journal, change, index_of
-from tgfr_search.data.records import read_records
+from tgfr_search.data.records import Records, read_records
 from tgfr_search.data.rows import Problem
 from tgfr_search.faces.align import ALIGNMENTS, FIRST_DIGESTS
 from tgfr_search.faces.detectors.registry import FIRST, make_detector
@@ -91,31 +91,17 @@ def bytes_a_row(contract: Contract, crops: bool) -> int:
 
 
 def index_gallery(
-    gallery: Path,
-    out: Path,
-    model: FaceTextModel,
-    *,
-    captions: Path | None = None,
-    split: str | None = None,
-    subject_level: int | None = None,
-    finder: FaceFinder | None = None,
-    workers: int | None = None,
-    crops: bool = True,
-    describer: Describer | None = None,
-    engine: Engine | None = None,
-    prune: bool = False,
-    prune_most: bool = False,
-    again: bool = False,
-    progress: Progress = lambda done, expected: None,
-    journal: Journal | None = None,
+    gallery: Path, out: Path, model: FaceTextModel, *, captions: Path | None = None, split: str | None = None,
+    subject_level: int | None = None, finder: FaceFinder | None = None, workers: int | None = None, crops: bool = True,
+    describer: Describer | None = None, engine: Engine | None = None, prune: bool = False, prune_most: bool = False,
+    again: bool = False, progress: Progress = lambda done, expected: None, journal: Journal | None = None,
     committed: Committed = lambda store: None,
-) -> IndexSummary:
+) -> IndexSummary:  # fmt: skip
     """Brings an index to what a gallery holds: every image that is not enrolled as it is now is enrolled.
 
     Photos are told by name and content, never by their place in a table. All are read and hashed first, so that what
     was renamed, moved, swapped or replaced since the last run is judged against the gallery as it is. Rows whose photo
-    is gone stay, and are told, unless `prune`.
-    Rows are committed every few hundred; a kill loses at most what was not committed, and the next run goes on there.
+    is gone stay, and are told, unless `prune`. A kill loses the last few hundred rows at most; the next run goes on.
 
     Args:
         gallery: Folder, image Parquet, or table of images.
@@ -127,21 +113,18 @@ def index_gallery(
         finder: How photos become faces.
         workers: Processes that find faces; None is one a core, 0 none.
         crops: Keep the aligned face with its row, for contact sheets, and a crop with a margin, for other models.
-        describer: Gives words to photos that nobody described; None leaves them without, and leaves alone what an
-            earlier run's describer wrote. An engine of one's own must have it too.
+        describer: Gives words to photos that nobody described; None leaves an earlier run's. An engine has it too.
         engine: Where photos become rows; None is this process and `workers`. The index is the same whichever it is.
         prune: Delete the rows whose photo is not in the gallery any more.
         prune_most: And let more than half of the rows go so.
         again: Enrol also photos that `delete` removed from the index earlier.
         progress: Called after every batch.
         journal: Where the run is told, before it begins and when it has ended; None is nowhere.
-        committed: Called with the index after every commit, and once at the end, by which the store has not moved yet:
-            so `pipelines.search.watch.match` learns of new rows.
+        committed: Called with the index after every commit, for `pipelines.search.watch.match`, and once at the end.
 
     Raises:
         AuditError: The journal refuses: nothing is enrolled, or the rows are there and the run is not answered.
-        InputError: The gallery or its captions are not what they should be, or `prune` is asked by a gallery that has
-            few photos of the index.
+        InputError: The gallery or its captions are not what they should be, or it has too few photos to `prune` by.
         NothingUsableError: There is no image at all.
         IndexerError: The index refuses the model, is locked, damaged, or the disk is full.
     """
@@ -151,36 +134,47 @@ def index_gallery(
     problems: list[Problem] = []
     read = partial(read_records, gallery, captions=captions, split=split, subject_level=subject_level)
     records = read(on_problem=problems.append)
-    contract = contract_of(model, finder.detector)
-    store = Store.create(out, contract) if there is None else there.fitting(contract)
-    need_space(out, max(0, records.estimate - len(store)) * bytes_a_row(store.contract, crops))
+    store = _with_space(there, out, contract_of(model, finder.detector), records, crops)
     first_new = store.manifest.next_row_id
-    summary = IndexSummary(str(out), model_id=model.model_id, ignored=records.ignored)
-    summary.ignored_files, summary.notes = list(records.passed_over), list(records.notes)
+    summary = _summary_of(records, out, model)
+    engine = engine or LocalEngine(workers, describer)
     with change(journal, Act.ENROL, index_of(store)) as told, store.writer() as writer:
         plan = plan_gallery(records, lambda: progress(0, records.estimate))
         every = finder.options.on_multiple == "all"
         run = IndexRun(store, writer, summary, plan, problems, finder.identity, describer, again, every)
         if prune := prune or prune_most:
             run.need_same_gallery(str(gallery), prune_most)
-        engine = engine or LocalEngine(workers, describer)
         fresh = run.fresh(lambda: read(on_problem=lambda problem: None))  # what is wrong was told by the first reading
         batches = engine.enrol(fresh, model, finder, run.key_of, crops=crops)
-        _enrol(run, batches, lambda: progress(run.done, records.estimate), lambda: committed(store))
-        run.finish(prune)
-        committed(store)
-        told |= {"rows": summary.enrolled, **{name: getattr(summary, name) for name in LOGGED}}
-        told |= {"prune": prune, "again": again, "generation": store.generation}
+        _enrol(run, batches, prune, lambda: progress(run.done, records.estimate), lambda: committed(store))
+        told |= _logged(summary) | {"prune": prune, "again": again, "generation": store.generation}
     engine.committed()
-    _tell(summary, store, first_new)
-    summary.seconds = round(time.monotonic() - started, 2)
+    return _finished(summary, store, first_new, started)
+
+
+def _with_space(there: Store | None, out: Path, contract: Contract, records: Records, crops: bool) -> Store:
+    """The index that is filled, made where there is none, on a disk that has room for the rows that may come."""
+    store = Store.create(out, contract) if there is None else there.fitting(contract)
+    need_space(out, max(0, records.estimate - len(store)) * bytes_a_row(store.contract, crops))
+    return store
+
+
+def _summary_of(records: Records, out: Path, model: FaceTextModel) -> IndexSummary:
+    """What is known before the first photo is enrolled."""
+    summary = IndexSummary(str(out), model_id=model.model_id, ignored=records.ignored)
+    summary.ignored_files, summary.notes = list(records.passed_over), list(records.notes)
     return summary
 
 
+def _logged(summary: IndexSummary) -> dict[str, object]:
+    """What a log is told of a run that has ended."""
+    return {"rows": summary.enrolled, **{name: getattr(summary, name) for name in LOGGED}}
+
+
 def _enrol(
-    run: IndexRun, batches: Iterable[EnrolBatch], progress: Callable[[], None], told: Callable[[], None]
+    run: IndexRun, batches: Iterable[EnrolBatch], prune: bool, progress: Callable[[], None], told: Callable[[], None]
 ) -> None:
-    """Takes the batches as they come, and commits every few hundred rows and every half minute."""
+    """Takes the batches as they come, and commits every few hundred rows, every half minute, and at the end."""
     since = time.monotonic()
     for batch in batches:
         run.enrol(batch)
@@ -189,10 +183,12 @@ def _enrol(
             run.commit()
             told()
             since = time.monotonic()
+    run.finish(prune)
+    told()
 
 
-def _tell(summary: IndexSummary, store: Store, first_new: int) -> None:
-    """Fills in what is asked of the finished index."""
+def _finished(summary: IndexSummary, store: Store, first_new: int, started: float) -> IndexSummary:
+    """The summary with what is asked of the finished index."""
     if summary.enrolled:
         alike = find_alike(store, first_new)
         summary.near_duplicates, summary.near_duplicate_rows = alike.count, alike.rows
@@ -204,3 +200,5 @@ def _tell(summary: IndexSummary, store: Store, first_new: int) -> None:
     summary.several_subjects = len(summary.several_subjects_images)
     summary.rows, summary.subjects = info["rows"], info["subjects"]
     keep_names(store, summary)
+    summary.seconds = round(time.monotonic() - started, 2)
+    return summary

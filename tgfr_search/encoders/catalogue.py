@@ -8,6 +8,7 @@ from tgfr_search.encoders import dlib_resnet, sface
 from tgfr_search.encoders.added import SOURCES, added
 from tgfr_search.encoders.iresnet import ARCHITECTURES
 from tgfr_search.encoders.onnx_face import RECIPES
+from tgfr_search.encoders.registry import of_other_packages
 from tgfr_search.encoders.text_files import HUB, INSTALLED, PUBLISHED, fetch, find_text_model
 from tgfr_search.errors import MissingPartError
 
@@ -34,8 +35,8 @@ class Entry:
 
 
 def catalogue() -> list[Entry]:
-    """Built-in encoders, added ones, then published networks that were not added."""
-    return [*_built_in(), *_added(), *_published()]
+    """Built-in encoders, another package's, added ones, then published networks that were not added."""
+    return [*_built_in(), *_brought(), *_added(), *_published()]
 
 
 def _built_in() -> list[Entry]:
@@ -56,6 +57,10 @@ def _built_in() -> list[Entry]:
             there = False
         out.append(Entry(name, "text", "MiniLM sentence encoder, 384-d, MIT", there, "" if there else install))
     return [*out, Entry("bilstm", "text", "BiLSTM over the training captions' words", True)]
+
+
+def _brought() -> list[Entry]:
+    return [Entry(name, "face", "of another installed package", True) for name in of_other_packages()]
 
 
 def _added() -> list[Entry]:

@@ -1,8 +1,12 @@
-"""Encoders by name: those that come with the package, those a user has added, and paths."""
+"""Encoders by name: those that come with the package, another package's, those a user has added, and paths.
+
+Another face encoder is a file of its own and an entry of `BASES`, or an entry point of `tgfr_search.face_encoders`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import torch
@@ -21,6 +25,8 @@ from tgfr_search.errors import InputError
 from tgfr_search.shipped import WEIGHTS
 
 DLIB = "dlib-resnet"
+GROUP = "tgfr_search.face_encoders"
+"""Entry points of other packages: name → (what makes it, its regional maps), as in `BASES`."""
 SHIPPED_ADAPTED = {"sface-2021+adapted": WEIGHTS / "sface-adapted"}
 """Adapted encoders that come with the package."""
 
@@ -35,6 +41,20 @@ def fast_dtype(device: torch.device) -> torch.dtype:
     names = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")  # torch has no public names for them
     native = device.type == "cpu" and any(getattr(torch.cpu, name, bool)() for name in names)
     return torch.bfloat16 if native else torch.float32
+
+
+def of_other_packages() -> list[str]:
+    """Names of the face encoders that other installed packages bring."""
+    return sorted({entry.name for entry in entry_points(group=GROUP)} - BASES.keys())
+
+
+def _base(name: str) -> tuple[Callable[..., FaceEncoder], dict[str, int]] | None:
+    """What makes an encoder that is neither adapted nor added, and its maps; None where there is none of that name."""
+    if name in BASES:
+        return BASES[name]
+    found: list[tuple[Callable[..., FaceEncoder], dict[str, int]]]
+    found = [entry.load() for entry in entry_points(group=GROUP) if entry.name == name]
+    return found[0] if found else None
 
 
 def make_face_encoder(name: str, device: torch.device, dtype: torch.dtype, *, flip: bool, regions: str) -> FaceEncoder:
@@ -63,8 +83,8 @@ def make_face_encoder(name: str, device: torch.device, dtype: torch.dtype, *, fl
         return JointFaceEncoder(folder, member)
     adapted = is_adapted(folder)
     base = base_of(folder) if adapted else name
-    if base in BASES:
-        make, maps = BASES[base]
+    if (known := _base(base)) is not None:
+        make, maps = known
         if regions not in maps:
             raise InputError(f"regions {regions!r}", expected=f"of {base}: {' or '.join(maps)}")
         if adapted:
@@ -72,12 +92,17 @@ def make_face_encoder(name: str, device: torch.device, dtype: torch.dtype, *, fl
         return make(device, dtype, flip=flip, regions=regions)
     card = find_card(name)
     if card is None:
-        known = [*BASES, *SHIPPED_ADAPTED, *(card.name for card in added() if card.kind == "face")]
+        names = [
+            *BASES,
+            *of_other_packages(),
+            *SHIPPED_ADAPTED,
+            *(card.name for card in added() if card.kind == "face"),
+        ]
         official = Path(name).is_file()
         raise InputError(
             f"face encoder {name!r}",
             found="a file that was not added" if official else "neither a name nor an added file",
-            expected=f"one of: {', '.join(known)}",
+            expected=f"one of: {', '.join(names)}",
             do=f"tgfr-search model add NAME --from {name if official else 'FILE'}; tgfr-search model list shows all",
         )
     encoder = load_face_encoder(card, device, dtype, flip=flip)
@@ -94,8 +119,8 @@ def default_regions(name: str) -> str:
         joint = read_joint(folder)
         return default_regions(place_of(folder, joint.members[joint.regions_of].encoder))
     base = base_of(folder) if is_adapted(folder) else name
-    if base in BASES:
-        return next(iter(BASES[base][1]))
+    if (known := _base(base)) is not None:
+        return next(iter(known[1]))
     card = find_card(name)
     arch = read_card(card).arch if card else ""
     if arch in RECIPES:
