@@ -43,8 +43,27 @@ class Generation:
 
     def __init__(self, directory: Path, manifest: Manifest) -> None:
         self.directory, self.manifest, self.guard = directory, manifest, Guard()
+        # Of an earlier state, so that a commit costs who follows it no more than what it added.
+        self._heads: dict[FileEntry, segments.Head] = {}
+        self._begun: tuple[list[FileEntry], FloatArray] | None = None
         self._rows_contract = None if manifest.spaces else manifest.contract
         self._schema = tables.rows_schema(self._rows_contract)
+
+    def followed_by(self, committed: Manifest) -> Generation:
+        """A later state; what was read here of files that it has too is not read again.
+
+        Vectors are taken along as long as they are in memory anyway, and as long as no row is gone.
+        """
+        after = Generation(self.directory, committed)
+        there = set(committed.files)
+        after._heads = {entry: head for entry, head in dict(self._heads).items() if entry in there}
+        gone = list(self.manifest.of_kind(DELETED)) != list(committed.of_kind(DELETED))
+        if not gone and self.manifest.contract == committed.contract:
+            vectors: FloatArray | None = self.__dict__.get("vectors")
+            after._begun = self._begun
+            if vectors is not None and vectors.nbytes < MAPPED_FROM:
+                after._begun = [entry for entry, _ in self.vector_files], vectors
+        return after
 
     def __len__(self) -> int:
         written = sum(entry.rows for entry in self.manifest.of_kind(ROWS))
@@ -97,10 +116,22 @@ class Generation:
                     return caches.map_vectors(path, dim)
         vectors = np.empty((len(self), dim), np.float32)
         kept = 0
-        for part in self.read_vectors():
+        for part in self._grown():
             vectors[kept : kept + len(part)] = part
             kept += len(part)
+        self._begun = None
         return vectors
+
+    def _grown(self) -> Iterator[FloatArray]:
+        """As `read_vectors`; those that an earlier state has read come first."""
+        files, begun = self.vector_files, self._begun
+        if begun is None or [entry for entry, _ in files[: len(begun[0])]] != begun[0] or not ascend(files):
+            yield from self.read_vectors()
+            return
+        self.need_complete()
+        yield begun[1]
+        for _, part in self._as_they_lie(files[len(begun[0]) :]):
+            yield part
 
     def read_vectors(self) -> Iterator[FloatArray]:
         """The vectors of the rows that are there, in the order of `ids`, some at a time: float32 [n, D_total].
@@ -120,7 +151,7 @@ class Generation:
             DamagedIndexError: A segment cannot be read.
         """
         files = self.vector_files
-        if all(former[-1] < ids[0] for (_, former), (_, ids) in pairwise(files)):
+        if ascend(files):
             yield from self._as_they_lie(files)
             return
         yield self.vectors_of([entry for entry, _ in files])
@@ -177,10 +208,9 @@ class Generation:
         for entry in self.manifest.files:
             if entry.rows and self.manifest.vectors_in(entry):
                 if entry.kind != ROWS:
-                    schema = tables.space_schema(self.manifest.contract)
-                    found.append((entry, segments.read_ids(self.directory, entry, schema)))
+                    found.append((entry, self._head(entry, tables.space_schema(self.manifest.contract)).ids))
                 elif not self.manifest.spaces or self.has_vectors(entry):
-                    found.append((entry, self._ids_of[entry.name]))
+                    found.append((entry, self._head(entry).ids))
         return sorted(found, key=lambda each: int(each[1][0])) if self.manifest.spaces else found
 
     def has_vectors(self, entry: FileEntry) -> bool:
@@ -242,20 +272,29 @@ class Generation:
 
     def column(self, name: str) -> pa.ChunkedArray:
         """One metadata column of the rows that are there, in the order of `ids`."""
+        return self.read([name])[name]
+
+    def read(self, names: Sequence[str]) -> dict[str, pa.ChunkedArray]:
+        """Some metadata columns of the rows that are there, in the order of `ids`; opens each file once.
+
+        An index that photos were added to one at a time has a file for each: to open them takes longer than to read.
+        """
+        if not names:
+            return {}
         parts = [
-            segments.read_columns(self.directory, entry, self._schema, [name]).column(name)
-            for entry in self.manifest.of_kind(ROWS)
+            segments.read_columns(self.directory, entry, self._schema, names) for entry in self.manifest.of_kind(ROWS)
         ]
-        chunks = [chunk for part in parts for chunk in part.chunks]
-        whole = pa.chunked_array(chunks, tables.column_type(self._schema, name))
-        alive = taken(whole, np.flatnonzero(self._alive)) if len(self.deleted) else whole
-        return self.amended(name, alive, self.ids)
+        alive, out = np.flatnonzero(self._alive) if len(self.deleted) else None, dict[str, pa.ChunkedArray]()
+        for name in names:
+            chunks = [chunk for part in parts for chunk in part.column(name).chunks]
+            whole = pa.chunked_array(chunks, tables.column_type(self._schema, name))
+            out[name] = self.amended(name, whole if alive is None else taken(whole, alive), self.ids)
+        return out
 
     @once
     def columns(self) -> dict[str, list[str]]:
         """The Parquet columns of each file of rows, by its name."""
-        files = self.manifest.of_kind(ROWS)
-        return {entry.name: segments.column_names(self.directory, entry, self._schema) for entry in files}
+        return {entry.name: self._head(entry).columns for entry in self.manifest.of_kind(ROWS)}
 
     @once
     def fields(self) -> dict[str, Fields]:
@@ -334,14 +373,15 @@ class Generation:
         here = [(at, newer[row_id]) for at, row_id in enumerate(ids.tolist()) if row_id in newer]
         return replaced("metadata", table, [at for at, _ in here], [json.loads(text) for _, text in here])
 
-    @once
-    def _ids_of(self) -> dict[str, IdArray]:
-        files = self.manifest.of_kind(ROWS)
-        return {entry.name: segments.read_ids(self.directory, entry, self._schema) for entry in files}
+    def _head(self, entry: FileEntry, schema: pa.Schema | None = None) -> segments.Head:
+        with self.guard:
+            if entry not in self._heads:
+                self._heads[entry] = segments.read_head(self.directory, entry, schema or self._schema)
+            return self._heads[entry]
 
     @once
     def _written(self) -> IdArray:
-        return np.concatenate([np.empty(0, np.int64), *self._ids_of.values()])
+        return np.concatenate([np.empty(0, np.int64), *(self._head(each).ids for each in self.manifest.of_kind(ROWS))])
 
     @once
     def _alive(self) -> npt.NDArray[np.bool_]:
@@ -369,3 +409,8 @@ class Generation:
             raise DamagedIndexError(
                 str(self.directory / entry.name), found=str(error), expected="rows as they were committed", do=RESTORE
             ) from error
+
+
+def ascend(files: Sequence[tuple[FileEntry, IdArray]]) -> bool:
+    """Whether the ids of files, each rising, rise from file to file."""
+    return all(former[-1] < ids[0] for (_, former), (_, ids) in pairwise(files))

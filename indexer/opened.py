@@ -32,7 +32,7 @@ class Opened:
 
     def followed_by(self, committed: Manifest) -> Opened:
         """A later state; what is read and built of this one is kept where it is the same there."""
-        there = Opened(Generation(self.generation.directory, committed), self._backend)
+        there = Opened(self.generation.followed_by(committed), self._backend)
         before, after = self.generation, there.generation
         if key_of(before.manifest) != key_of(committed) or list(before.manifest.of_kind(UPDATED)) != list(
             committed.of_kind(UPDATED)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +73,30 @@ def read_columns(directory: Path, entry: FileEntry, schema: pa.Schema, columns: 
         return table
 
 
-def column_names(directory: Path, entry: FileEntry, schema: pa.Schema) -> list[str]:
-    """The columns that a file has.
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What is known of a file before its rows are read.
+
+    Attributes:
+        columns: That it has.
+        ids: Of its rows: int64 [n], in its order.
+    """
+
+    columns: list[str]
+    ids: IdArray
+
+
+def read_head(directory: Path, entry: FileEntry, schema: pa.Schema) -> Head:
+    """The columns that a file has, and the row ids that it holds.
 
     Raises:
         DamagedIndexError: As `read_columns`.
     """
     with _open(directory, entry, schema) as file:
-        return list(file.schema_arrow.names)
+        names = list(file.schema_arrow.names)
+        table = file.read(columns=["row_id"], use_threads=False)
+        _need_rows(table, entry.rows)
+        return Head(names, to_numpy(table.column("row_id")))
 
 
 def read_ids(directory: Path, entry: FileEntry, schema: pa.Schema) -> IdArray:
@@ -182,9 +199,10 @@ def _open(directory: Path, entry: FileEntry, schema: pa.Schema) -> Iterator[pq.P
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             counts = {entry.rows, file.metadata.num_rows, sum(_group_sizes(file))}
-            if len(counts) > 1 or not tables.agrees(file.schema_arrow, schema):
+            there = file.schema_arrow  # made anew each time it is asked for
+            if len(counts) > 1 or not tables.agrees(there, schema):
                 raise DamagedIndexError(str(path), found="other rows or columns", expected="as committed", do=RESTORE)
-            _need_names(file.schema_arrow)
+            _need_names(there)
             yield file
     except FileNotFoundError:
         raise missing_file(directory, entry) from None

@@ -8,12 +8,13 @@ Search structures are built in memory from the vectors when first needed and are
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from indexer import holds, io, lock, manifest
@@ -206,7 +207,7 @@ class Store:
     def rows_by_image(self) -> dict[str, tuple[int, str]]:
         """Row name → (row id, content key) of every row; of several rows of one name the newest."""
         here = self._generation
-        names, keys = (here.column(name).to_pylist() for name in ("image", "source_key"))
+        names, keys = (column.to_pylist() for column in here.read(["image", "source_key"]).values())
         return {name: (row, key) for name, row, key in zip(names, here.ids.tolist(), keys, strict=True)}
 
     def row_ids_by_image(self) -> dict[str, list[int]]:
@@ -226,11 +227,29 @@ class Store:
         here = self._generation
         return zip(here.ids.tolist(), here.fields["metadata"].rows(), strict=True)
 
+    def metadata_examples(self, but: int | None = None) -> Iterator[dict[str, Any]]:
+        """Values of further columns of which every type is one that the rows have: few, however many rows there are.
+
+        Args:
+            but: Id of a row that does not count.
+        """
+        here = self._generation
+        return here.fields["metadata"].examples(None if but is None else int(here.positions([but])[0]))
+
+    def ids_of(self, images: Collection[str], photos: Collection[str]) -> IdArray:
+        """Ids of the rows that have one of these names, or are of one of these photos (hex SHA-256): int64, rising."""
+        read = self._generation.read(["image", "image_sha256"])
+        among = (
+            pc.is_in(column, pa.array(sorted(wanted), column.type))
+            for column, wanted in zip(read.values(), (images, photos), strict=True)
+        )
+        at = pc.indices_nonzero(pc.or_(*among))
+        return self._generation.ids[np.from_dlpack(at).astype(np.int64)]
+
     def photos_by_image(self) -> dict[str, tuple[str, str]]:
         """Row name → (SHA-256 of the photo, subject) of every row; of several rows of one name the newest."""
-        names = ("image", "image_sha256", "subject_id")
-        here = self._generation
-        images, photos, subjects = (here.column(name).to_pylist() for name in names)
+        read = self._generation.read(["image", "image_sha256", "subject_id"])
+        images, photos, subjects = (column.to_pylist() for column in read.values())
         return dict(zip(images, zip(photos, subjects, strict=True), strict=True))
 
     def near_duplicates(self, block: str, threshold: float, first: int = 0) -> tuple[list[NearDuplicate], int]:

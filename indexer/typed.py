@@ -94,10 +94,10 @@ def joined(column: str, table: pa.Table) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def present(values: pa.ChunkedArray) -> Iterator[tuple[int, Any]]:
-    """(position, value) of the values of a column that are not null."""
-    places = np.from_dlpack(pc.indices_nonzero(pc.is_valid(values)))
-    return zip(places.tolist(), values.drop_null().to_pylist(), strict=True)
+def present(values: pa.ChunkedArray, most: int | None = None) -> Iterator[tuple[int, Any]]:
+    """(position, value) of the values of a column that are not null, or of the first so many of these."""
+    places = np.from_dlpack(pc.indices_nonzero(pc.is_valid(values)))[:most]
+    return zip(places.tolist(), values.drop_null()[:most].to_pylist(), strict=True)
 
 
 def together(tables: Iterable[pa.Table]) -> pa.Table:

@@ -62,8 +62,8 @@ class IndexRun:
         self.photo_of = {self._now_named(name): photo for name, photo in store.photos_by_image().items()}
         self.refused = {record.image: record for record in store.quarantined()}
         self.fields = plan.fields
-        for _, metadata in store.metadata():
-            self.fields.learn(metadata)
+        for example in store.metadata_examples():
+            self.fields.learn(example)
         # Rows that the gallery names and does not tell right, files and folders that could not be opened: nobody knows
         # what they hold. Of a file that is not there it is known.
         self.closed = {canonical_path(p.name) for p in problems if p.reason != Reason.MISSING_IMAGE and p.name}

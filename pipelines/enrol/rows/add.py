@@ -108,12 +108,14 @@ class _Run:
 
     def __init__(self, store: Store, writer: Writer, plan: Plan, again: bool) -> None:
         self.writer, self.plan = writer, plan
-        self.there = store.rows_by_image()
+        # Only the rows that these photos have to do with are read: a photo costs the same in a large index.
+        found = store.rows(store.ids_of(plan.rows, {row.photo for row in plan.rows.values()}), chips=False)
+        self.there = {row.image: (row.row_id, row.source_key) for row in found if row.image in plan}
         self.keys = dict[str, str]()
         self.fields = plan.fields
-        for _, metadata in store.metadata():
-            self.fields.learn(metadata)
-        elsewhere = {what for name, what in store.photos_by_image().items() if name not in plan}
+        for example in store.metadata_examples():
+            self.fields.learn(example)
+        elsewhere = {(row.image_sha256, row.subject_id) for row in found if row.image not in plan}
         self._settled = dict[str, Outcome]()
         for name, row in plan.rows.items():
             if name in self.there and self.there[name][1] == row.key:

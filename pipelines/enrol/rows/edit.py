@@ -85,7 +85,7 @@ def update_row(
     # The writer's lock makes reading and writing the metadata one step.
     with change(journal, Act.UPDATE, index_of(store)) as told, store.writer() as writer:
         metadata = dict(store.rows([row], chips=False)[0].metadata)
-        fields = Fields(values for row_id, values in store.metadata() if row_id != row)
+        fields = Fields(store.metadata_examples(but=row))
         changes = dict(fields.assigned(text) for text in assigned)
         if own := [name for name in changes if name in OWN_COLUMNS or name.startswith("quality.")]:
             # By these names a filter asks for the row's own: whoever sets one most likely means that.
