@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ class Calibration:
         }
         return json.dumps(tree, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Of the file: what a log and a report name."""
         return hashlib.sha256(self.text().encode()).hexdigest()

@@ -12,6 +12,7 @@ from pipelines.casework.report.facts import worth_told
 from pipelines.casework.report.overview import overview as case_overview
 from pipelines.casework.report.overview import pictures_of
 from pipelines.casework.review.examiners import count_work
+from pipelines.casework.review.marks import read_marks
 from pipelines.casework.review.review import Review, ReviewError, Step
 from pipelines.casework.review.reviews import act, review_of
 from pipelines.casework.searches.search import Picture, chosen
@@ -105,13 +106,14 @@ def search(
     first, more = (pictures[0], pictures[1:]) if pictures else (None, ())
     slow_down(hub, account)
     _, gallery = hub.gallery(index)
-    told = Gallery(gallery.store, gallery.model, gallery.finder, hub.journal_of(account))
-    with hub.encoding:
-        name, _ = search_in(
+    told = Gallery(gallery.store, gallery.model, gallery.finder, hub.journal_of(account), gallery.judge)
+    name, _ = hub.encode(
+        lambda: search_in(
             case, told, actor=account.name, evidence=None if first is None else first.evidence,
             face=None if first is None else first.face, more=more, lines=lines, witnesses=witnesses,
             origin=origin, top_k=top_k, where=where, population=population,
-        )  # fmt: skip
+        )
+    )  # fmt: skip
     hub.metrics.searches.inc()
     return name
 
@@ -129,6 +131,8 @@ def review_act(hub: Hub, case: Case, search: str, name: str, account: Account, g
         review = act(case, search, name, actor=account.name, **given)
     except TypeError as error:
         raise ReviewError(name, found=f"other values than it takes: {', '.join(given) or 'none'}") from error
+    if name == "decide":
+        hub.drafts.drop(case, search, account.name)  # a kill before it leaves what no page shows any more
     try:
         count_work(hub.settings.data / EXAMINERS, case, search, review)
     except InputError as error:  # the act is done and logged: what is derived from it must not make it fail
@@ -151,6 +155,18 @@ def marks_of(text: str) -> dict[str, Any]:
     if not isinstance(told, list):
         raise ReviewError("marks", found="no list of JSON", expected="marks as the API takes them")
     return {"marks": told}
+
+
+def keep_draft(hub: Hub, case: Case, search: str, account: Account, label: str, marks: str) -> None:
+    """Keeps marks that are not locked yet, of the candidate that this account compares now.
+
+    Raises:
+        ReviewError: It compares another one, or none; or the marks are none.
+    """
+    view = seen(case, search, account)
+    if view["turn"] != "decide" or next_label(view) != label:
+        raise ReviewError("draft", found=f"marks of {label[:8]}", expected="of the candidate that is compared now")
+    hub.drafts.keep(case, search, account.name, label, read_marks(marks_of(marks).get("marks", ())))
 
 
 def seen(case: Case, search: str, account: Account) -> dict[str, Any]:
@@ -231,7 +247,7 @@ def probe_place(hub: Hub, case: Case, search: str, picture: int) -> tuple[bytes,
     asked = all_[picture - 1]
     gallery, data = searched_gallery(hub, kept), case.evidence(asked["evidence"])
     key = (str(case.folder), search, picture)
-    return data, hub.places.of(key, lambda: placed(gallery, data, chosen(asked)))
+    return data, hub.places.of(key, lambda: hub.encode(lambda: placed(gallery, data, chosen(asked))))
 
 
 def probe_pictures(kept: dict[str, Any]) -> list[dict[str, Any]]:

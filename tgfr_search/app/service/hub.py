@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import BoundedSemaphore, Lock
+from threading import Lock
+from typing import TypeVar
 
 from argon2 import PasswordHasher
 
@@ -19,6 +21,7 @@ from tgfr_search.app.service.accounts import Account, Accounts
 from tgfr_search.app.service.buckets import Buckets
 from tgfr_search.app.service.casebook import Casebook
 from tgfr_search.app.service.database import Database
+from tgfr_search.app.service.drafts import Drafts
 from tgfr_search.app.service.jobs import Jobs
 from tgfr_search.app.service.metrics import Metrics
 from tgfr_search.app.service.pictures import Places
@@ -34,6 +37,7 @@ from tgfr_search.model.loaded import FaceTextModel
 
 AUDIT = "audit"
 SETUP_TRIES = 5
+T = TypeVar("T")
 
 
 @dataclass
@@ -49,10 +53,11 @@ class Hub:
         galleries: Name → gallery; the first is the one that is meant where none is named.
         logins: How fast passwords may be tried.
         searches: How fast an account may search.
-        encoding: Held while a probe is encoded.
+        encoding: The threads that find and encode faces; see `encode`.
         metrics: What is counted.
         cases: The cases.
         jobs: Enrolments.
+        drafts: Marks that are not locked yet.
         places: Where the faces of probes lie.
         damage: Why nothing is answered that would have to be logged; empty where the log is whole.
         process: Tells this process from an earlier one.
@@ -66,10 +71,11 @@ class Hub:
     galleries: dict[str, Gallery]
     logins: Buckets
     searches: Buckets
-    encoding: BoundedSemaphore
+    encoding: ThreadPoolExecutor
     metrics: Metrics
     cases: Casebook
     jobs: Jobs
+    drafts: Drafts
     places: Places = field(default_factory=Places)
     damage: str = ""
     process: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -122,10 +128,11 @@ class Hub:
             galleries,
             Buckets(limits.logins, limits.logins_a_minute),
             Buckets(limits.searches, limits.searches_a_minute),
-            BoundedSemaphore(limits.encoders),
+            ThreadPoolExecutor(limits.encoders, "encoder"),
             Metrics(),
             Casebook(settings.data, settings.lab),
             Jobs(database, settings.data),
+            Drafts(database),
             damage=problems[0] if problems else "",
         )
 
@@ -154,6 +161,14 @@ class Hub:
             raise Problem(
                 503, "log_damaged", f"the log does not verify: {self.damage}", "tgfr-search audit verify; keep it"
             )
+
+    def encode(self, work: Callable[[], T]) -> T:
+        """What finds or encodes faces, in one of the few threads that do; waits for its turn.
+
+        The allocator keeps for every thread what that thread once needed, and a detector needs much: in the threads of
+        requests, forty of them, the service would grow with the number of people who ever searched at once.
+        """
+        return self.encoding.submit(work).result()
 
     def gallery(self, name: str = "") -> tuple[str, Gallery]:
         """A gallery and its name, at its newest state; the first where none is named.

@@ -32,6 +32,7 @@ class Upload:
         subject: Whose face it is.
         captions: What is said of it.
         metadata: Further columns.
+        quarantined: Name under which the photo is in the index's quarantine: it takes the place of that record.
     """
 
     file: str
@@ -39,10 +40,13 @@ class Upload:
     subject: str
     captions: tuple[str, ...] = ()
     metadata: tuple[tuple[str, Any], ...] = ()
+    quarantined: str = ""
 
     @property
     def name(self) -> str:
         """Of its row: the same bytes of the same subject are one row, however often they are sent."""
+        if self.quarantined:
+            return self.quarantined
         who = hashlib.sha256(self.subject.encode()).hexdigest()[:12]
         return f"{UPLOADS}/{who}/{hashlib.sha256(self.data).hexdigest()[:24]}"
 

@@ -130,6 +130,15 @@ class Jobs:
             found = connection.execute("SELECT * FROM job_photos WHERE job = ? ORDER BY number", (name,))
             return [dict(row) for row in found]
 
+    def refused(self, gallery: str) -> dict[str, tuple[str, int]]:
+        """Name of each photo of a gallery that was refused and can be mended → its newest job, and its number there."""
+        with self._database.read() as connection:
+            asked = (
+                "SELECT p.name, p.job, p.number FROM job_photos p JOIN jobs j ON j.id = p.job "
+                "WHERE j.gallery = ? AND p.state = ? ORDER BY j.created, p.number"
+            )
+            return {name: (job, number) for name, job, number in connection.execute(asked, (gallery, Outcome.REFUSED))}
+
     def photo(self, name: str, number: int) -> dict[str, Any]:
         """A photo of a job.
 

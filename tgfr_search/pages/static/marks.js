@@ -1,9 +1,10 @@
 // Features that were compared, and where they are in both faces. A place is kept in face coordinates: from halfway
-// between the eyes, in distances between them, whatever the zoom. What is listed here is sent with the decision; the
-// decision works without it.
+// between the eyes, in distances between them, whatever the zoom. What is listed here is sent with the decision, and kept
+// on the server until then, so that it is there when the page is loaded again; the decision works without it.
 const FINE = .01, COARSE = .05; // parts of the pane a key moves the cross by
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const SIDES = ["probe", "candidate"];
+const LEAVING = 20000; // letters that a browser sends on while the page is left: 64 KiB, as they are escaped
 
 const box = document.querySelector("details.marks");
 const sent = document.querySelector("form.decide input[name=marks]");
@@ -13,11 +14,24 @@ const [ux, uy, mx, my] = [bx - ax, by - ay, (ax + bx) / 2, (ay + by) / 2], unit 
 const inFace = ([x, y]) => [((x - mx) * ux + (y - my) * uy) / unit, ((y - my) * ux - (x - mx) * uy) / unit];
 const inPane = ([x, y]) => [mx + x * ux - y * uy, my + x * uy + y * ux];
 
-const marks = [];
+const marks = JSON.parse(box.dataset.draft);
 const list = box.querySelector("ol"), row = box.querySelector("template"), told = box.querySelector(".placing");
 const [feature, found, note] = ["feature", "found", "note"].map((name) => box.querySelector(`.${name}`));
 let placing = null; // { mark, side, at: [x, y] in parts of the pane }
 let pressed = [0, 0];
+let kept = JSON.stringify(marks), keeping = Promise.resolve();
+
+// One request after another, so that the last one to arrive is the last state; what is the same is not sent again.
+const keep = () => {
+  const form = sent.form, now = JSON.stringify(marks), told = box.querySelector(".keeping");
+  if (now === kept) return;
+  kept = now;
+  const body = new URLSearchParams({ csrf: form.elements.csrf.value, label: form.elements.label.value, marks: now });
+  keeping = keeping
+    .then(() => fetch(box.dataset.keep, { method: "POST", body, redirect: "error", keepalive: now.length < LEAVING }))
+    .then((answer) => { if (!answer.ok) throw new Error(answer.status); told.textContent = ""; })
+    .catch(() => { kept = ""; told.textContent = told.dataset.failed; });
+};
 
 const draw = () => {
   for (const old of document.querySelectorAll(".mark, .aim")) old.remove();
@@ -48,6 +62,7 @@ const draw = () => {
     stages[placing.side].closest(".pane").classList.add("aimed");
   }
   sent.value = marks.length ? JSON.stringify(marks) : "";
+  keep();
 };
 
 // From side to side, those of which there is a picture; after the last the place of the next feature is asked.
@@ -99,4 +114,5 @@ addEventListener("keydown", (event) => {
 }, { capture: true });
 
 box.hidden = false;
+box.open = marks.length > 0;
 draw();

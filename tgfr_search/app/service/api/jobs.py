@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import File, Form, Header, Query, Response, UploadFile
 from pydantic import BaseModel, Field
 
+from indexer import QuarantineRecord
+from pipelines.search.gallery import Gallery
 from tgfr_search.app.service.accounts import Account
+from tgfr_search.app.service.api.gallery import store_of
 from tgfr_search.app.service.guard import TheHub, Who
 from tgfr_search.app.service.hub import Hub
-from tgfr_search.app.service.job import Job
+from tgfr_search.app.service.job import UPLOADS, Job
 from tgfr_search.app.service.problems import Problem
 from tgfr_search.app.service.roles import Role, Routes
 from tgfr_search.app.service.schemas import Strict
@@ -65,10 +69,13 @@ def enrol(
     subject: Annotated[str, Form(max_length=512, description="Whose face the photos show; a ZIP has folders.")] = "",
     caption: Annotated[list[Caption] | None, Form(max_length=20, description="What is said of them.")] = None,
     again: Annotated[bool, Form(description="Also photos that were deleted earlier.")] = False,
+    quarantined: Annotated[
+        str, Form(max_length=2000, description="The photo is the one that is in quarantine under this name.")
+    ] = "",
     idempotency_key: Annotated[str, Header(max_length=200)] = "",
 ) -> JobTold:
     """Receives photos, and starts the job that enrols them."""
-    job, notes = receive(hub, account, gallery, photos, subject, caption or [], again, idempotency_key)
+    job, notes = receive(hub, account, gallery, photos, subject, caption or [], again, idempotency_key, quarantined)
     response.headers["Location"] = f"/api/v1/jobs/{job.id}"
     return _told(job, notes)
 
@@ -130,14 +137,36 @@ def receive(
     captions: list[str],
     again: bool,
     key: str = "",
+    quarantined: str = "",
 ) -> tuple[Job, list[str]]:
-    """Keeps what came in, tells the log, and lets the job wait for its turn."""
-    name, _ = hub.gallery(gallery)
+    """Keeps what came in, tells the log, and lets the job wait for its turn.
+
+    Raises:
+        Problem: There are too many files, or what is wrong with one; or several come in the place of a quarantined one.
+    """
+    name, opened = hub.gallery(gallery)
     if len(files) > (most := hub.settings.limits.files):
         raise Problem(413, "too_many_files", f"found {len(files)} files in one request; expected at most {most}")
     uploads, notes = read_uploads(files, subject, captions, hub.cases.incoming)
+    if quarantined:
+        need_quarantined(opened, quarantined)
+        if len(uploads) != 1:
+            raise Problem(422, "bad_input", f"found {len(uploads)} photos in the place of one", "send that photo alone")
+        uploads = [replace(uploads[0], quarantined=quarantined)]
     hub.tell(Act.ENROL, account, phase="received", photos=len(uploads))
     return hub.jobs.new(name, account, uploads, again=again, key=key), notes
+
+
+def need_quarantined(gallery: Gallery, name: str) -> QuarantineRecord:
+    """The record of a photo that is in quarantine.
+
+    Raises:
+        Problem: There is none of that name.
+    """
+    found = next((each for each in store_of(gallery).quarantined() if each.image == name), None)
+    if found is None:
+        raise Problem(404, "not_in_quarantine", "found no photo of that name in the quarantine of the gallery")
+    return found
 
 
 def changed(hub: Hub, account: Account, job: str, change: str) -> Job:
@@ -164,12 +193,16 @@ def mended(hub: Hub, account: Account, job: str, number: int, choice: FaceChoice
 
 
 def dismissed(hub: Hub, account: Account, job: str, number: int) -> None:
-    """Lets go of a refused photo, takes it off the index's quarantine, and tells the log."""
+    """Lets go of a refused photo, takes it off the index's quarantine, and tells the log.
+
+    The record of a photo that `index` refused stays: its gallery has the photo as before.
+    """
     _, gallery = hub.gallery(hub.jobs.get(job).gallery)
     photo = hub.jobs.dismiss(job, number)
-    with hub.store(gallery).writer() as writer:
-        if writer.release([photo["name"]]):
-            writer.commit()
+    if photo["name"].startswith(f"{UPLOADS}/"):
+        with hub.store(gallery).writer() as writer:
+            if writer.release([photo["name"]]):
+                writer.commit()
     hub.tell(Act.ENROL, account, phase="dismissed", job=job, photo=number)
 
 

@@ -56,11 +56,11 @@ def search(
     """Ranks a gallery's subjects for a photo, a description, or both; logged before it is answered."""
     slow_down(hub, account)
     _, gallery = hub.gallery(index)
-    told = Gallery(gallery.store, gallery.model, gallery.finder, hub.journal_of(account, purpose=purpose, basis=basis))
-    told.judge = replace(told.judge, declared=replace(told.judge.declared, population=population))
+    judge = replace(gallery.judge, declared=replace(gallery.judge.declared, population=population))
+    journal = hub.journal_of(account, purpose=purpose, basis=basis)
+    told = Gallery(gallery.store, gallery.model, gallery.finder, journal, judge)
     data = None if photo is None or not photo.size else photo.file.read()
-    with hub.encoding:
-        result = told.query(data, caption=caption or (), top_k=top_k, mode=mode, where=where or None)
+    result = hub.encode(lambda: told.query(data, caption=caption or (), top_k=top_k, mode=mode, where=where or None))
     hub.metrics.searches.inc()
     return SearchAnswer.model_validate(result.as_dict())
 

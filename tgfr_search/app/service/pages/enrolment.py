@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import File, Form, Request, Response, UploadFile
+from fastapi import File, Form, Query, Request, Response, UploadFile
 
 from tgfr_search.app.service import pictures
 from tgfr_search.app.service.api.gallery import RowChange, deleted, updated
-from tgfr_search.app.service.api.jobs import changed, dismissed, mended, receive
+from tgfr_search.app.service.api.jobs import changed, dismissed, mended, need_quarantined, receive
 from tgfr_search.app.service.guard import TheHub, Who
 from tgfr_search.app.service.job import State
 from tgfr_search.app.service.pages.common import page, see
@@ -25,6 +25,7 @@ SHOWN = 200
 ENDED = (State.DONE, State.FAILED, State.CANCELLED)
 Short = Annotated[str, Form(max_length=512)]
 Text = Annotated[str, Form(max_length=20_000)]
+Name = Annotated[str, Form(max_length=2000)]
 
 
 @routes("POST", "/gallery/{gallery}/jobs", {Role.ENROLLER})
@@ -36,11 +37,24 @@ def enrol(
     subject: Short = "",
     captions: Text = "",
     again: Short = "",
+    quarantined: Name = "",
 ) -> Response:
     """Receives photos, and shows the job that enrols them."""
     lines = [line.strip()[:1000] for line in captions.splitlines() if line.strip()][:20]
-    job, _ = receive(hub, account, gallery, photos, subject, lines, again == "yes")
+    job, _ = receive(hub, account, gallery, photos, subject, lines, again == "yes", quarantined=quarantined)
     return see(f"/enrolment/{job.id}")
+
+
+@routes("GET", "/gallery/{gallery}/quarantine", {Role.ENROLLER})
+def quarantined_page(
+    hub: TheHub, request: Request, gallery: str, image: Annotated[str, Query(max_length=2000)] = ""
+) -> Response:
+    """Asks for a photo that `index` refused; one that is here already is mended where it is."""
+    name, opened = hub.gallery(gallery)
+    if (found := hub.jobs.refused(name).get(image)) is not None:
+        return see(f"/enrolment/{found[0]}/photos/{found[1]}")
+    record, (whose, _, _) = need_quarantined(opened, image), image.rpartition("/")
+    return page(request, "quarantined.html", gallery=name, record=record, whose=whose.rpartition("/")[2])
 
 
 @routes("POST", "/gallery/{gallery}/delete", {Role.ENROLLER})
@@ -85,7 +99,8 @@ def photo_page(hub: TheHub, request: Request, account: Who, job: str, number: in
         return see(f"/enrolment/{job}")
     hub.tell(Act.VIEW, account, what="refused photo", job=job, photo=number)
     finder = hub.gallery(opened.gallery)[1].finder
-    seen = pictures.face_seen(finder, hub.jobs.picture(job, number).read_bytes())
+    data = hub.jobs.picture(job, number).read_bytes()
+    seen = hub.encode(lambda: pictures.face_seen(finder, data))
     return page(request, "mend.html", job=opened, photo=photo, seen=seen)
 
 

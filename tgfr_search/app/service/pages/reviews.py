@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 from fastapi import Form, Query, Request, Response
 
 from indexer import UnknownRowError
+from pipelines.casework.case.case import Case
 from pipelines.casework.review.marks import MOST, Feature, Found
 from pipelines.casework.review.review import Conclusion, Decision, Step
 from pipelines.casework.review.reviews import review_of
 from tgfr_search.app.service import casework, pictures
+from tgfr_search.app.service.accounts import Account
 from tgfr_search.app.service.casebook import look, need_part, state_of
 from tgfr_search.app.service.guard import TheHub, Who
+from tgfr_search.app.service.hub import Hub
 from tgfr_search.app.service.pages.common import page, see
 from tgfr_search.app.service.problems import Problem
 from tgfr_search.app.service.roles import CASEWORK, Routes
@@ -73,6 +77,7 @@ def review_page(
         features=list(Feature),
         findings=list(Found),
         most_marks=MOST,
+        draft=json.dumps(_draft(hub, opened, search, account, label)),
         eyes=pictures.eyes_of(hub.gallery()[1]),
         conclusions=list(Conclusion),
         is_released=view["step"] == Step.RELEASED,
@@ -111,6 +116,19 @@ def review_act(
     return see(f"/cases/{case}/searches/{search}")
 
 
+@routes("POST", PATH + "/draft", CASEWORK, status_code=204)
+def draft(
+    hub: TheHub,
+    account: Who,
+    case: str,
+    search: str,
+    label: Short = "",
+    marks: Annotated[str, Form(max_length=200_000)] = "",
+) -> None:
+    """Keeps marks that are not locked yet; the page has them when it is loaded again."""
+    casework.keep_draft(hub, hub.cases.open(case), need_part(search), account, label, marks)
+
+
 @routes("GET", PATH + "/candidates/{label}", CASEWORK)
 def candidate_picture(hub: TheHub, account: Who, case: str, search: str, label: str) -> Response:
     """The face of a candidate under this account's own label for it."""
@@ -130,3 +148,7 @@ def candidate_picture(hub: TheHub, account: Who, case: str, search: str, label: 
     if picture is None:
         raise Problem(404, "no_picture", "the gallery keeps no picture of it")
     return Response(picture, media_type="image/jpeg")
+
+
+def _draft(hub: Hub, case: Case, search: str, account: Account, label: str) -> list[dict[str, Any]]:
+    return [each.told() for each in hub.drafts.find(case, search, account.name, label)] if label else []

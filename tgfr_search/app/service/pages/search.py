@@ -48,7 +48,7 @@ def search_page(hub: TheHub, request: Request, case: str, evidence: Parts = None
         request,
         "search.html",
         case=case,
-        photos=[(name, pictures.face_seen(finder, opened.evidence(name))) for name in names],
+        photos=hub.encode(lambda: [(name, pictures.face_seen(finder, opened.evidence(name))) for name in names]),
         origins=[each for each in ORIGINS if not (opened.lab.declared_origin and each == "unknown")],
         galleries=[(name, len(hub.gallery(name)[1])) for name in hub.galleries],
         most=casework.LIST_LENGTH,
