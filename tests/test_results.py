@@ -31,6 +31,19 @@ def test_the_shipped_model_is_the_one_that_was_measured(name: str) -> None:
     assert measured == shipped
 
 
+def test_what_was_measured_over_a_hundred_thousand_rows() -> None:
+    """A second space while the first answers, killed half-way and resumed; and the first search under a filter."""
+    space, filtered = read_result("space_speed"), read_result("filter_speed")
+    assert space is not None
+    assert filtered is not None
+    assert space["rows"] == filtered["rows"] == 100_000
+    assert space["uninterrupted"]["answers_equal"]
+    assert space["killed"]["answers_equal"]
+    assert 0 < space["killed"]["rows_at_the_kill"] < 100_000
+    assert space["digests_equal"]
+    assert all(filtered[let]["first_s"] <= 1.0 for let in ("all rows", "a third", "few"))
+
+
 def test_an_earlier_row_is_kept_only_where_nothing_it_rests_on_has_changed() -> None:
     earlier = read_result("mmceleba-dlib")
     assert earlier is not None

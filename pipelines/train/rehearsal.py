@@ -201,12 +201,12 @@ def rehearsal_text(name: str, train: TrainSet, folder: Path) -> tuple[torch.nn.M
 
 
 def _made_up(spec: FaceSpec, options: TrainOptions) -> tuple[TrainSet, ValidSet]:
-    """Random features of the encoder's shapes, captions by the grammar, two images a subject."""
+    """Random features of the encoder's shapes, captions by the grammar, two images a subject; valid is half of them."""
     rng = np.random.default_rng(0)
 
-    def features(views: tuple[str, ...]) -> FeatureSet:
-        vectors = rng.normal(size=(IMAGES, len(views), 2, spec.dim)).astype(np.float32)
-        regions = rng.normal(size=(IMAGES, len(views), 2, *spec.regions)).astype(np.float16)
+    def features(images: int, views: tuple[str, ...]) -> FeatureSet:
+        vectors = rng.normal(size=(images, len(views), 2, spec.dim)).astype(np.float32)
+        regions = rng.normal(size=(images, len(views), 2, *spec.regions)).astype(np.float16)
         return FeatureSet(views, vectors, regions)
 
     captions = [
@@ -214,5 +214,7 @@ def _made_up(spec: FaceSpec, options: TrainOptions) -> tuple[TrainSet, ValidSet]
     ]
     subjects = np.arange(IMAGES) % SUBJECTS
     names = [f"{at:02d}" for at in range(IMAGES)]
-    train = TrainSet(features(options.data.views), subjects, captions)
-    return train, ValidSet(features(("original", *tuple(LADDER)[1:])), names, subjects, captions)
+    train = TrainSet(features(IMAGES, options.data.views), subjects, captions)
+    some = IMAGES // 2
+    levels = features(some, ("original", *tuple(LADDER)[1:]))
+    return train, ValidSet(levels, names[:some], np.arange(some) % (SUBJECTS // 2), captions[:some])

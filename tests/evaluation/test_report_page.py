@@ -13,10 +13,10 @@ import pytest
 from matplotlib.figure import Figure
 from scipy.stats import norm
 from test_reading import figure
-from test_report_tables import CMC, FROZEN, MEASURED, OURS, ROC, rank_1, report
+from test_report_tables import CMC, FROZEN, LEVELS, MEASURED, OURS, ROC, rank_1, report
 
 from tgfr_search.evaluation.report.draw import _write_csv
-from tgfr_search.evaluation.report.page import _sections, page
+from tgfr_search.evaluation.report.page import _end_to_end, _enrolment, _groups, _sections, page
 from tgfr_search.evaluation.report.plots import Panel, inline, plots
 from tgfr_search.evaluation.report.reading import TARS, Report
 from tgfr_search.evaluation.report.words import TOLD
@@ -80,14 +80,42 @@ def test_the_page_says_what_was_left_out_and_has_no_empty_part() -> None:
     assert [plot.title for plot in parts["verification"].plots] == ["ROC", "DET"]
 
 
+def rows(table: Any) -> list[list[str]]:
+    return [[cell.text for cell in row.cells] for row in table.rows]
+
+
+def test_lost_photos_are_told_level_by_level() -> None:
+    fte = [figure(*FROZEN, "normal", "fte", 0.0, n_probes=24), figure(*FROZEN, "very_bad", "fte", None, reason="crops")]
+    section = _enrolment(report(fte), {})
+    assert rows(section.tables[0]) == [["normal", "0.0", "24"], ["very bad", "– crops", "10"]]
+    assert section.told == TOLD["enrolment"]
+
+
+def test_end_to_end_has_the_systems_that_look_at_photos() -> None:
+    results = [*rank_1(), *(figure(*OURS, level, "rank", 0.25, condition="end-to-end") for level in LEVELS)]
+    section = _end_to_end(report(results))
+    (table,) = section.tables
+    at = table.heads.index("Rank-1, %")
+    assert [(row[1], row[at], row[-2:]) for row in rows(table)] == [("default", "25.0", ["", ""])] * 2
+    assert (section.title, section.told) == ("End to end", TOLD["end-to-end"])
+
+
+def test_groups_too_small_to_be_measured_are_named_once() -> None:
+    few = [figure(*OURS, "normal", "eer", None, group=f"site={n}", reason="3 subjects, fewer than 20") for n in "ba"]
+    named = report([*few, few[0]], options={**report().tree["options"], "group_by": "site"})
+    section = _groups(named)
+    assert section.notice == TOLD["few"].format("site=a, site=b")
+    assert [table.caption for table in section.tables] == ["default · own, by site", "frozen, by site"]
+
+
 def test_the_csv_has_a_row_a_record_and_nulls_are_empty(tmp_path: Path) -> None:
-    rows = [*rank_1(), figure(*OURS, "normal", "eer", None)]
-    _write_csv(report(rows), tmp_path / "t.csv")
+    records = [*rank_1(), figure(*OURS, "normal", "eer", None)]
+    _write_csv(report(records), tmp_path / "t.csv")
     with (tmp_path / "t.csv").open(encoding="utf-8", newline="") as file:
         read = list(csv.DictReader(file))
-    assert len(read) == len(rows)
+    assert len(read) == len(records)
     assert (read[-1]["value"], read[-1]["reason"], read[0]["minus"]) == ("", "too few", "")
-    assert [float(row["value"]) for row in read[:-1]] == [record["value"] for record in rows[:-1]]
+    assert [float(row["value"]) for row in read[:-1]] == [record["value"] for record in records[:-1]]
     assert json.loads(read[0]["at"]) == 1
     assert TARS[0].label == "TAR@FAR 1e-5"
 
