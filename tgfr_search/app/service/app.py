@@ -18,7 +18,7 @@ from tgfr_search.app.service.api import accounts, cases, gallery, health, jobs, 
 from tgfr_search.app.service.frame import Frame
 from tgfr_search.app.service.guard import ROLES, GuardedRoute
 from tgfr_search.app.service.hub import Hub
-from tgfr_search.app.service.pages import administration, enrolment, entrance, reviews
+from tgfr_search.app.service.pages import administration, enrolment, entrance, reports, reviews
 from tgfr_search.app.service.pages import cases as case_pages
 from tgfr_search.app.service.pages import gallery as gallery_pages
 from tgfr_search.app.service.pages import search as search_pages
@@ -32,7 +32,7 @@ from tgfr_search.terms import LEAD_NOTICE
 PARTS = (
     *(health.routes, session.routes, accounts.routes, search.routes, log.routes, gallery.routes),
     *(cases.routes, entrance.routes, administration.routes, case_pages.routes, reviews.routes),
-    *(search_pages.routes, gallery_pages.routes, jobs.routes, enrolment.routes),
+    *(search_pages.routes, gallery_pages.routes, jobs.routes, enrolment.routes, reports.routes),
 )
 _HTTP_CODES = {404: "no_such_page", 405: "no_such_method", 413: "too_many_bytes", 400: "bad_request"}
 

@@ -15,6 +15,7 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 
 from indexer import Store
+from pipelines.casework.labels.check import Checked
 from pipelines.enrol.index import model_of
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.service.accounts import Account, Accounts
@@ -59,6 +60,7 @@ class Hub:
         jobs: Enrolments.
         drafts: Marks that are not locked yet.
         places: Where the faces of probes lie.
+        labels: Name of a gallery → its generation, and what looked wrong about its labels then.
         damage: Why nothing is answered that would have to be logged; empty where the log is whole.
         process: Tells this process from an earlier one.
     """
@@ -77,6 +79,7 @@ class Hub:
     jobs: Jobs
     drafts: Drafts
     places: Places = field(default_factory=Places)
+    labels: dict[str, tuple[int, Checked]] = field(default_factory=dict)
     damage: str = ""
     process: str = field(default_factory=lambda: secrets.token_hex(8))
     _setup: str = ""

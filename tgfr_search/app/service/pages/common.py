@@ -24,6 +24,7 @@ MENU = (
     ("/cases", "nav.cases", CASEWORK),
     ("/gallery", "nav.gallery", frozenset({Role.ENROLLER})),
     ("/log", "nav.log", frozenset({Role.AUDITOR})),
+    ("/reports", "nav.reports", CASEWORK | {Role.AUDITOR}),
     ("/accounts", "nav.accounts", frozenset({Role.ADMIN})),
 )
 
