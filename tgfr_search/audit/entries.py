@@ -30,6 +30,7 @@ class Act(StrEnum):
     ANCHOR = "anchor"
     ENROL = "enrol"
     SEARCH = "search"
+    COMPARE = "comparison"
     UPDATE = "update"
     DELETE = "delete"
     PURGE = "purge"

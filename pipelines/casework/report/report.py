@@ -46,13 +46,23 @@ def write_report(case: Case, target: Path, *, actor: str, language: str = "en", 
     paper = target.suffix.lower() in PAPER
     if paper:
         check_printer()
+    data = logged_report(case, actor=actor, language=language, paper=paper)
+    write_whole(target, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def logged_report(case: Case, *, actor: str, language: str = "en", paper: bool = False) -> bytes:
+    """The report of a case, a page or a PDF, once the log has its SHA-256.
+
+    Raises:
+        ReviewError, InputError, MissingPartError, AuditError: As `write_report`.
+    """
     with case.files.settled("report"):
         data = report_paper(case, language) if paper else report_page(case, language).encode("utf-8")
         digest = hashlib.sha256(data).hexdigest()
         details = {"sha256": digest, "language": language, "form": "pdf" if paper else "html"}
         case.journal(actor).record(Entry(Act.REPORT, details=details))
-    write_whole(target, data)
-    return digest
+    return data
 
 
 def report_page(case: Case, language: str = "en") -> str:

@@ -112,7 +112,17 @@ def test_two_people_to_the_released_report(client: TestClient, hub: Hub, probe: 
     assert second.post(search, act="conclude", conclusion="no candidate").status_code == 303
     assert second.post(search, act="release").status_code == 403, "an examiner does not release"
     check(second.get(search).text)
+    assert reviewer.get(f"{case}/report").status_code == 409, "nothing is reported that is not released"
     assert reviewer.post(search, act="release").status_code == 303
+    state = re.search(r'name="state" value="([^"]+)"', reviewer.get(case).text)
+    whole = reviewer.get(f"{case}/report")
+    assert whole.status_code == 200
+    assert whole.headers["content-security-policy"].startswith("sandbox")
+    assert "person0000" in whole.text
+    api = first.client.get(f"/api/v1{case}/report", params={"language": "de"})
+    assert 'lang="de"' in api.text
+    assert state is not None
+    assert state[0] in reviewer.get(case).text, "a report changes nothing"
     report = reviewer.get(search).text
     check(report)
     for expected in ("examiner-1", "examiner-2", "the ear", "§ 98c StPO", WORDS, "person0000"):

@@ -10,6 +10,7 @@ import pytest
 from service_helpers import SEARCH, Person
 
 from indexer import Store
+from pipelines.search.compare import compare
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.service.buckets import Buckets
 from tgfr_search.app.service.hub import Hub
@@ -47,6 +48,29 @@ def test_other_people_than_the_calibration_is_of_have_no_ratio(examiner: Person,
         told.append({each["lr"]["refused"] for each in answer.json()["candidates"]})
     assert "population_mismatch" not in told[0]
     assert told[1] == {"population_mismatch"}
+
+
+def test_one_picture_against_one(examiner: Person, hub: Hub, probe: Path, people: Path) -> None:
+    same, other = people / "gallery" / "person0000", people / "gallery" / "person0003"
+    told = []
+    for folder in (same, other):
+        record = next(iter(sorted(folder.iterdir())))
+        files = {"probe": ("Heidi.jpg", probe.read_bytes()), "record": ("b.jpg", record.read_bytes())}
+        answer = examiner("POST", "/api/v1/compare", data={**SEARCH, "caption": [WORDS]}, files=files)
+        assert answer.status_code == 200, answer.text
+        told.append(answer.json())
+    assert probe.stem == "person0000"
+    assert told[0]["score"] > told[1]["score"]
+    assert told[0]["mode"] == "fused"
+    gallery = hub.galleries["people"]
+    alone = compare(gallery.model, gallery.finder, gallery.judge, probe.read_bytes(), record.read_bytes(), [WORDS])
+    assert told[1] == json.loads(json.dumps(alone.as_dict()))
+    entry = [entry for _, entry in read_entries(hub.settings.data / "audit")][-1]
+    assert (entry["act"], entry["actor"]) == ("comparison", "examiner-1")
+    assert entry["result_hmac"]
+    wall = {"probe": ("a.jpg", b"none"), "record": ("b.jpg", probe.read_bytes())}
+    assert examiner("POST", "/api/v1/compare", data=SEARCH, files=wall).status_code == 422
+    assert examiner("POST", "/api/v1/compare", data=SEARCH, files={"probe": ("a", b"x")}).status_code == 422
 
 
 def test_by_words_alone_among_some_rows(examiner: Person) -> None:

@@ -133,8 +133,8 @@ class Casebook:
 
 
 def state_of(case: Case) -> str:
-    """Which state a case is in, as an ETag: another after each act but a look."""
-    return f'"{sum(entry["act"] != Act.VIEW for entry in case.entries())}"'
+    """Which state a case is in, as an ETag: another after each act but a look and a report, which change nothing."""
+    return f'"{sum(entry["act"] not in (Act.VIEW, Act.REPORT) for entry in case.entries())}"'
 
 
 def look(case: Case, account: Account, what: str) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import File, Form, UploadFile
 
+from pipelines.search.compare import compare as compare_two
+from pipelines.search.evidence import Judge
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.service.accounts import Account
 from tgfr_search.app.service.guard import TheHub, Who
@@ -14,6 +16,7 @@ from tgfr_search.app.service.hub import Hub
 from tgfr_search.app.service.problems import Problem
 from tgfr_search.app.service.roles import CASEWORK, Role, Routes
 from tgfr_search.app.service.schemas import GalleryTold, SearchAnswer
+from tgfr_search.audit.entries import Act, Entry, canonical, now
 from tgfr_search.terms import QueryMode
 
 routes = Routes()
@@ -56,13 +59,50 @@ def search(
     """Ranks a gallery's subjects for a photo, a description, or both; logged before it is answered."""
     slow_down(hub, account)
     _, gallery = hub.gallery(index)
-    judge = replace(gallery.judge, declared=replace(gallery.judge.declared, population=population))
     journal = hub.journal_of(account, purpose=purpose, basis=basis)
-    told = Gallery(gallery.store, gallery.model, gallery.finder, journal, judge)
+    told = Gallery(gallery.store, gallery.model, gallery.finder, journal, _judge(gallery, population))
     data = None if photo is None or not photo.size else photo.file.read()
     result = hub.encode(lambda: told.query(data, caption=caption or (), top_k=top_k, mode=mode, where=where or None))
     hub.metrics.searches.inc()
     return SearchAnswer.model_validate(result.as_dict())
+
+
+@routes("POST", "/api/v1/compare", {Role.EXAMINER})
+def compare(
+    hub: TheHub,
+    account: Who,
+    purpose: Annotated[str, Form(min_length=1, max_length=1000, description="Why faces are compared.")],
+    basis: Annotated[str, Form(min_length=1, max_length=1000, description="On which legal basis.")],
+    probe: Annotated[UploadFile, File(description="The questioned picture.")],
+    record: Annotated[UploadFile, File(description="The picture of a known person, the better one.")],
+    caption: Annotated[list[str] | None, Form(description="What a witness said of the person in `probe`.")] = None,
+    index: Annotated[str, Form(max_length=255, description="Gallery whose model compares; the first by default.")] = "",
+    population: Annotated[
+        str, Form(max_length=200, description="Who might be in `probe`; none: the calibration's.")
+    ] = "",
+) -> dict[str, Any]:
+    """Compares one picture with one: the score, and what it is worth; logged before it is answered."""
+    slow_down(hub, account)
+    _, gallery = hub.gallery(index)
+    judge, pictures, started = _judge(gallery, population), (probe.file.read(), record.file.read()), now()
+    told = hub.encode(lambda: compare_two(gallery.model, gallery.finder, judge, *pictures, caption or ()))
+    answer, journal = told.as_dict(), hub.journal_of(account, purpose=purpose, basis=basis)
+    entry = Entry(
+        Act.COMPARE,
+        started=started,
+        probe_hmac=journal.commitment(told.probe["sha256"]),
+        words_hmac=tuple(journal.commitment(line) for line in caption or ()),
+        contract={"model_id": told.model_id},
+        calibration=str((told.calibration or {}).get("sha256", "")),
+        result_hmac=journal.commitment(canonical(answer)),
+        details={"mode": told.mode, "record_hmac": journal.commitment(told.record["sha256"])},
+    )
+    journal.record(entry)
+    return answer
+
+
+def _judge(gallery: Gallery, population: str) -> Judge:
+    return replace(gallery.judge, declared=replace(gallery.judge.declared, population=population))
 
 
 def slow_down(hub: Hub, account: Account) -> None:
