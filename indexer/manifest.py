@@ -162,8 +162,16 @@ class Manifest:
         """The manifest of the commit that forgets retired files which are no longer on disk."""
         return self._follow(retired=tuple(entry for entry in self.retired if entry not in gone))
 
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 of the canonical form: of which files this state is, each by its own SHA-256."""
+        return hashlib.sha256(canonical(self._body())).hexdigest()
+
     def to_bytes(self) -> bytes:
         """The canonical form, digest included."""
+        return canonical({**self._body(), "digest": self.digest})
+
+    def _body(self) -> dict[str, Any]:
         body: dict[str, Any] = {
             "format": FORMAT,
             "format_version": self.format_version,
@@ -179,7 +187,7 @@ class Manifest:
             body["retired"] = [_listed(file) for file in self.retired]
         if self.spaces:
             body["spaces"] = {"contracts": [each.as_dict() for each in self.spaces], "home": self.home}
-        return canonical({**body, "digest": hashlib.sha256(canonical(body)).hexdigest()})
+        return body
 
     def _follow(self, **changed: Any) -> Manifest:
         fresh = {"generation": self.generation + 1, "updated": utc_now()}

@@ -257,6 +257,7 @@ class QueryResult:
         offset: One number for this probe, part of every score: it makes scores of probes of any quality comparable.
         model_id: Which model encoded the probe.
         index_id: Which index, at which generation.
+        index_sha256: Of that generation's manifest, which lists every file of it by its SHA-256; empty of a collection.
         timing_ms: Milliseconds spent in load, detect, encode and search.
         where: The filter that rows had to pass; None where all were ranked.
         notice: What the scores mean.
@@ -264,8 +265,8 @@ class QueryResult:
         description: What of the words was understood: `statements` (each with its `attribute`, whether it `holds`, how
             `sure`, whether it is `denied`, its place and `words`, and what it `moves` the score by), `clashes`,
             `unread` words, `names`; None where no word was searched with.
-        calibration: `sha256` of the calibration in force, its `population`, the `propositions` that `lr` weighs; None
-            where there is none.
+        calibration: `sha256` of the calibration in force, `cohort_sha256` where it has a cohort, its `population`, the
+            `propositions` that `lr` weighs; None where there is none.
         searched: Rows that were ranked, after the filter; None where nobody counted.
         threshold: Of an identification: `score` that every candidate reaches, the `fpir` it is for, and a
             `warning`; None of a list of fixed length.
@@ -288,6 +289,7 @@ class QueryResult:
     face: AlignedFace | None = field(default=None, repr=False, compare=False)
     description: Mapping[str, Any] | None = None
     threshold: Mapping[str, Any] | None = None
+    index_sha256: str = ""
 
     def __iter__(self) -> Iterator[SearchHit]:
         return iter(self.candidates)

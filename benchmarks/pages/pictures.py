@@ -19,6 +19,7 @@ from PIL import Image
 from benchmarks.pages.axe import mark, sign_in
 from benchmarks.pages.chromium import Page, browsing
 from benchmarks.pages.service import PASSWORD, add_accounts, client_of, served
+from pipelines.casework.case.case import Case
 from pipelines.casework.review.review import Decision
 from pipelines.casework.review.reviews import review_of
 from pipelines.tools.demo_case import POPULATION
@@ -134,7 +135,7 @@ def tell(album: Album, hub: Hub, demo: Path) -> None:
 
 def decided(hub: Hub, case: str, search: str, account: str, label: str) -> Decision:
     """What somebody who sees well decides; who is who is read where the service keeps it."""
-    opened = hub.cases.open(case)
+    opened = Case.open(hub.cases.folder / case)
     review = review_of(opened, search)
     assert review is not None
     ranked = [hit["row_id"] for hit in opened.read_search(search)["result"]["candidates"]]

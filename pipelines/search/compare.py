@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,7 +10,10 @@ import numpy as np
 
 from pipelines.search.evidence import PICTURE_ALONE, Judge
 from pipelines.search.probes.probe import Caption, Image, probe_face, require_english, said_lines
+from tgfr_search.audit.entries import Act, Entry, canonical
+from tgfr_search.audit.journal import Journal
 from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.forensic.evidence import Declared
 from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.probe import make_probes_of_faces, rows_of, score
 from tgfr_search.pages.sentences import note
@@ -90,6 +94,34 @@ def compare(
         judge.told(),
         model.model_id,
         () if judge.familiar(mode, lines) else (note(PICTURE_ALONE),),
+    )
+
+
+def compared_entry(
+    journal: Journal, told: Comparison, *, started: str, lines: Sequence[str], declared: Declared
+) -> Entry:
+    """What a comparison is in the log: commitments to both pictures, what was said and the answer, and the ratio.
+
+    Args:
+        journal: Makes the commitments.
+        told: The answer.
+        started: When it began, as `entries.now` writes it.
+        lines: What was said.
+        declared: Of the probe.
+    """
+    calibration, lr = told.calibration or {}, told.lr
+    worth = {"refused": str(lr["refused"])} if lr["log10"] is None else {"lr": lr["log10"], "bounded": lr["bounded"]}
+    return Entry(
+        Act.COMPARE,
+        started=started,
+        probe_hmac=journal.commitment(str(told.probe["sha256"])),
+        words_hmac=tuple(journal.commitment(line) for line in lines),
+        words_origin=str(declared.origin) if lines else "",
+        contract={"model_id": told.model_id},
+        calibration=str(calibration.get("sha256", "")),
+        cohort=str(calibration.get("cohort_sha256", "")),
+        result_hmac=journal.commitment(canonical(told.as_dict())),
+        details={"record_hmac": journal.commitment(str(told.record["sha256"])), "mode": told.mode, **worth},
     )
 
 

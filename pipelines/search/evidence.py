@@ -161,6 +161,7 @@ class Judge:
             return None
         return {
             "sha256": self.calibration.sha256,
+            **({"cohort_sha256": self.cohort.sha256} if self.typical is not None and self.cohort else {}),
             "population": self.calibration.population.name,
             "people": self.calibration.population.people,
             "sampling": self.calibration.population.sampling,

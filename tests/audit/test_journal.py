@@ -80,7 +80,7 @@ def test_the_log_has_ratios_and_reasons_and_the_calibration(tmp_path: Path) -> N
     hits = tuple(
         SearchHit(at, SECRETS[0], at, 1.0, {}, "x", "", None, lr=lr) for at, lr in ((1, ratio), (2, none), (3, None))
     )
-    told = {"sha256": "c" * 64, "population": SECRETS[0], "propositions": [SECRETS[1]]}
+    told = {"sha256": "c" * 64, "cohort_sha256": "d" * 64, "population": SECRETS[0], "propositions": [SECRETS[1]]}
     result = QueryResult(
         hits, {"sha256": None}, "image", {}, 0.0, "model-1", "index-1@3", {}, calibration=told, searched=41
     )
@@ -91,5 +91,5 @@ def test_the_log_has_ratios_and_reasons_and_the_calibration(tmp_path: Path) -> N
         {"row": 1, "lr": 2.25, "bounded": True}, {"row": 2, "refused": "quality_out_of_range"}, {"row": 3}
     ]  # fmt: skip
     details = {"mode": "image", "mode_of_search": "investigation", "searched": 41}
-    assert (entry["calibration"], entry["details"]) == ("c" * 64, details)
+    assert (entry["calibration"], entry["cohort"], entry["details"]) == ("c" * 64, "d" * 64, details)
     assert not [secret for secret in SECRETS if secret in (tmp_path / LOG).read_text()]

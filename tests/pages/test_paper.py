@@ -36,7 +36,8 @@ def facts(purpose: str = "fraud", subject: str = "person0001") -> dict[str, Any]
     search = {
         "name": "S0001", "actor": "a", "started": "s", "ended": "e", "rows": "10.000", "searched": "412",
         "asked_for": 1, "faces": 2, "face": "number 2", "steps": ["crop"], "hits": [hit], "calibration": "c" * 64,
-        "propositions": ["H1", "H2"], "population": "", "quality": "0,53", "eyes": "41",
+        "cohort": "d" * 64, "index_sha256": "e" * 64,
+        "propositions": ["H1", "H2"], "population": "", "none": "n", "quality": "0,53", "eyes": "41",
         "index_id": "i@3", "model_id": "m", "notes": [], "evidence": "E0001.jpg", "pictures": ["E0001.jpg"],
         "lines": ["a man"], "where": None,
         "origin": "witness", "released_by": "r", "conclusion": "no candidate",
@@ -47,10 +48,19 @@ def facts(purpose: str = "fraud", subject: str = "person0001") -> dict[str, Any]
         "marks": [{"rank": 1, "actor": "a", "feature": "chin or jawline", "found": "not visible", "note": subject,
                    "place": "(0,10; 1,20) –"}],
     }  # fmt: skip
-    case = {"id": "0" * 16, "opened": "o", "fields": {"unit": "K 12"}, "purpose": purpose, "basis": "b", "notes": []}
+    case = {
+        "id": "0" * 16,
+        "opened": "o",
+        "by": "a",
+        "fields": {"unit": "K 12"},
+        "purpose": purpose,
+        "basis": "b",
+        "notes": [],
+    }
     return {
-        "case": case, "evidence": [{"name": "E0001.jpg", "kind": "still", "sha256": "a" * 64}], "searches": [search],
-        "derived": [{"name": "D0001.png", "parent": "E0001.jpg", "done": "crop (left = 10)",
+        "case": case, "evidence": [{"name": "E0001.jpg", "kind": "still", "received": "w", "sha256": "a" * 64}],
+        "searches": [search],
+        "derived": [{"name": "D0001.png", "parent": "E0001.jpg", "done": "crop (left = 10)", "received": "w",
                      "sha256": "b" * 64}],
         "checkpoint": ["origin", "41", "hash", "", "— origin seal"], "entries": "41", "ended": "e", "software": "s",
         "disclosed": ["search"], "qr": qr_svg("x"),

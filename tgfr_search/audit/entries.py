@@ -60,6 +60,10 @@ class Act(StrEnum):
     SPACE = "space changed"
     WATCH = "watch changed"
     WATCH_HIT = "watch hit"
+    COMPARE = "compare"
+    CALIBRATE = "calibrate"
+    VALIDATE = "validate"
+    THRESHOLD = "threshold"
 
 
 def now() -> str:
@@ -71,8 +75,8 @@ def now() -> str:
 class Entry:
     """One act (fields as EU AI Act, articles 12(3) and 26(10), and LED, article 25, ask for).
 
-    A field that ends in `_hmac` holds commitments (`commitment`). Absent fields are not written. Nothing fills `cohort`
-    yet; the commands fill no `role`.
+    A field that ends in `_hmac` holds commitments (`commitment`). Absent fields are not written. The commands fill no
+    `role`: an account of the system has none.
 
     Attributes:
         act: What was done.
@@ -82,7 +86,7 @@ class Entry:
         started: UTC, as `now` writes it; the log itself says when the act ended.
         purpose_hmac: Of the purpose.
         basis_hmac: Of the legal basis.
-        index: `id` and `generation`; of a search also `rows`, before the filter.
+        index: `id` and `generation`; of a search also `rows`, before the filter, and the `sha256` of that state.
         filters_hmac: Of the filter, which may name somebody.
         probe_hmac: Of the SHA-256 of the probe photo's bytes.
         words_hmac: Of each line of the description.
@@ -90,7 +94,7 @@ class Entry:
         processing: Steps between the photo as received and what was encoded.
         contract: `model_id`.
         calibration: Digest of the calibration that made the likelihood ratios.
-        cohort: Digest of the cohort.
+        cohort: Digest of the cohort that the likelihood ratios and scores were corrected with.
         list_length: Candidates asked for.
         candidates: Of each: `row`; where somebody asked what its score is worth, `lr` (log10) and whether it is
             `bounded`, or the reason code `refused`.

@@ -104,18 +104,20 @@ def search_entry(
         rows: Of the index, before the filter.
     """
     index, _, generation = result.index_id.rpartition("@")
-    probe = result.probe.get("sha256")
+    probe, calibration = result.probe.get("sha256"), result.calibration or {}
+    digest = {"sha256": result.index_sha256} if result.index_sha256 else {}
     return Entry(
         Act.SEARCH,
         started=started,
-        index={"id": index, "generation": int(generation), "rows": rows},
+        index={"id": index, "generation": int(generation), "rows": rows, **digest},
         filters_hmac=journal.commitment(result.where) if result.where else "",
         probe_hmac=journal.commitment(probe) if probe else "",
         words_hmac=tuple(journal.commitment(line) for line in lines),
         contract={"model_id": result.model_id},
         list_length=list_length,
         candidates=tuple({"row": hit.row_id, **_worth(hit.lr)} for hit in result.candidates),
-        calibration=str((result.calibration or {}).get("sha256", "")),
+        calibration=str(calibration.get("sha256", "")),
+        cohort=str(calibration.get("cohort_sha256", "")),
         result_hmac=journal.commitment(result_bytes(result)),
         details={
             "mode": result.mode,

@@ -242,6 +242,7 @@ class SearchAnswer(TypedDict):
     candidates: list[Candidate]
     description: NotRequired[dict[str, Any] | None]
     index_id: str
+    index_sha256: NotRequired[str]
     mode: str
     model_id: str
     notes: list[str]

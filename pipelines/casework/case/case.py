@@ -49,6 +49,7 @@ class Case:
         files: What is kept, with the log and the key of the commitments in it.
         fields: What else the laboratory wants to know of a case.
         lab: Its rules when the case was opened; they hold for the case.
+        role: In which whoever has opened it acts, where accounts have roles.
     """
 
     folder: Path
@@ -58,6 +59,7 @@ class Case:
     files: CaseFiles
     fields: Mapping[str, str] = field(default_factory=dict)
     lab: Lab = field(default_factory=Lab)
+    role: str = ""
 
     @classmethod
     def new(
@@ -69,6 +71,7 @@ class Case:
         actor: str,
         fields: Mapping[str, str] | None = None,
         lab: Lab | None = None,
+        role: str = "",
     ) -> Case:
         """Starts a case.
 
@@ -93,7 +96,7 @@ class Case:
             told |= {"fields": told_of, "lab": to_dict(rules)}
             for name in (EVIDENCE, SEARCHES, NOTES):
                 (folder / name).mkdir(exist_ok=True)
-            case = cls(folder, identity, purpose, basis, CaseFiles(folder, log, key), told_of, rules)
+            case = cls(folder, identity, purpose, basis, CaseFiles(folder, log, key), told_of, rules, role)
             case.files.commit(CASE, canonical(told), Entry(Act.CASE_OPENED), case.journal(actor))
         return case
 
@@ -143,7 +146,8 @@ class Case:
         """Where acts of an account in this case are told."""
         if not actor.strip():
             raise InputError("--actor", found="nothing", expected="the account that acts")
-        return LogJournal(self.files.log, self.files.key, actor, case=self.id, purpose=self.purpose, basis=self.basis)
+        grounds = {"case": self.id, "purpose": self.purpose, "basis": self.basis}
+        return LogJournal(self.files.log, self.files.key, actor, self.role, **grounds)
 
     def entries(self) -> list[dict[str, Any]]:
         """All entries of the log that have a body."""

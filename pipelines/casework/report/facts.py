@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.casework.case.case import AUDIT, Case
+from pipelines.casework.case.case import AUDIT, CASE, Case
 from pipelines.casework.case.evidence import place
 from pipelines.casework.report.overview import overview
 from pipelines.casework.review.review import Review, ReviewError, Step
@@ -34,9 +34,9 @@ class Facts:
     """What is reported.
 
     Attributes:
-        case: As `overview.overview`.
-        evidence: Name, kind and SHA-256 of each file.
-        derived: Name, parent, operation, parameters and SHA-256 of each derivative.
+        case: As `overview.overview`; who opened it (`by`), and who kept each note (`by`) when (`when`).
+        evidence: Name, kind and SHA-256 of each file, who received it (`by`) and when.
+        derived: Name, parent, operation, parameters and SHA-256 of each derivative, who received it and when.
         searches: Of each, what was asked, the whole list, who decided what and when.
         checkpoint: The signed head of the log, line by line.
         entries: That it signs.
@@ -67,18 +67,29 @@ def facts_of(case: Case) -> Facts:
     """
     told = overview(case)
     logged = case.files.logged()
-    asked = {e["details"]["file"]: e for e in case.entries() if e["act"] == Act.SEARCH}
+    kept = {e["details"]["file"]: e for e in case.entries() if "file" in e.get("details", {})}
     evidence, derived = (
-        [{**each, "sha256": hashlib.sha256(case.files.kept(place(each["name"]), logged)).hexdigest()} for each in files]
+        [{**each, **_received(case, kept, place(each["name"]), logged)} for each in files]
         for files in (told["evidence"], told["derived"])
     )
-    searches = [_search(case, each, asked[f"searches/{each['name']}.json"]) for each in told["searches"]]
+    searches = [_search(case, each, kept[f"searches/{each['name']}.json"]) for each in told["searches"]]
+    told["by"] = kept[CASE]["actor"]
+    told["notes"] = [{**each, **_by(kept[f"notes/{each['name']}.txt"])} for each in told["notes"]]
     records = _records(case)
     last = json.loads(records[-1].body or b"{}")
     return Facts(
         told, evidence, derived, searches, _checkpoint(case, records), len(records), last.get("ended", ""),
         last.get("software", ""),
     )  # fmt: skip
+
+
+def _received(case: Case, kept: dict[str, Any], name: str, logged: dict[str, str]) -> dict[str, str]:
+    """SHA-256 of a file as it is, who received it and when."""
+    return {"sha256": hashlib.sha256(case.files.kept(name, logged)).hexdigest(), **_by(kept[name])}
+
+
+def _by(entry: dict[str, Any]) -> dict[str, str]:
+    return {"by": entry["actor"], "when": entry["ended"]}
 
 
 def _search(case: Case, told: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
@@ -112,6 +123,8 @@ def _search(case: Case, told: dict[str, Any], entry: dict[str, Any]) -> dict[str
         "hits": [{**hit, **worth_told(hit)} for hit in result["candidates"]],
         "calibration": calibration.get("sha256", ""),
         "propositions": calibration,
+        "cohort": calibration.get("cohort_sha256", ""),
+        "index_sha256": result.get("index_sha256", ""),
         "quality": quality.get("predicted"),
         "eyes": quality.get("inter_eye_px"),
         "sha256": result["probe"].get("sha256"),
@@ -131,7 +144,7 @@ def _reviewed(case: Case, kept: dict[str, Any], review: Review | None) -> dict[s
     history = [
         {
             **{key: event[key] for key in ("actor", "act")},
-            **{key: event.get(key, "") for key in ("decision", "conclusion", "reason")},
+            **{key: event.get(key, "") for key in ("label", "decision", "conclusion", "reason")},
             "when": when,
             "rank": ranks[event["actor"]].get(event.get("label", "")),
         }

@@ -39,13 +39,13 @@ def overview(case: Case) -> dict[str, Any]:
     }
 
 
-def look(case: Case, what: str, *, actor: str, role: str = "") -> None:
+def look(case: Case, what: str, *, actor: str) -> None:
     """Tells the case's log that somebody looks at something, before it is shown.
 
     Raises:
         AuditError: It could not be logged.
     """
-    case.journal(actor).record(Entry(Act.VIEW, role=role, details={"what": what}))
+    case.journal(actor).record(Entry(Act.VIEW, details={"what": what}))
 
 
 def search_told(case: Case, name: str) -> dict[str, Any]:

@@ -14,7 +14,12 @@ def spoken(facts: Facts, words: Words) -> dict[str, Any]:
     """The fields of the facts by name, with whatever a template prints of them as text."""
     return {
         **facts.values(),
-        "case": {**facts.case, "opened": words.when(facts.case["opened"])},
+        "case": {
+            **facts.case,
+            "opened": words("report.by", when=words.when(facts.case["opened"]), actor=facts.case["by"]),
+            "notes": [_when(each, words) for each in facts.case["notes"]],
+        },
+        "evidence": [_when(each, words) for each in facts.evidence],
         "ended": words.when(facts.ended),
         "entries": words.count(facts.entries),
         "derived": [_derivative(each, words) for each in facts.derived],
@@ -22,10 +27,18 @@ def spoken(facts: Facts, words: Words) -> dict[str, Any]:
     }
 
 
+def _when(told: dict[str, Any], words: Words) -> dict[str, Any]:
+    """When something was received or kept, and by whom."""
+    return {**told, "received": words("report.by", when=words.when(told["when"]), actor=told["by"])}
+
+
 def _derivative(told: dict[str, Any], words: Words) -> dict[str, Any]:
     """A derivative with its operation and parameters, whose names a person gave, as one text."""
     given = [f"{name} = {words.figures(f'{value:,g}')}" for name, value in told["parameters"].items()]
-    return {**told, "done": words.of("operation", told["operation"]) + (f" ({'; '.join(given)})" if given else "")}
+    return {
+        **_when(told, words),
+        "done": words.of("operation", told["operation"]) + (f" ({'; '.join(given)})" if given else ""),
+    }
 
 
 def _search(told: dict[str, Any], words: Words) -> dict[str, Any]:
@@ -41,12 +54,29 @@ def _search(told: dict[str, Any], words: Words) -> dict[str, Any]:
         "steps": [words.of("operation", each) for each in told["steps"]],
         "notes": [said(each, words) for each in told["notes"]],
         "lines": _lines(told, words),
-        "propositions": words.propositions(told["propositions"]),
+        "propositions": _propositions(told, words),
+        "none": _none(told, words),
         "hits": [_hit(each, words) for each in told["hits"]],
         "marks": [_mark(each, words) for each in told["marks"]],
         "history": [_event(each, words) for each in told["history"]],
         "foils": None if told["foils"] is None else _foils(told["foils"], words),
     }
+
+
+def _propositions(told: dict[str, Any], words: Words) -> list[str]:
+    """H1 and H2; where no candidate has a ratio first that there is none, and why."""
+    both = words.propositions(told["propositions"])
+    refused = [(hit.get("lr") or {}).get("refused") for hit in told["hits"]]
+    if not both or not refused or not all(refused):
+        return both
+    why = "; ".join(dict.fromkeys(words.of("refusal", each) for each in refused))
+    return [words("report.all_refused", why=why), *both]
+
+
+def _none(told: dict[str, Any], words: Words) -> str:
+    """What the disclosure asks for and this search has none of: foils, features that were compared."""
+    lacks = [name for name in ("foils", "marks") if told["persons"] and not told[name]]
+    return " ".join(words(f"report.no_{name}") for name in lacks)
 
 
 def _lines(told: dict[str, Any], words: Words) -> list[str]:
@@ -85,6 +115,7 @@ def _mark(mark: dict[str, Any], words: Words) -> dict[str, Any]:
 
 def _event(event: dict[str, Any], words: Words) -> dict[str, Any]:
     rank = words("report.foil") if event["rank"] == FOIL else str(event["rank"] or "")
+    rank += f" ({event['label']})" if event["label"] else ""
     return {**event, "when": words.when(event["when"]), "rank": rank}
 
 

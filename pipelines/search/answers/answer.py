@@ -87,6 +87,7 @@ def answers(
     claims = [_claims(own) if mode != "image" else {} for own, mode in zip(lines, made.modes, strict=True)]
     candidates = [_candidates(store, model, made, at, own, claims[at], added[at]) for at, own in enumerate(hits)]
     clock.lap("search")
+    digest = store.manifest.digest if isinstance(store, Store) else ""
     cut = [model.tgfr.tokenize(own).truncated if own else 0 for own in lines]
     return [
         QueryResult(
@@ -101,6 +102,7 @@ def answers(
             offset=float(made.offsets[i] - made.stated.offsets[i]),
             model_id=model.model_id,
             index_id=f"{store.index_id}@{store.generation}",
+            index_sha256=digest,
             timing_ms=clock.share(len(made)),
             where=asked.where,
             notes=query_notes(asked.mode, made.modes[i], given[i], lines[i], cut[i], faces[i]),

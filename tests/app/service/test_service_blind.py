@@ -128,8 +128,13 @@ def test_two_people_to_the_released_report(client: TestClient, hub: Hub, probe: 
     for expected in ("examiner-1", "examiner-2", "the ear", "§ 98c StPO", WORDS, "person0000"):
         assert expected in report
     folder = hub.cases.folder / case.split("/")[-1]
-    acts = [entry["act"] for entry in Case.open(folder).entries()]
+    told = Case.open(folder).entries()
+    acts = [entry["act"] for entry in told]
     assert acts.count("decision") == 11
+    roles = {(entry["actor"], entry.get("role")) for entry in told if "actor" in entry}
+    assert roles == {(name, name[:-2]) for name in ("examiner-1", "examiner-2", "reviewer-1")}
+    looked = [entry["details"]["what"] for entry in told if entry["act"] == "view" and entry["actor"] == "examiner-2"]
+    assert {f"search S0001, C0{at}" for at in range(1, 5)} <= {*looked}, "each face that was shown"
     assert acts.count("unmask") == 2
     assert acts.count("view") > 20
     assert check_log(folder / "audit").problems == []

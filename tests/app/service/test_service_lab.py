@@ -11,6 +11,7 @@ from service_helpers import SEARCH, Browser, Person
 from test_service_pages import check
 from typer.testing import CliRunner
 
+from pipelines.casework.case.case import Case
 from pipelines.casework.case.lab import Lab
 from tgfr_search.app.cli.main import app
 from tgfr_search.app.service.casebook import Casebook
@@ -42,7 +43,7 @@ def test_by_the_page(client: TestClient, hub: Hub) -> None:
     shown = browser.get(where).text
     check(shown)
     assert "<dt>reference</dt><dd>12 Js 3/26</dd>" in shown
-    case = hub.cases.open(where.split("/")[-1])
+    case = Case.open(hub.cases.folder / where.split("/")[-1])
     assert (case.fields, case.lab) == ({"reference": "12 Js 3/26", "authorised by": "Heidi"}, RULES)
     assert 'value="unknown"' not in browser.get(f"{where}/search").text
     assert browser.post(f"{where}/searches", lines="a man with a beard", origin="unknown").status_code == 422

@@ -12,6 +12,7 @@ from PIL import Image
 from service_helpers import SEARCH, Browser, Person
 from test_service_pages import check
 
+from pipelines.casework.case.case import Case
 from pipelines.search.answers.ask import QUESTIONS
 from tgfr_search.app.service.hub import Hub
 from tgfr_search.app.service.spoken import PERHAPS, understood
@@ -60,7 +61,7 @@ def test_several_photos_without_a_script(
     faces = {"face-E0001.png": "2", "face-E0002.png": "", "face-E0003.png": "1"}
     said = {"lines": ["a man", "a young man"], "reliability": ["0.5", ""]}
     search = browser.post(f"{case}/searches", evidence=names, top_k="2", **faces, **said).headers["location"]
-    kept = hub.cases.open(case.split("/")[-1]).read_search("S0001")
+    kept = Case.open(hub.cases.folder / case.split("/")[-1]).read_search("S0001")
     assert kept["asked"]["pictures"][0] == {"evidence": "E0001.png", "face": {"number": 2}}
     assert [each["reliability"] for each in kept["asked"]["witnesses"]] == [0.5, 1.0]
     assert kept["result"]["candidates"][0]["subject_id"] == "person0003"
@@ -92,7 +93,7 @@ def test_who_might_be_in_the_picture_is_declared(client: TestClient, hub: Hub, p
     body = {"evidence": "E0001.png", "top_k": 2, "population": "people who do not exist"}
     assert Person(client, "examiner-1")("POST", f"/api/v1{case}/searches", json=body).status_code == 201
     for name in ("S0001", "S0002"):
-        kept = hub.cases.open(case.split("/")[-1]).read_search(name)
+        kept = Case.open(hub.cases.folder / case.split("/")[-1]).read_search(name)
         assert kept["asked"]["population"] == "people who do not exist"
         assert {each["lr"]["refused"] for each in kept["result"]["candidates"]} == {"population_mismatch"}
 
@@ -120,7 +121,7 @@ def test_witnesses_and_what_their_words_were_read_as(client: TestClient, hub: Hu
         )
     sent = browser.post(f"{case}/searches", evidence="E0001.png", reliability=["0,5", ".9", ""], top_k="3", **said)
     search = sent.headers["location"]
-    asked = hub.cases.open(case.split("/")[-1]).read_search("S0001")["asked"]
+    asked = Case.open(hub.cases.folder / case.split("/")[-1]).read_search("S0001")["asked"]
     assert [(each["lines"], each["reliability"]) for each in asked["witnesses"]] == [
         (["an old man, perhaps with glasses", "with a tattoo"], 0.5), (["he had no beard"], 0.9),
     ]  # fmt: skip
@@ -153,7 +154,7 @@ def test_by_the_api(client: TestClient, hub: Hub, photos: list[tuple[str, tuple[
     names = [person("POST", f"{case}/evidence", files=[each]).json()["name"] for each in photos]
     asked = {"evidence": names[0], "face": 2, "more": [{"evidence": names[2]}], "top_k": 2}
     name = person("POST", f"{case}/searches", json=asked).json()["name"]
-    kept = hub.cases.open(case.split("/")[-1]).read_search(name)
+    kept = Case.open(hub.cases.folder / case.split("/")[-1]).read_search(name)
     assert [each["evidence"] for each in kept["asked"]["pictures"]] == [names[0], names[2]]
     assert kept["result"]["candidates"][0]["subject_id"] == "person0003"
     witnesses = [{"lines": ["a man with a beard"], "reliability": 0.5}]

@@ -17,6 +17,7 @@ from service_helpers import PASSWORD, SEARCH, Browser
 import pipelines.casework.report
 import tgfr_search.app.service
 import tgfr_search.pages
+from pipelines.casework.case.case import Case
 from tgfr_search.app.service.app import all_routes
 from tgfr_search.app.service.hub import Hub
 from tgfr_search.app.service.roles import Role
@@ -200,7 +201,7 @@ def test_which_face_is_meant_is_chosen_on_the_page(client: TestClient, hub: Hub,
     assert browser.post(f"{where}/searches", evidence="E0001.png", **{face: "second"}).status_code == 422
     assert browser.post(f"{where}/searches", evidence="E0001.png", **{face: "7"}).status_code == 422
     search = browser.post(f"{where}/searches", evidence="E0001.png", top_k="2", **{face: "2"}).headers["location"]
-    case = hub.cases.open(where.split("/")[-1])
+    case = Case.open(hub.cases.folder / where.split("/")[-1])
     kept = case.read_search("S0001")
     assert kept["asked"]["face"] == {"number": 2}
     assert kept["result"]["candidates"][0]["subject_id"] == "person0003"

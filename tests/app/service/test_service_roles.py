@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
-from service_helpers import Person
+from service_helpers import Browser, Person
+from test_service_blind import opened
 
 from tgfr_search.app.service.app import all_routes, make_app
 from tgfr_search.app.service.guard import GuardedRoute
@@ -72,6 +74,21 @@ def test_each_role_on_each_route(client: TestClient, hub: Hub) -> None:
     asked = [each for each in all_routes() if each.roles != ANYBODY and (each.method, each.path) not in out]
     assert len(refused) == sum(len(set(Role) - route.roles) for route in asked)
     assert {entry["details"]["route"] for entry in refused} <= {route.path for route in asked}
+
+
+def test_each_picture_of_a_face_is_in_the_log_before_it_is_shown(client: TestClient, hub: Hub, probe: Path) -> None:
+    browser, enroller = Browser(client, "examiner-1"), Browser(client, "enroller-1")
+    case, search = opened(browser, probe)
+    for address, where, what in (
+        (f"{case}/evidence/E0001.png", browser, "picture E0001.png"),
+        (f"{search}/probe", browser, "search S0001, picture 1"),
+        ("/gallery/people/rows/0/face", enroller, "face"),
+    ):
+        log = (hub.cases.folder / case.split("/")[-1] if where is browser else hub.settings.data) / "audit"
+        before = len(list(read_entries(log)))
+        assert where.get(address).headers["content-type"] == "image/jpeg"
+        (entry,) = [each for _, each in read_entries(log)][before:]
+        assert (entry["act"], entry["details"]["what"], entry["role"]) == ("view", what, entry["actor"][:-2])
 
 
 def test_routes_are_ours_alone(hub: Hub) -> None:

@@ -28,6 +28,8 @@ def test_a_search_is_in_the_log_before_it_is_answered(
     (told,) = [entry for _, entry in read_entries(tmp_path) if entry["act"] == "search"]
     assert told["candidates"] == [{"row": hit.row_id, "refused": "mode_not_calibrated"} for hit in result]
     assert f"{told['index']['id']}@{told['index']['generation']}" == result.index_id
+    state = json.loads((enrolled[0] / "manifest.json").read_text())
+    assert told["index"]["sha256"] == result.index_sha256 == state["digest"]
     data = (tmp_path / LOG).read_text()
     assert not any(hit.subject_id in data or hit.image in data for hit in result)
     assert "beard" not in data

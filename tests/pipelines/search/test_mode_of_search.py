@@ -19,8 +19,9 @@ from tests.pipelines.search.test_judge import calibration, gallery, no_number, p
 from tgfr_search.app.cli.declared import declared, list_of
 from tgfr_search.app.cli.main import main
 from tgfr_search.audit.entries import Entry
+from tgfr_search.audit.retention import read_entries
 from tgfr_search.errors import InputError
-from tgfr_search.forensic.calibration import Calibration
+from tgfr_search.forensic.calibration import Calibration, read_calibration
 
 
 class Told:
@@ -116,12 +117,18 @@ def test_what_is_declared_refuses(
     path = tmp_path / "calibration.json"
     calibration.write(path)
     command = ["tgfr-search", "compare", str(probe), str(probe), "--calibration", str(path), "--json", *said]
+    command += ["--audit", str(tmp_path / "log")]
     monkeypatch.setattr(sys, "argv", command)
     with pytest.raises(SystemExit) as ended:
         main()
     assert not ended.value.code
     lr = json.loads(capsys.readouterr().out)["lr"]
     assert lr["refused"] == reason
+    (entry,) = [each for _, each in read_entries(tmp_path / "log") if each["act"] == "compare"]
+    assert entry["details"]["refused"] == reason
+    assert entry["calibration"] == read_calibration(path).sha256
+    told = (tmp_path / "log" / "log.jsonl").read_text()
+    assert not [each for each in ("young man", "other people", probe.name) if each in told]
     assert no_number(lr)
 
 

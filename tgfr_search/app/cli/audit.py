@@ -73,13 +73,18 @@ def verify(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check the whole log, and that it has only grown since each checkpoint."""
+    """Check the whole log, and that it has only grown since each checkpoint; of a case its files too."""
     from dataclasses import asdict
 
+    from pipelines.casework.case.whole import check_files
     from tgfr_search.audit.verify import check_folder
 
     _log_of(directory)
     report = check_folder(directory, against or ())
+    if not report.problems:
+        problems, notes = check_files(directory)
+        report.problems += problems
+        report.notes += notes
     values = {"log": str(directory), "whole": not report.problems, **asdict(report)}
 
     def show() -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tgfr_search.app.cli import console
+from tgfr_search.app.cli.audit import Audit, make_journal
 from tgfr_search.app.cli.declared import (
     CaptionOrigin,
     Generated,
@@ -30,6 +31,7 @@ from tgfr_search.app.cli.options import (
     Multiple,
     make_finder,
 )
+from tgfr_search.audit.entries import now
 
 
 def compare(
@@ -52,10 +54,12 @@ def compare(
     min_eyes: MinEyes = MIN_EYES,
     model: Model = None,
     device: Device = "auto",
+    audit: Audit = None,
     as_json: Json = False,
 ) -> None:
     """Compare one picture with one: the score, and what it is worth as a likelihood ratio."""
     from pipelines.search.compare import compare as run
+    from pipelines.search.compare import compared_entry
     from pipelines.search.evidence import Judge
     from tgfr_search.model.checkpoint import load_model
 
@@ -63,7 +67,10 @@ def compare(
     finder = loaded.find_with(make_finder(on_multiple, aligned, detector, min_eyes))
     said = declared(probe_kind, processing, generated, caption_origin, population, reliability)
     judge = Judge.of(loaded, finder.detector, calibration, said, cohort)
+    journal, started = make_journal(audit), now()
     told = run(loaded, finder, judge, str(first), str(second), caption or ())
+    if journal is not None:
+        journal.record(compared_entry(journal, told, started=started, lines=tuple(caption or ()), declared=said))
 
     def show() -> None:
         from tgfr_search.forensic.statement import lr_text, ratio_text

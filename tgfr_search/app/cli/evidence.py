@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tgfr_search.app.cli import console
+from tgfr_search.app.cli.audit import Audit, make_journal
 from tgfr_search.app.cli.options import (
     MIN_EYES,
     Aligned,
@@ -23,6 +24,8 @@ from tgfr_search.app.cli.options import (
     make_finder,
 )
 from tgfr_search.app.cli.threshold import calibration_of
+from tgfr_search.audit.entries import Act
+from tgfr_search.audit.journal import change
 from tgfr_search.errors import InputError
 from tgfr_search.outputs import check_folder
 
@@ -67,6 +70,7 @@ def calibrate(
     min_eyes: MinEyes = MIN_EYES,
     model: Model = None,
     device: Device = "auto",
+    audit: Audit = None,
     as_json: Json = False,
 ) -> None:
     """Learn from labelled people what a score is worth: likelihood ratios with bounds, thresholds, expected strangers.
@@ -84,7 +88,7 @@ def calibrate(
 
     options, system = _options(data, split, captions, levels, same_person, seed, model, device)
     finder = system.model.find_with(make_finder(on_multiple, aligned, detector, min_eyes))
-    with console.stages(quiet=as_json) as progress:
+    with change(make_journal(audit), Act.CALIBRATE, {}) as logged, console.stages(quiet=as_json) as progress:
         made = run(
             options,
             system,
@@ -98,7 +102,8 @@ def calibrate(
             workers=workers,
             progress=progress,
         )
-    made.write(out)
+        made.write(out)
+        logged |= {"model_id": made.binding.model_id, "sha256": made.sha256}
 
     def show() -> None:
         rows = [
@@ -143,6 +148,7 @@ def validate(
     min_eyes: MinEyes = MIN_EYES,
     model: Model = None,
     device: Device = "auto",
+    audit: Audit = None,
     as_json: Json = False,
 ) -> None:
     """Measure likelihood ratios and thresholds on other people: Cllr, reliability of searches, crowdedness."""
@@ -161,7 +167,7 @@ def validate(
     made = calibration_of(calibration, model)
     options, system = _options(data, split, captions, levels, same_person, seed, model, device, resamples)
     finder = system.model.find_with(make_finder(on_multiple, aligned, detector, min_eyes))
-    with console.stages(quiet=as_json) as progress:
+    with change(make_journal(audit), Act.VALIDATE, {}) as logged, console.stages(quiet=as_json) as progress:
         tree = run(
             options,
             system,
@@ -174,6 +180,8 @@ def validate(
             workers=workers,
             progress=progress,
         )
+        missed = sum(each["met"] is False for each in tree["verdict"])
+        logged |= {"model_id": made.binding.model_id, "calibration": made.sha256, "criteria_not_met": missed}
 
     def show() -> None:
         rows = [

@@ -8,7 +8,10 @@ from typing import Annotated
 import typer
 
 from tgfr_search.app.cli import console
+from tgfr_search.app.cli.audit import Audit, make_journal
 from tgfr_search.app.cli.options import DEFAULT_INDEX, Device, Json, Model
+from tgfr_search.audit.entries import Act, Entry
+from tgfr_search.audit.journal import index_of
 from tgfr_search.outputs import check_folder
 
 gallery_app = typer.Typer(help="Labels of a gallery that the pictures contradict.", no_args_is_help=True)
@@ -29,6 +32,7 @@ def check(
     most: Annotated[int, typer.Option(min=1, help="Of each kind, at most so many.")] = 50,
     model: Model = None,
     device: Device = "auto",
+    audit: Audit = None,
     as_json: Json = False,
 ) -> None:
     """List two names that look like one person, names whose pictures look like two, and crowded records.
@@ -50,6 +54,10 @@ def check(
     loaded, detector = load_model(model or model_of(store), device=device), detector_of(store)
     with console.stages(quiet=as_json) as progress:
         found = check_gallery(store, loaded, detector, most=most, decided=decided, progress=progress)
+    if (journal := make_journal(audit)) is not None:
+        pairs = {"one_person": len(found.one_person), "two_people": len(found.two_people)}
+        details = {"what": "labels", **pairs, "crowded": len(found.crowded)}
+        journal.record(Entry(Act.VIEW, index=index_of(store), details=details))
     write_check(out, store, found, decided)
 
     def show() -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tgfr_search.app.cli import console
+from tgfr_search.app.cli.audit import Audit, make_journal
 from tgfr_search.app.cli.options import CalibrationFile, Json, Model
+from tgfr_search.audit.entries import Act, Entry
 from tgfr_search.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ def threshold(
     ] = "image",
     calibration: CalibrationFile = None,
     model: Model = None,
+    audit: Audit = None,
     as_json: Json = False,
 ) -> None:
     """The score at or above which a first candidate is reported, for a stated rate of false alarms."""
@@ -34,6 +37,10 @@ def threshold(
     if mode not in made.modes:
         raise InputError(f"--mode {mode}", expected=f"of this calibration: {', '.join(made.modes)}")
     told = made.modes[mode].strangers.threshold(fpir, people)
+    if (journal := make_journal(audit)) is not None:
+        details = {"mode": mode, "score": told.score, "fpir": told.fpir, "people": told.people}
+        contract = {"model_id": made.binding.model_id}
+        journal.record(Entry(Act.THRESHOLD, contract=contract, calibration=made.sha256, details=details))
 
     def show() -> None:
         console.pairs({

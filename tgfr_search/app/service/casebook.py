@@ -8,6 +8,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
@@ -78,7 +79,8 @@ class Casebook:
         with self._all:
             taken = [int(path.name[5:]) for path in self.folder.glob(f"{year}-*") if NAME.fullmatch(path.name)]
             name = f"{year}-{max(taken, default=0) + 1:04d}"
-            Case.new(self.folder / name, purpose=purpose, basis=basis, actor=account.name, fields=told, lab=self.lab)
+            given = {"purpose": purpose, "basis": basis, "actor": account.name, "role": account.role.value}
+            Case.new(self.folder / name, **given, fields=told, lab=self.lab)
         return name
 
     def _need_rules(self, basis: str, fields: Mapping[str, str]) -> None:
@@ -89,8 +91,8 @@ class Casebook:
             do = "give one of those that the laboratory has"
             raise Problem(422, "lab_requires", f"legal basis: found {basis}; expected one of {self.lab.bases}", do)
 
-    def open(self, name: str) -> Case:
-        """A case.
+    def open(self, name: str, account: Account) -> Case:
+        """A case, for an account whose acts it tells in its role.
 
         Raises:
             Problem: There is none of that name.
@@ -98,15 +100,16 @@ class Casebook:
         """
         if not NAME.fullmatch(name) or not (self.folder / name / CASE).is_file():
             raise Problem(404, "no_such_case", f"found no case {name[:16]}")
-        return Case.open(self.folder / name)
+        return replace(Case.open(self.folder / name), role=account.role.value)
 
     @contextmanager
-    def changing(self, name: str, if_match: str | None) -> Iterator[Case]:
+    def changing(self, name: str, if_match: str | None, account: Account) -> Iterator[Case]:
         """A case that nobody else changes through this service meanwhile.
 
         Args:
             name: Of the case.
             if_match: State that whoever asks has seen, as `state_of` gives it; None where it does not matter.
+            account: Who changes it.
 
         Raises:
             Problem: There is no such case, or it has moved on since.
@@ -114,7 +117,7 @@ class Casebook:
         with self._all:
             lock = self._locks[name]
         with lock:
-            case = self.open(name)
+            case = self.open(name, account)
             if if_match not in (None, "*") and if_match != state_of(case):
                 do = "load it again, look at what changed, then decide"
                 raise Problem(412, "case_moved_on", "somebody changed the case since it was shown to you", do)
@@ -139,7 +142,7 @@ def state_of(case: Case) -> str:
 
 def look(case: Case, account: Account, what: str) -> None:
     """Tells the case's log that an account looks at something, before it is shown; see `overview.look`."""
-    overview.look(case, what, actor=account.name, role=account.role.value)
+    overview.look(case, what, actor=account.name)
 
 
 def need_part(name: str) -> str:

@@ -100,6 +100,7 @@ class SearchAnswer(BaseModel):
     calibration: dict[str, Any] | None = None
     searched: int | None = None
     threshold: dict[str, Any] | None = None
+    index_sha256: str = ""
 
 
 class GalleryTold(BaseModel):

@@ -12,6 +12,7 @@ import pytest
 import tgfr_search.forensic.lr
 from pipelines.tools.demo import write_demo
 from tgfr_search.app.cli.main import main
+from tgfr_search.audit.retention import read_entries
 from tgfr_search.forensic.calibration import read_calibration
 
 DATA = ["--levels", "normal", "--workers", "0"]
@@ -79,6 +80,7 @@ def test_calibrate_threshold_and_validate(
     first = out.read_bytes()
     assert run(capsys, monkeypatch, "calibrate", demo / "gallery", "--out", out, *DATA, *fitted)[0] == 0
     assert out.read_bytes() == first
+    monkeypatch.setenv("TGFR_AUDIT", str(tmp_path / "log"))
 
     names = sorted(own.name for own in (demo / "gallery").iterdir() if own.is_dir())[:2]
     decided = tmp_path / "decided.csv"
@@ -96,6 +98,11 @@ def test_calibrate_threshold_and_validate(
     code, told = run(capsys, monkeypatch, "threshold", "--fpir", "0.01", "--calibration", out)
     assert code == 2
     assert "1,000" in told
+    entries = [entry for _, entry in read_entries(tmp_path / "log")][1:]
+    assert [entry["act"] for entry in entries] == ["calibrate", "calibrate", "threshold"], "a refused one is none"
+    assert entries[1]["details"]["sha256"] == read_calibration(again).sha256
+    assert (entries[2]["calibration"], entries[2]["details"]["fpir"]) == (made.sha256, 0.5)
+    monkeypatch.delenv("TGFR_AUDIT")
 
     measured = "--calibration", out, "--cache", cache, "--resamples", "20"
     code, told = run(capsys, monkeypatch, "validate", others, "--out", tmp_path / "report", *DATA, *measured, *labels)

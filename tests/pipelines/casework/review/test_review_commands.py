@@ -121,7 +121,13 @@ def test_the_report(folder: Path, tmp_path: Path) -> None:
     one = (tmp_path / "one.html").read_bytes()
     assert one == (tmp_path / "two.html").read_bytes()
     text = one.decode()
+    told = Case.open(folder).entries()
     expected = (
+        f"{told[1]['ended']}, by examiner-1",
+        "first person",
+        "second person",
+        "(C01)",
+        "No foils stood among the candidates.",
         "examiner-1",
         "examiner-2",
         "reviewer-1",
@@ -168,7 +174,7 @@ def test_a_german_report_has_german_propositions(tmp_path: Path) -> None:
     decide(case.folder, "release", actor="reviewer-1")
     pages = {language: report_page(case, language) for language in ("en", "de")}
     assert "H2: Die Probe zeigt eine andere Person aus: Personen aus MM-CelebA-HQ (kalibriert an 498" in pages["de"]
-    assert "Bild wurde bearbeitet" in pages["de"]
+    assert "In dieser Suche wird kein Likelihood-Quotient genannt: Bild wurde bearbeitet." in pages["de"]
     assert "eine Galerie von 12.345 Einträgen" in pages["de"]
     assert '<td class="number">1,000</td>' in pages["de"]
     assert "a gallery of 12,345 records" in pages["en"]

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow.parquet import read_table
 from typer.testing import CliRunner
 
 from indexer import HeldError, StorageError, Store, compact, holds, purge
 from pipelines.casework.case.case import Case
+from pipelines.casework.case.erase import erase
 from pipelines.casework.case.holds import close, hold_legally
 from pipelines.casework.exchange.export import export
 from pipelines.casework.exchange.imported import open_to_read
@@ -19,10 +21,12 @@ from pipelines.casework.exchange.receive import receive_export
 from pipelines.casework.searches import replay as replaying
 from pipelines.casework.searches.replay import replay
 from pipelines.casework.searches.search import search
+from pipelines.enrol.rows.edit import delete_rows
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.cli.main import app
 from tgfr_search.audit.entries import Act, Entry
 from tgfr_search.audit.errors import AuditError
+from tgfr_search.audit.journal import LogJournal
 from tgfr_search.audit.verify import check_folder
 from tgfr_search.errors import InputError
 from tgfr_search.model.loaded import FaceTextModel
@@ -65,6 +69,37 @@ def test_a_search_is_repeated_on_the_generation_that_its_case_holds(case: Case, 
     assert (report.rows_kept, report.held_by[0].candidates) == (1, (row,))
     again = replay(case, Gallery.open(gallery.store.path, model=gallery.model), "S0001", actor=ACTOR)
     assert (again.same, again.differs, again.logged) == (True, (), True)
+
+
+def texts_of(folder: Path) -> str:
+    """Whatever can be read below a folder: bytes as they are, and the columns of tables, which are compressed."""
+    plain = "".join(data.decode("latin-1") for name, data in bytes_of(folder).items() if not name.endswith("parquet"))
+    return plain + "".join(str(read_table(path).to_pydict()) for path in folder.rglob("*.parquet"))
+
+
+def test_after_purge_and_the_end_of_the_key_nobody_is_left(case: Case, gallery: Gallery, tmp_path: Path) -> None:
+    """Neither in the case, nor in its log, nor in the index with its holds and caches."""
+    journal = LogJournal.without_case(tmp_path / "log")
+    told = Gallery.open(gallery.store.path, model=gallery.model, journal=journal)
+    told.query(caption=WORDS)  # fills the caches
+    first = case.read_search("S0001")["result"]["candidates"][0]
+    with gallery.store.writer() as writer:  # type: ignore[union-attr]
+        writer.update(first["row_id"], metadata={"said": "Erika Mustermann"})
+        writer.commit()
+    secrets = [first["subject_id"], first["image"], "Erika Mustermann", WORDS]
+    folders = (gallery.store.path, case.folder)
+    assert all(any(secret in texts_of(folder) for folder in folders) for secret in secrets)
+    assert isinstance(gallery.store, Store)
+    delete_rows(gallery.store, subject=first["subject_id"], journal=journal)
+    close(case, actor=ACTOR)
+    erase(case.folder, actor=ACTOR)
+    compact(gallery.store)
+    purge(gallery.store)
+    left = {
+        secret: [folder.name for folder in (*folders, tmp_path / "log") if secret in texts_of(folder)]
+        for secret in secrets
+    }
+    assert left == {key: [] for key in secrets}
 
 
 def test_a_purge_over_a_case_is_said_plainly(case: Case, gallery: Gallery) -> None:

@@ -127,7 +127,7 @@ def new_case(hub: TheHub, account: Who, given: NewCase, response: Response) -> N
 @routes("GET", PATH + "/{case}", CASEWORK)
 def case_(hub: TheHub, account: Who, case: str, response: Response) -> dict[str, Any]:
     """What a case holds; its ETag."""
-    opened = hub.cases.open(case)
+    opened = hub.cases.open(case, account)
     look(opened, account, "case")
     response.headers["ETag"] = state_of(opened)
     return {"name": case, **casework.overview(opened, account)}
@@ -144,7 +144,7 @@ def add_evidence(
 ) -> Named:
     """Receives a file of evidence; its bytes are kept as they are."""
     with (
-        hub.cases.changing(case, if_match) as opened,
+        hub.cases.changing(case, if_match, account) as opened,
         hub.cases.received(file.file.read(), file.filename or "") as path,
     ):
         return Named(name=opened.add(path, actor=account.name, kind=kind))
@@ -155,14 +155,14 @@ def add_note(
     hub: TheHub, account: Who, case: str, text: Annotated[str, Form(max_length=20_000)], if_match: IfMatch = None
 ) -> Named:
     """Keeps a note."""
-    with hub.cases.changing(case, if_match) as opened:
+    with hub.cases.changing(case, if_match, account) as opened:
         return Named(name=opened.note(text, actor=account.name))
 
 
 @routes("POST", PATH + "/{case}/searches", {Role.EXAMINER}, status_code=201)
 def search_case(hub: TheHub, account: Who, case: str, given: CaseSearch) -> Named:
     """Searches; the candidates are for the blind review, and are not told."""
-    opened = hub.cases.open(case)
+    opened = hub.cases.open(case, account)
     if given.evidence is None and (given.more or any(v is not None for v in (given.face, given.box, given.eyes))):
         raise Problem(422, "bad_input", "found further pictures, or a face that is meant, and no evidence", "give it")
     pictures = [each.meant() for each in given.more]
@@ -177,7 +177,7 @@ def search_case(hub: TheHub, account: Who, case: str, given: CaseSearch) -> Name
 @routes("GET", PATH + "/{case}/searches/{search}", CASEWORK)
 def review(hub: TheHub, account: Who, case: str, search: str, response: Response) -> dict[str, Any]:
     """All of a search that this account may see now."""
-    opened = hub.cases.open(case)
+    opened = hub.cases.open(case, account)
     look(opened, account, f"search {need_part(search)}")
     response.headers["ETag"] = state_of(opened)
     return casework.seen(opened, search, account)
@@ -189,7 +189,7 @@ def review_act(
 ) -> dict[str, Any]:
     """Carries out one act of the review."""
     told = {name: value for name, value in given.model_dump(mode="json", exclude={"act"}).items() if value is not None}
-    with hub.cases.changing(case, if_match) as opened:
+    with hub.cases.changing(case, if_match, account) as opened:
         casework.review_act(hub, opened, need_part(search), given.act, account, told)
         response.headers["ETag"] = state_of(opened)
         return casework.seen(opened, search, account)
@@ -198,5 +198,5 @@ def review_act(
 @routes("POST", PATH + "/{case}/close", {Role.REVIEWER}, status_code=204)
 def close_case(hub: TheHub, account: Who, case: str, if_match: IfMatch = None) -> None:
     """Closes a case: nothing is added any more."""
-    with hub.cases.changing(case, if_match) as opened:
+    with hub.cases.changing(case, if_match, account) as opened:
         holds.close(opened, actor=account.name)

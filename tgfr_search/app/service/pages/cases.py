@@ -27,7 +27,7 @@ def cases_page(hub: TheHub, request: Request, account: Who) -> Response:
     """All cases, with what this account can do next in each."""
     found = []
     for name in hub.cases.names():
-        case = hub.cases.open(name)
+        case = hub.cases.open(name, account)
         told = casework.overview(case, account)
         found.append({"name": name, **told, "turns": [each["turn"] for each in told["searches"]]})
     return page(request, "cases.html", cases=found, may_open=account.role is Role.EXAMINER, lab=hub.cases.lab)
@@ -43,7 +43,7 @@ def new_case(hub: TheHub, account: Who, form: TheForm, purpose: Line, basis: Lin
 @routes("GET", "/cases/{case}", CASEWORK)
 def case_page(hub: TheHub, request: Request, account: Who, case: str) -> Response:
     """One case."""
-    opened = hub.cases.open(case)
+    opened = hub.cases.open(case, account)
     look(opened, account, "case")
     return page(
         request,
@@ -64,7 +64,7 @@ def add_evidence(
         which = f"file {empty[0]} of {len(file)} is empty" if len(file) > 1 else "no file was chosen, or it is empty"
         raise Problem(422, "empty_file", f"{which}; nothing was received")
     names = dict[str, None]()  # the same bytes twice are received once
-    with hub.cases.changing(case, state) as opened:
+    with hub.cases.changing(case, state, account) as opened:
         for each in file:
             with hub.cases.received(each.file.read(), each.filename or "") as path:
                 names[opened.add(path, actor=account.name, kind=kind)] = None
@@ -76,13 +76,15 @@ def add_evidence(
 @routes("POST", "/cases/{case}/notes", CASEWORK)
 def add_note(hub: TheHub, account: Who, case: str, text: Text, state: State = "*") -> Response:
     """Keeps a note."""
-    with hub.cases.changing(case, state) as opened:
+    with hub.cases.changing(case, state, account) as opened:
         opened.note(text, actor=account.name)
     return see(f"/cases/{case}")
 
 
 @routes("GET", "/cases/{case}/evidence/{name}", CASEWORK)
-def evidence_picture(hub: TheHub, case: str, name: str, whole: bool = False) -> Response:
+def evidence_picture(hub: TheHub, account: Who, case: str, name: str, whole: bool = False) -> Response:
     """A photo of evidence, encoded anew: never the bytes that came in; `whole` is with all of its pixels."""
-    data = hub.cases.open(case).evidence(need_part(name))
+    opened = hub.cases.open(case, account)
+    data = opened.evidence(need_part(name))
+    look(opened, account, f"picture {name}")
     return Response(pictures.photo_jpeg(hub.gallery()[1].finder, data, whole=whole), media_type="image/jpeg")

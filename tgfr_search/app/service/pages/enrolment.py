@@ -105,7 +105,7 @@ def photo_page(hub: TheHub, request: Request, account: Who, job: str, number: in
 
 
 @routes("GET", PHOTO + "/picture", {Role.ENROLLER})
-def photo_picture(hub: TheHub, job: str, number: int) -> Response:
+def photo_picture(hub: TheHub, account: Who, job: str, number: int) -> Response:
     """A photo that waits or was refused, encoded anew."""
     hub.jobs.photo(job, number)
     path = hub.jobs.picture(job, number)
@@ -113,9 +113,11 @@ def photo_picture(hub: TheHub, job: str, number: int) -> Response:
         raise Problem(404, "no_picture", "the photo is not kept any more")
     finder = hub.gallery(hub.jobs.get(job).gallery)[1].finder
     try:
-        return Response(pictures.photo_jpeg(finder, path.read_bytes()), media_type="image/jpeg")
+        shown = pictures.photo_jpeg(finder, path.read_bytes())
     except FaceError as error:
         raise Problem(404, "no_picture", error.detail) from error
+    hub.tell(Act.VIEW, account, what="enrolment photo", job=job, photo=number)
+    return Response(shown, media_type="image/jpeg")
 
 
 @routes("POST", PHOTO, {Role.ENROLLER})

@@ -71,11 +71,12 @@ def labels_page(hub: TheHub, request: Request, account: Who, gallery: str) -> Re
 
 
 @routes("GET", "/gallery/{gallery}/rows/{row}/face", {Role.ENROLLER})
-def face(hub: TheHub, gallery: str, row: int) -> Response:
+def face(hub: TheHub, account: Who, gallery: str, row: int) -> Response:
     """The face that a row was made from."""
     picture = pictures.row_chip(hub.gallery(gallery)[1], row)
     if picture is None:
         raise Problem(404, "no_picture", "the gallery keeps no picture of this row")
+    hub.tell(Act.VIEW, account, what="face", row=row)
     return Response(picture, media_type="image/jpeg")
 
 

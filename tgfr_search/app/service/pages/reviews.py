@@ -51,7 +51,7 @@ def review_page(
     picture: Annotated[int, Query(ge=0, le=99)] = 0,
 ) -> Response:
     """The step at which the review is for this account; of several pictures shows the best, or the one of a number."""
-    opened = hub.cases.open(case)
+    opened = hub.cases.open(case, account)
     look(opened, account, f"search {need_part(search)}")
     view = casework.seen(opened, search, account)
     template = TEMPLATES.get(view["turn"], "waiting.html")
@@ -111,7 +111,7 @@ def review_act(
         "revise": {"label": label, "decision": decision, "reason": reason, **seen},
         "conclude": {"conclusion": conclusion},
     }
-    with hub.cases.changing(case, state) as opened:
+    with hub.cases.changing(case, state, account) as opened:
         casework.review_act(hub, opened, need_part(search), act, account, takes.get(act, {}))
     return see(f"/cases/{case}/searches/{search}")
 
@@ -132,7 +132,7 @@ def draft(
 @routes("GET", PATH + "/candidates/{label}", CASEWORK)
 def candidate_picture(hub: TheHub, account: Who, case: str, search: str, label: str) -> Response:
     """The face of a candidate under this account's own label for it."""
-    opened = hub.cases.open(case)
+    opened = hub.cases.open(case, account)
     review = review_of(opened, need_part(search))
     if review is None:
         raise Problem(409, "not_now", "nobody has begun the review")
@@ -147,6 +147,7 @@ def candidate_picture(hub: TheHub, account: Who, case: str, search: str, label: 
         ) from error
     if picture is None:
         raise Problem(404, "no_picture", "the gallery keeps no picture of it")
+    look(opened, account, f"search {search}, {label}")
     return Response(picture, media_type="image/jpeg")
 
 

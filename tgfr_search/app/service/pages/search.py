@@ -13,7 +13,7 @@ from pipelines.casework.case.case import ORIGINS
 from pipelines.casework.case.evidence import about
 from pipelines.casework.searches.search import Picture
 from tgfr_search.app.service import casework, pictures
-from tgfr_search.app.service.casebook import need_part
+from tgfr_search.app.service.casebook import look, need_part
 from tgfr_search.app.service.guard import TheHub, Who
 from tgfr_search.app.service.pages.common import TheForm, page, see
 from tgfr_search.app.service.problems import Problem
@@ -37,12 +37,14 @@ Believed = Annotated[list[Name] | None, Form(max_length=WITNESSES)]
 
 
 @routes("GET", "/cases/{case}/search", {Role.EXAMINER})
-def search_page(hub: TheHub, request: Request, case: str, evidence: Parts = None) -> Response:
+def search_page(hub: TheHub, request: Request, account: Who, case: str, evidence: Parts = None) -> Response:
     """Asks what is searched with; shows every face of every photo."""
-    opened = hub.cases.open(case)
+    opened = hub.cases.open(case, account)
     names, known = list(dict.fromkeys(name for name in evidence or () if name)), about(opened)
     if missing := [name for name in names if name not in known]:
         raise Problem(404, "no_such_part", f"found no evidence {missing[0][:32]} in the case")
+    for name in names:
+        look(opened, account, f"picture {name}")
     finder = hub.gallery()[1].finder
     return page(
         request,
@@ -82,7 +84,7 @@ def search(
     name = casework.search(
         hub,
         account,
-        hub.cases.open(case),
+        hub.cases.open(case, account),
         pictures=meant,
         lines=witnesses[0].lines if plain else (),
         witnesses=() if plain else witnesses,
@@ -97,10 +99,12 @@ def search(
 
 @routes("GET", "/cases/{case}/searches/{search}/probe", CASEWORK)
 def probe_picture(
-    hub: TheHub, case: str, search: str, picture: Annotated[int, Query(ge=1, le=MOST_PHOTOS)] = 1
+    hub: TheHub, account: Who, case: str, search: str, picture: Annotated[int, Query(ge=1, le=MOST_PHOTOS)] = 1
 ) -> Response:
     """The probe's face, where it lies as candidates' faces do; the whole photo where no face was found."""
-    data, place = casework.probe_place(hub, hub.cases.open(case), need_part(search), picture)
+    opened = hub.cases.open(case, account)
+    data, place = casework.probe_place(hub, opened, need_part(search), picture)
+    look(opened, account, f"search {search}, picture {picture}")
     finder = hub.gallery()[1].finder
     shown = pictures.photo_jpeg(finder, data) if place is None else pictures.probe_chip(finder, data, place)
     return Response(shown, media_type="image/jpeg")
