@@ -50,10 +50,10 @@ def test_marks_are_there_when_the_page_is_loaded_again_until_they_are_locked(
     text = browser.get(search).text
     label, state = next_label(text), re.search(r'name="state" value="([^"]+)"', text)
     assert draft(text) == []
-    before = len(hub.cases.open(case.split("/")[-1]).entries())
+    before = len(Case.open(hub.cases.folder / case.split("/")[-1]).entries())
     kept = browser.post(f"{search}/draft", label=label, marks=json.dumps([MARK]))
     assert (kept.status_code, kept.text) == (204, "")
-    assert len(hub.cases.open(case.split("/")[-1]).entries()) == before, "a draft is no act"
+    assert len(Case.open(hub.cases.folder / case.split("/")[-1]).entries()) == before, "a draft is no act"
     again = browser.get(search).text
     assert draft(again) == [MARK]
     assert state is not None
@@ -93,7 +93,7 @@ def test_without_the_key_of_the_case_nothing_of_it_can_be_read(
     browser, case, search = comparing
     label = next_label(browser.get(search).text)
     browser.post(f"{search}/draft", label=label, marks=json.dumps([MARK]))
-    opened_case, name = hub.cases.open(case.split("/")[-1]), search.split("/")[-1]
+    opened_case, name = Case.open(hub.cases.folder / case.split("/")[-1]), search.split("/")[-1]
     assert [each.note for each in hub.drafts.find(opened_case, name, "examiner-1", label)] == [MARK["note"]]
     files = opened_case.files
     without = Case(opened_case.folder, opened_case.id, "", "", type(files)(files.folder, files.log, b"another key"))

@@ -126,7 +126,7 @@ def draft(
     marks: Annotated[str, Form(max_length=200_000)] = "",
 ) -> None:
     """Keeps marks that are not locked yet; the page has them when it is loaded again."""
-    casework.keep_draft(hub, hub.cases.open(case), need_part(search), account, label, marks)
+    casework.keep_draft(hub, hub.cases.open(case, account), need_part(search), account, label, marks)
 
 
 @routes("GET", PATH + "/candidates/{label}", CASEWORK)
