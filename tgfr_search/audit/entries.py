@@ -60,7 +60,6 @@ class Act(StrEnum):
     SPACE = "space changed"
     WATCH = "watch changed"
     WATCH_HIT = "watch hit"
-    COMPARE = "compare"
     CALIBRATE = "calibrate"
     VALIDATE = "validate"
     THRESHOLD = "threshold"

@@ -124,7 +124,7 @@ def test_what_is_declared_refuses(
     assert not ended.value.code
     lr = json.loads(capsys.readouterr().out)["lr"]
     assert lr["refused"] == reason
-    (entry,) = [each for _, each in read_entries(tmp_path / "log") if each["act"] == "compare"]
+    (entry,) = [each for _, each in read_entries(tmp_path / "log") if each["act"] == "comparison"]
     assert entry["details"]["refused"] == reason
     assert entry["calibration"] == read_calibration(path).sha256
     told = (tmp_path / "log" / "log.jsonl").read_text()

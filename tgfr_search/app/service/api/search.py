@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import File, Form, UploadFile
 
 from pipelines.search.compare import compare as compare_two
+from pipelines.search.compare import compared_entry
 from pipelines.search.evidence import Judge
 from pipelines.search.gallery import Gallery
 from tgfr_search.app.service.accounts import Account
@@ -16,7 +17,7 @@ from tgfr_search.app.service.hub import Hub
 from tgfr_search.app.service.problems import Problem
 from tgfr_search.app.service.roles import CASEWORK, Role, Routes
 from tgfr_search.app.service.schemas import GalleryTold, SearchAnswer
-from tgfr_search.audit.entries import Act, Entry, canonical, now
+from tgfr_search.audit.entries import now
 from tgfr_search.terms import QueryMode
 
 routes = Routes()
@@ -87,16 +88,7 @@ def compare(
     judge, pictures, started = _judge(gallery, population), (probe.file.read(), record.file.read()), now()
     told = hub.encode(lambda: compare_two(gallery.model, gallery.finder, judge, *pictures, caption or ()))
     answer, journal = told.as_dict(), hub.journal_of(account, purpose=purpose, basis=basis)
-    entry = Entry(
-        Act.COMPARE,
-        started=started,
-        probe_hmac=journal.commitment(told.probe["sha256"]),
-        words_hmac=tuple(journal.commitment(line) for line in caption or ()),
-        contract={"model_id": told.model_id},
-        calibration=str((told.calibration or {}).get("sha256", "")),
-        result_hmac=journal.commitment(canonical(answer)),
-        details={"mode": told.mode, "record_hmac": journal.commitment(told.record["sha256"])},
-    )
+    entry = compared_entry(journal, told, started=started, lines=caption or (), declared=judge.declared)
     journal.record(entry)
     return answer
 

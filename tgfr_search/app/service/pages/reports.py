@@ -34,7 +34,7 @@ def case_report(
     form: Annotated[Literal["html", "pdf"], Query()] = "html",
 ) -> Response:
     """The report of a case, of which everything is released; the log of the case tells its SHA-256."""
-    data = logged_report(hub.cases.open(case), actor=account.name, language=language, paper=form == "pdf")
+    data = logged_report(hub.cases.open(case, account), actor=account.name, language=language, paper=form == "pdf")
     if form == "pdf":
         name = {"Content-Disposition": f'attachment; filename="{case}.pdf"'}
         return Response(data, media_type="application/pdf", headers=name)
