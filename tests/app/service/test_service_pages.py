@@ -25,14 +25,15 @@ from tgfr_search.audit.entries import Act
 from tgfr_search.audit.retention import read_entries
 from tgfr_search.audit.verify import Key, read_checkpoint
 from tgfr_search.forensic.statement import log10_text
-from tgfr_search.pages import catalogue
+from tgfr_search.pages import catalogue, sentences
 from tgfr_search.pages.catalogue import Words, preferred, texts
 from tgfr_search.pages.sentences import GROUP, PARTS
 
 PAGES = Path(str(tgfr_search.pages.__file__)).parent
 TEMPLATES = [*PAGES.glob("templates/service/*"), *PAGES.glob("templates/case_report.*")]
 SPEAKERS = [Path(str(package.__file__)).parent for package in (tgfr_search.app.service, pipelines.casework.report)]
-SOURCES = [*TEMPLATES, *(path for each in SPEAKERS for path in each.rglob("*.py")), Path(catalogue.__file__)]
+SOURCES = [*TEMPLATES, *(path for each in SPEAKERS for path in each.rglob("*.py"))]
+SOURCES += [Path(catalogue.__file__), Path(sentences.__file__)]
 
 
 class Checker(HTMLParser):
