@@ -185,3 +185,17 @@ def test_what_is_said_twice_is_told_once() -> None:
     said = {"attribute": "male", "holds": True, "sure": 0.5}
     assert understood({"statements": [said, said, {**said, "sure": 0.0}]})["says"] == [(PERHAPS, "male")]
     assert understood(None) == {}
+
+
+def test_what_was_searched_is_told_as_a_sentence(client: TestClient, hub: Hub) -> None:
+    browser, store = Browser(client, "examiner-1"), hub.galleries["people"].store
+    case = browser.post("/cases", **SEARCH).headers["location"]
+    given = {"lines": "a man", "where": "subject_id = 'person0002'", "top_k": "2"}
+    search = browser.post(f"{case}/searches", **given).headers["location"]
+    browser.post(search, act="begin")
+    text = browser.get(search).text
+    check(text)
+    count = store.searched(given["where"])
+    assert 0 < count < len(store)
+    assert f"Searched: {count} of {len(store)} records. Those of which this is true:" in text
+    assert "<code>subject_id = &#39;person0002&#39;</code>" in text

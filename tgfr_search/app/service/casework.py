@@ -196,11 +196,13 @@ def seen(case: Case, search: str, account: Account) -> dict[str, Any]:
         "lines": kept["asked"]["lines"],
         "origin": kept["origin"],
         "where": kept["asked"]["where"],
+        "searched": result.get("searched"),
+        "rows": _rows_of(case, search),
     }
     if over or any("row" in each for each in view.get("candidates", ())):
         view |= {name: result[name] for name in ("index_id", "model_id", "notice", "mode", "offset")}
         view["notes"] = [note.partition("; --")[0] for note in result["notes"]]  # nobody types options here
-        view |= {"calibration": result.get("calibration"), "searched": result.get("searched")}
+        view |= {"calibration": result.get("calibration")}
         view["foils_declared"] = bool(case.lab.foil_where)
         question = spoken.next_question(result["candidates"], result.get("description"))
         view |= {"card": spoken.card(result["probe"].get("attributes"))}
@@ -211,6 +213,12 @@ def seen(case: Case, search: str, account: Account) -> dict[str, Any]:
         drawn, declared = kept.get("foils"), {"declared": case.lab.foil_where}
         view["foils"] = {**{name: drawn[name] for name in ("rate", "rows")}, **declared} if drawn else None
     return view
+
+
+def _rows_of(case: Case, search: str) -> int | None:
+    """How many records the gallery had when it was searched."""
+    asked = (entry for entry in case.entries() if entry.get("details", {}).get("file") == f"searches/{search}.json")
+    return next((int(entry["index"]["rows"]) for entry in asked if "index" in entry), None)
 
 
 def searched_gallery(hub: Hub, kept: dict[str, Any]) -> Gallery:
