@@ -85,15 +85,16 @@ class Page:
         self.call("Page.navigate", url=address)
         self.loaded()
 
-    def loaded(self) -> None:
-        """Waits for the next page to be loaded."""
+    def loaded(self) -> list[dict[str, Any]]:
+        """Waits for the next page to be loaded; returns the events until then."""
         while not any(each.get("method") == "Page.loadEventFired" for each in self.heard):
             self.heard.append(self._read())
-        self.heard.clear()
+        heard, self.heard = self.heard, []
+        return heard
 
     def press(self, key: str, *, code: str = "", text: str = "") -> None:
         """Presses a key of the keyboard, as a person does."""
-        numbers = {"Enter": 13, "Tab": 9, " ": 32}
+        numbers = {"Enter": 13, "Tab": 9, " ": 32, "ArrowUp": 38, "ArrowDown": 40}
         given = {"key": key, "code": code or key, "windowsVirtualKeyCode": numbers.get(key, ord(key[0].upper()))}
         text = text or {"Enter": "\r", "Tab": ""}.get(key, key if len(key) == 1 else "")
         self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **given)
