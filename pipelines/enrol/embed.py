@@ -12,12 +12,17 @@ import torch
 
 from pipelines.enrol.auto_captions import Describer
 from pipelines.faces.find import Found, find_faces, worker_count
+from tgfr_search.encoders.base import FaceEncoder, FaceFeatures
 from tgfr_search.errors import FaceError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.types import AlignedFace, FloatArray, Record, Templates
 
 BATCH = 32
+"""Records of a batch."""
+
+AT_A_TIME = 32
+"""Faces that are encoded together: of a batch whose photos give several, in more than one go."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +63,8 @@ def embed_records(
         describer: Gives words to records without any; None leaves them without.
 
     Yields:
-        Batches of `BATCH` records at most, more where one photo has more faces, in order; the last may have no face at
-        all (`templates` None).
+        Batches of `BATCH` records at most, in order; one may have no face at all (`templates` None), or more faces than
+        records where photos give several.
     """
     with net_threads(workers):
         yield from embed_found(find_faces(records, finder, workers), model, describer)
@@ -116,21 +121,29 @@ def embed_found(
         owners = [record for record, _ in found]
         if not found:
             return EmbeddedBatch((), (), None, np.empty(0, np.float32), 0, tuple(failed))
-        features = model.face_encoder.encode(np.stack([face.pixels for face in faces]))
+        features = _encoded(faces, model.face_encoder)
         if describer is not None:
             owners = describer.fill(owners, faces, features)
         out = model.tgfr.embed(features, [record.captions for record in owners])
         return EmbeddedBatch(owners, faces, out.templates, out.quality, out.truncated, tuple(failed))
 
-    last = None
+    last, count = None, 0
     for record, face in stream:
-        if len(found) + len(failed) >= BATCH and record.name != last:  # the faces of one photo stay together
-            yield batch()
-            found, failed = [], []
-        last = record.name
+        if record.name != last:  # the faces of one photo stay together
+            if count == BATCH:
+                yield batch()
+                found, failed, count = [], [], 0
+            last, count = record.name, count + 1
         if isinstance(face, AlignedFace):
             found.append((record, face))
         else:
             failed.append((record, face))
     if found or failed:
         yield batch()
+
+
+def _encoded(faces: Sequence[AlignedFace], encoder: FaceEncoder) -> FaceFeatures:
+    """Some faces at a time: photos of crowds must not need the memory of a crowd."""
+    pixels = [face.pixels for face in faces]
+    parts = [encoder.encode(np.stack(pixels[at : at + AT_A_TIME])) for at in range(0, len(faces), AT_A_TIME)]
+    return FaceFeatures(*(torch.cat([getattr(part, name) for part in parts]) for name in FaceFeatures._fields))

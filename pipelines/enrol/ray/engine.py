@@ -96,8 +96,6 @@ class RayEngine:
         """
         from pipelines.enrol.index import contract_of
 
-        if finder.options.on_multiple == "all":
-            raise InputError("--on-multiple all", found="--engine ray", expected="--engine local")
         contract = contract_of(model, finder.detector)
         describes = None if self.describer is None else self.describer.model_id
         made_by = repr((contract.as_dict(), finder, crops, str(model.tgfr.fcam.text_dtype), describes))

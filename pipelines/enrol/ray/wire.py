@@ -14,6 +14,7 @@ from tgfr_search.types import AlignedFace, FaceCrop, FaceQuality
 
 _FACES = pa.schema(
     [
+        pa.field("image", pa.string(), nullable=False),
         pa.field("reason", pa.string()),
         pa.field("detail", pa.string()),
         pa.field("pixels", pa.binary()),
@@ -23,19 +24,19 @@ _FACES = pa.schema(
 )
 
 
-def faces_to_bytes(found: Sequence[AlignedFace | FaceError]) -> bytes:
-    """An Arrow stream of one row a photo."""
-    table = pa.Table.from_pylist([_row(each) for each in found], schema=_FACES)
+def faces_to_bytes(found: Sequence[tuple[str, AlignedFace | FaceError]]) -> bytes:
+    """An Arrow stream of one row a face, or a photo without: the name of the photo, and what was found in it."""
+    table = pa.Table.from_pylist([{"image": image} | _row(each) for image, each in found], schema=_FACES)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     return bytes(sink.getvalue().to_pybytes())
 
 
-def faces_from_bytes(data: bytes) -> list[AlignedFace | FaceError]:
+def faces_from_bytes(data: bytes) -> list[tuple[str, AlignedFace | FaceError]]:
     """What `faces_to_bytes` was given."""
     with pa.ipc.open_stream(data) as reader:
-        return [_face(row) for row in reader.read_all().to_pylist()]
+        return [(row["image"], _face(row)) for row in reader.read_all().to_pylist()]
 
 
 def _row(found: AlignedFace | FaceError) -> dict[str, Any]:

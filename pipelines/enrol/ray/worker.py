@@ -42,7 +42,7 @@ class Work:
             shards.count_try(folder, name, "faces", self.tries)
             records, _ = shards.read_partition(folder, name)
             finder = replace(self.finder, crops=self.crops)
-            found = [face for _, face in find_faces(records, finder, workers=0)]
+            found = [(record.name, face) for record, face in find_faces(records, finder, workers=0)]
         except TgfrError as error:
             return {"name": name, "faces": b"", "problem": str(error)}
         return {"name": name, "faces": faces_to_bytes(found), "problem": ""}
@@ -84,7 +84,8 @@ class Encoder:
                 shards.count_try(folder, name, "rows", self.work.tries)
                 records, keys = shards.read_partition(folder, name)
                 detector = finder_name(self.work.finder)
-                found = zip(records, faces_from_bytes(row["faces"]), strict=True)
+                of = {record.name: record for record in records}
+                found = ((of[image], face) for image, face in faces_from_bytes(row["faces"]))
                 batches = (
                     enrol_batch(batch, keys, crops=self.work.crops, describer=self.describer, detector=detector)
                     for batch in embed_found(found, self.model, self.describer)

@@ -138,3 +138,14 @@ def rows_of(out: Path) -> dict[str, Any]:
 
 def quarantine_of(out: Path) -> dict[str, Any]:
     return {record.image: record for record in Store.open(out).quarantined()}
+
+
+def write_party(folder: Path) -> None:
+    """Adds a photo of two of the demo's people and a smaller third."""
+    faces = [np.asarray(Image.open(folder / f"person000{n}/view0.png").convert("RGB")) for n in (0, 1, 2)]
+    photo = np.full((200, 580, 3), 120, np.uint8)
+    photo[4:196, :192] = faces[0]
+    for at, face, side in ((200, faces[1], 160), (400, faces[2], 110)):
+        photo[10 : 10 + side, at : at + side] = np.asarray(Image.fromarray(face).resize((side, side)))
+    (folder / "party").mkdir()
+    Image.fromarray(photo).save(folder / "party/three.png")

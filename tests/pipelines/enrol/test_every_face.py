@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
+from gallery_helpers import write_party
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -23,13 +23,7 @@ EVERY = FaceFinder(FaceOptions(on_multiple="all"))
 @pytest.fixture
 def people(gallery_folder: Path) -> Path:
     """The demo's people, and a photo of two of them and a smaller third."""
-    faces = [np.asarray(Image.open(gallery_folder / f"person000{n}/view0.png").convert("RGB")) for n in (0, 1, 2)]
-    photo = np.full((200, 580, 3), 120, np.uint8)
-    photo[4:196, :192] = faces[0]
-    for at, face, side in ((200, faces[1], 160), (400, faces[2], 110)):
-        photo[10 : 10 + side, at : at + side] = np.asarray(Image.fromarray(face).resize((side, side)))
-    (gallery_folder / "party").mkdir()
-    Image.fromarray(photo).save(gallery_folder / "party/three.png")
+    write_party(gallery_folder)
     return gallery_folder
 
 

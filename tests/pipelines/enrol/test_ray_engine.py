@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import ray_helpers
+from gallery_helpers import write_party
 from ray_helpers import DyingFinder
 
 from indexer import Store, verify
@@ -29,7 +30,7 @@ from pipelines.enrol.ray.wire import faces_from_bytes, faces_to_bytes
 from pipelines.faces.find import find_faces
 from tgfr_search.data.records import read_records
 from tgfr_search.errors import FaceError, InputError, MissingPartError, TgfrError
-from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.faces.finder import FaceFinder, FaceOptions
 from tgfr_search.model.attributes import load_attributes
 from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.types import AlignedFace
@@ -142,15 +143,17 @@ def test_another_model_on_a_node(gallery_folder: Path, model: FaceTextModel, tmp
     assert len(Store.open(tmp_path / "index")) == 0
 
 
-def test_photos_that_nobody_described(gallery_folder: Path, model: FaceTextModel, tmp_path: Path) -> None:
-    describer = Describer.of(load_attributes(), model)
-    image = min(path.relative_to(gallery_folder).as_posix() for path in gallery_folder.rglob("*.png"))
+def test_every_face_of_photos_that_nobody_described(gallery_folder: Path, model: FaceTextModel, tmp_path: Path) -> None:
+    every, describer = FaceFinder(FaceOptions(on_multiple="all")), Describer.of(load_attributes(), model)
+    write_party(gallery_folder)
+    image = max(path.relative_to(gallery_folder).as_posix() for path in gallery_folder.rglob("*.png"))
     (gallery_folder / "captions.csv").write_text(f"image,caption\n{image},He wears a red hat.\n")
-    one = index_gallery(gallery_folder, tmp_path / "one", model, workers=0, describer=describer)
+    one = index_gallery(gallery_folder, tmp_path / "one", model, finder=every, workers=0, describer=describer)
     engine = make_engine("ray", tmp_path / "two", workers=1, device="cpu", describer=describer)
     engine = dataclasses.replace(engine, size=BATCH)  # type: ignore[type-var]
-    two = index_gallery(gallery_folder, tmp_path / "two", model, engine=engine, describer=describer)
+    two = index_gallery(gallery_folder, tmp_path / "two", model, finder=every, engine=engine, describer=describer)
     assert two.auto_captioned == one.auto_captioned == two.rows - 1
+    assert (two.several_faces, two.rows) == (1, 13)
     assert Store.open(tmp_path / "two").digest() == Store.open(tmp_path / "one").digest()
     other = dataclasses.replace(describer, attributes=dataclasses.replace(describer.attributes, model_id="other-1"))
     engine = dataclasses.replace(engine, describer=other)  # type: ignore[type-var]
@@ -193,10 +196,11 @@ def test_a_damaged_shard_is_made_again(model: FaceTextModel, gallery_folder: Pat
 def test_faces_on_the_way_between_workers(gallery_folder: Path) -> None:
     (gallery_folder / "person0000" / "bad.png").write_text("no picture")
     records = read_records(gallery_folder, on_problem=lambda problem: None)
-    found = [face for _, face in find_faces(records, FaceFinder(), workers=0)]
+    found = [(record.name, face) for record, face in find_faces(records, FaceFinder(), workers=0)]
     back = faces_from_bytes(faces_to_bytes(found))
-    assert sum(isinstance(face, FaceError) for face in found) >= 1
-    for before, after in zip(found, back, strict=True):
+    assert sum(isinstance(face, FaceError) for _, face in found) >= 1
+    for (image, before), (named, after) in zip(found, back, strict=True):
+        assert image == named
         assert type(before) is type(after)
         if isinstance(before, AlignedFace):
             assert isinstance(after, AlignedFace)
