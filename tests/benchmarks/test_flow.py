@@ -11,6 +11,7 @@ import pytest
 from benchmarks.pages.chromium import browsing, chromium
 from benchmarks.pages.flow import WAYS, Hands, carry_out
 from benchmarks.pages.service import add_accounts, served
+from pipelines.casework.case.case import Case
 from pipelines.tools.demo import write_demo
 from tests.models import FAST_MODEL
 from tgfr_search.app.service.hub import Hub
@@ -46,7 +47,7 @@ def test_from_signing_in_to_the_released_report(service: tuple[str, Hub], demo: 
     looked = list[str]()
 
     def blind(told: str) -> None:
-        case = hub.cases.open(hub.cases.names()[0])
+        case = Case.open(hub.cases.folder / hub.cases.names()[0])
         hits = case.read_search("S0001")["result"]["candidates"]
         secrets = {hit[name] for hit in hits for name in ("subject_id", "image")} | {f"{h['score']:.4f}" for h in hits}
         assert len(hits) == 2
@@ -61,7 +62,7 @@ def test_from_signing_in_to_the_released_report(service: tuple[str, Hub], demo: 
         said = page.value("document.querySelector('main').innerText")
     assert "person000" in said
     assert "never an identification" in said
-    case = hub.cases.open(address.split("/")[-3])
+    case = Case.open(hub.cases.folder / address.split("/")[-3])
     assert [each["actor"] for each in case.entries() if each.get("details", {}).get("step") == "release"] == [
         "reviewer-1"
     ]
