@@ -27,6 +27,7 @@ from tgfr_search.forensic.pairs import thinned
 from tgfr_search.forensic.statement import Population
 from tgfr_search.forensic.words import Origin as WordsOrigin
 from tgfr_search.model.loaded import FaceTextModel
+from tgfr_search.pages.sentences import note
 
 KEYS = {"log10", "low", "high", "bounded", "refused", "image_log10"}
 
@@ -98,7 +99,7 @@ OTHERWISE = "some old bloke, no specs and no fringe"
 def test_words_that_no_calibration_has_seen_rank_and_the_ratio_is_the_pictures(gallery: Gallery, probe: Path) -> None:
     picture = {hit.row_id: hit for hit in gallery.query(probe, mode="image", top_k=12).candidates}
     result = gallery.query(probe, caption=OTHERWISE, top_k=12)
-    assert PICTURE_ALONE in result.notes
+    assert note(PICTURE_ALONE) in result.notes
     assert result.mode == "fused"
     assert any(abs(hit.score - picture[hit.row_id].score) > 0.05 for hit in result.candidates)
     for hit in result.candidates:
@@ -109,7 +110,7 @@ def test_words_that_no_calibration_has_seen_rank_and_the_ratio_is_the_pictures(g
         assert (hit.lr["refused"], hit.lr["bounded"]) == (None, alone.lr["bounded"])
         assert hit.expected_strangers == pytest.approx(alone.expected_strangers, rel=1e-3)
     taught = gallery.query(probe, caption="The man is young. He has black hair.", top_k=1)
-    assert PICTURE_ALONE not in taught.notes
+    assert note(PICTURE_ALONE) not in taught.notes
     of_the_picture = replace(gallery.judge, declared=Declared(origin=WordsOrigin.PROBE_PICTURE))
     told = Gallery(gallery.store, gallery.model, gallery.finder, judge=of_the_picture)
     refused = told.query(probe, caption=OTHERWISE).candidates[0].lr
@@ -127,7 +128,7 @@ def test_an_identification_has_no_threshold_for_such_words(gallery: Gallery, pro
 def test_a_comparison_says_whose_ratio_it_has(gallery: Gallery, probe: Path, model: FaceTextModel) -> None:
     pair = (model, gallery.finder, gallery.judge, probe, probe)
     told, alone = compare(*pair, OTHERWISE), compare(*pair)
-    assert told.notes == (PICTURE_ALONE,)
+    assert told.notes == (note(PICTURE_ALONE),)
     assert alone.notes == ()
     assert told.lr["log10"] == pytest.approx(alone.lr["log10"], abs=1e-3)
 
