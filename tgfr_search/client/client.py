@@ -87,6 +87,37 @@ class Client:
         files = [] if photo is None else [("photo", as_file(photo))]
         return cast(SearchAnswer, self._wire.form(f"{API}/search", [each for each in fields if each[1]], files))
 
+    def compare(
+        self,
+        probe: Photo,
+        record: Photo,
+        *,
+        purpose: str,
+        basis: str,
+        captions: Sequence[str] = (),
+        index: str = "",
+        population: str = "",
+    ) -> dict[str, Any]:
+        """Compares one picture with one: the score, and what it is worth.
+
+        Args:
+            probe: The questioned picture.
+            record: The picture of a known person, the better one.
+            purpose: Why faces are compared.
+            basis: On which legal basis.
+            captions: What a witness said of the person in `probe`, a line each.
+            index: Gallery whose model compares; the first where none is named.
+            population: Who might be in `probe`; none: the calibration's.
+
+        Raises:
+            ServiceError: It is refused.
+        """
+        fields = [("purpose", purpose), ("basis", basis), ("index", index), ("population", population)]
+        fields += [("caption", line) for line in captions]
+        files = [("probe", as_file(probe)), ("record", as_file(record))]
+        told = self._wire.form(f"{API}/compare", [each for each in fields if each[1]], files)
+        return cast("dict[str, Any]", told)
+
     def new_case(self, *, purpose: str, basis: str, fields: Mapping[str, str] | None = None) -> str:
         """Starts a case; returns its name."""
         body = {"purpose": purpose, "basis": basis, "fields": dict(fields or {})}
@@ -129,11 +160,29 @@ class Client:
         path = f"{API}/cases/{case}/searches/{search}/review"
         return cast("dict[str, Any]", self._wire.json("POST", path, {"act": act, **given}))
 
+    def report(self, case: str, *, language: str = "en", form: str = "html") -> bytes:
+        """The report of a case of which everything is released: `html` or `pdf`, in `en` or `de`.
+
+        Raises:
+            ServiceError: It is not all released.
+        """
+        return self._wire.file(f"{API}/cases/{case}/report", {"language": language, "form": form})
+
     def enrol(
-        self, gallery: str, photos: Sequence[Photo], *, subject: str = "", captions: Sequence[str] = ()
+        self,
+        gallery: str,
+        photos: Sequence[Photo],
+        *,
+        subject: str = "",
+        captions: Sequence[str] = (),
+        quarantined: str = "",
     ) -> JobTold:
-        """Sends photos of a subject, or ZIPs of gallery folders; a job enrols them."""
-        fields = [("subject", subject)] * bool(subject) + [("caption", line) for line in captions]
+        """Sends photos of a subject, or ZIPs of gallery folders; a job enrols them.
+
+        With `quarantined` it is the one photo that is in the gallery's quarantine under this name.
+        """
+        fields = [(name, each) for name, each in (("subject", subject), ("quarantined", quarantined)) if each]
+        fields += [("caption", line) for line in captions]
         files = [("photos", as_file(photo)) for photo in photos]
         return cast(JobTold, self._wire.form(f"{API}/galleries/{gallery}/jobs", fields, files))
 

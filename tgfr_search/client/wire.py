@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, urlencode
 
 from tgfr_search.errors import TgfrError
@@ -64,17 +64,19 @@ class Wire:
     def json(self, method: str, path: str, body: Any = None, query: Mapping[str, Any] | None = None) -> Any:
         """Asks with a JSON body, or none."""
         data = None if body is None else json.dumps(body).encode()
-        return self._asked(method, path, query, data, "application/json")[0]
+        return _read(self._asked(method, path, query, data, "application/json"))
 
     def form(self, path: str, fields: Sequence[tuple[str, str]], files: Sequence[tuple[str, File]]) -> Any:
         """Sends a form with files."""
         data, kind = multipart(fields, files)
-        return self._asked("POST", path, None, data, kind)[0]
+        return _read(self._asked("POST", path, None, data, kind))
 
-    def _asked(
-        self, method: str, path: str, query: Mapping[str, Any] | None, data: bytes | None, kind: str
-    ) -> tuple[Any, int]:
-        """The answer; a request that changes something carries one key through all of its tries.
+    def file(self, path: str, query: Mapping[str, Any] | None = None) -> bytes:
+        """Fetches a file."""
+        return self._asked("GET", path, query, None, "")
+
+    def _asked(self, method: str, path: str, query: Mapping[str, Any] | None, data: bytes | None, kind: str) -> bytes:
+        """The body of the answer; a request that changes something carries one key through all of its tries.
 
         Raises:
             ServiceError: It is refused, or there is no answer.
@@ -90,8 +92,7 @@ class Wire:
             try:
                 asked = urllib.request.Request(url, data, headers, method=method)
                 with urllib.request.urlopen(asked, timeout=self.timeout_s, context=self.context) as answer:
-                    text = answer.read()
-                    return (json.loads(text) if text else None), answer.status
+                    return cast(bytes, answer.read())
             except urllib.error.HTTPError as error:
                 last = _refused(path, error)
                 if last.code == "at_work" and waited < self.timeout_s:  # an earlier try is being carried out
@@ -106,6 +107,10 @@ class Wire:
             if number < self.tries:
                 time.sleep(last.retry_after or min(PAUSE_S * 2 ** (number - 1), LONGEST_S))
         raise last
+
+
+def _read(body: bytes) -> Any:
+    return json.loads(body) if body else None
 
 
 def multipart(fields: Sequence[tuple[str, str]], files: Sequence[tuple[str, File]]) -> tuple[bytes, str]:

@@ -36,6 +36,7 @@ def check_files(folder: Path) -> tuple[list[str], list[str]]:
         key = CaseKeys(folder / AUDIT).get(identity)
     except AuditError as error:
         return [f"its files cannot be checked: {error}"], []
+    # A file may have its passing name still, and get its own between two looks: its own is looked at once more.
     problems = [
         f"{name} is not the file that entry {seq} was written for"
         for name, (seq, expected) in logged.items()
@@ -45,7 +46,7 @@ def check_files(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def _holds(path: Path, key: bytes, expected: str) -> bool:
-    """Whether a file has the bytes that were logged; under its passing name a writer may just have given it its own."""
+    """Whether a file has the bytes that were logged."""
     try:
         return commitment(key, path.read_bytes()) == expected
     except OSError:

@@ -47,6 +47,8 @@ def test_a_case_from_the_photo_to_the_decision(hub: Hub, base: str, probe: Path)
     assert [each["name"] for each in service.galleries()] == ["people"]
     found = service.search(photo=probe, captions=["a man"], purpose="fraud", basis="law", top_k=2)
     assert [each["rank"] for each in found["candidates"]] == [1, 2]
+    told = service.compare(probe, probe, purpose="fraud", basis="law", captions=["a man"], population="somewhere else")
+    assert (told["mode"], told["lr"]["refused"]) == ("fused", "population_mismatch")
     case = service.new_case(purpose="fraud", basis="law")
     name = service.add_evidence(case, probe)
     witnesses = [{"lines": ["a man with a beard"], "reliability": 0.5}]
@@ -57,6 +59,19 @@ def test_a_case_from_the_photo_to_the_decision(hub: Hub, base: str, probe: Path)
     told = service.act(case, search, "decide", label="C01", decision="inconclusive")
     assert "subject_id" not in told["candidates"][0]
     assert service.review(case, search)["turn"] == "unmask"
+    with pytest.raises(ServiceError) as early:
+        service.report(case)
+    assert early.value.status == 409
+    service.act(case, search, "unmask")
+    service.act(case, search, "conclude", conclusion="inconclusive")
+    second = client_of(hub, base, "examiner-2")
+    second.act(case, search, "begin")
+    second.act(case, search, "analyse", text="sharp", suitable=True)
+    second.act(case, search, "decide", label="C01", decision="inconclusive")
+    second.act(case, search, "unmask")
+    second.act(case, search, "conclude", conclusion="inconclusive")
+    client_of(hub, base, "reviewer-1").act(case, search, "release")
+    assert b'lang="de"' in service.report(case, language="de")
     with pytest.raises(ServiceError) as refused:
         service.enrol("people", [probe], subject="x")
     assert (refused.value.status, refused.value.code) == (403, "not_allowed")
@@ -68,6 +83,8 @@ def test_enrolling_and_deleting(hub: Hub, base: str, probe: Path) -> None:
     told = service.wait(job["id"], timeout_s=120, every_s=0.1)
     assert told["counts"] == {"enrolled": 1, "refused": 1}
     assert [each["number"] for each in service.job_photos(job["id"], state="refused")] == [2]
+    with pytest.raises(ServiceError, match="quarantine"):
+        service.enrol("people", [probe], subject="x", quarantined="nobody.png")
     (row,) = service.rows("people", subject='Jürgen "x"')
     assert service.delete("people", rows=[row["row_id"]])["deleted"] == 1
     assert len(list(service.rows("people"))) == len(hub.gallery()[1])

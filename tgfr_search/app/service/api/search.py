@@ -25,6 +25,11 @@ MOST = 200
 """Candidates of one answer."""
 
 
+Purpose = Annotated[str, Form(min_length=1, max_length=1000, description="Why faces are searched or compared.")]
+Basis = Annotated[str, Form(min_length=1, max_length=1000, description="On which legal basis.")]
+Whoever = Annotated[str, Form(max_length=200, description="Who might be in the probe; none: the calibration's.")]
+
+
 @routes("GET", "/api/v1/galleries", CASEWORK | {Role.ENROLLER})
 def galleries(hub: TheHub) -> list[GalleryTold]:
     """The galleries that are served."""
@@ -45,17 +50,15 @@ def galleries(hub: TheHub) -> list[GalleryTold]:
 def search(
     hub: TheHub,
     account: Who,
-    purpose: Annotated[str, Form(min_length=1, max_length=1000, description="Why faces are searched.")],
-    basis: Annotated[str, Form(min_length=1, max_length=1000, description="On which legal basis.")],
+    purpose: Purpose,
+    basis: Basis,
     photo: Annotated[UploadFile | None, File(description="Probe photo.")] = None,
     caption: Annotated[list[str] | None, Form(description="What a witness said, a line each.")] = None,
     top_k: Annotated[int, Form(ge=1, le=MOST)] = 10,
     mode: Annotated[QueryMode, Form()] = "auto",
     where: Annotated[str | None, Form(max_length=2000, description="Search only rows of which this is true.")] = None,
     index: Annotated[str, Form(max_length=255, description="Gallery; the first where none is named.")] = "",
-    population: Annotated[
-        str, Form(max_length=200, description="Who might be in the photo; none: the calibration's.")
-    ] = "",
+    population: Whoever = "",
 ) -> SearchAnswer:
     """Ranks a gallery's subjects for a photo, a description, or both; logged before it is answered."""
     slow_down(hub, account)
@@ -72,15 +75,13 @@ def search(
 def compare(
     hub: TheHub,
     account: Who,
-    purpose: Annotated[str, Form(min_length=1, max_length=1000, description="Why faces are compared.")],
-    basis: Annotated[str, Form(min_length=1, max_length=1000, description="On which legal basis.")],
+    purpose: Purpose,
+    basis: Basis,
     probe: Annotated[UploadFile, File(description="The questioned picture.")],
     record: Annotated[UploadFile, File(description="The picture of a known person, the better one.")],
     caption: Annotated[list[str] | None, Form(description="What a witness said of the person in `probe`.")] = None,
     index: Annotated[str, Form(max_length=255, description="Gallery whose model compares; the first by default.")] = "",
-    population: Annotated[
-        str, Form(max_length=200, description="Who might be in `probe`; none: the calibration's.")
-    ] = "",
+    population: Whoever = "",
 ) -> dict[str, Any]:
     """Compares one picture with one: the score, and what it is worth; logged before it is answered."""
     slow_down(hub, account)
