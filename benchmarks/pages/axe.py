@@ -26,6 +26,7 @@ from benchmarks.pages.service import PASSWORD, add_accounts, client_of, served
 from benchmarks.results import write_result
 from indexer import QuarantineRecord
 from tgfr_search.app.service.hub import Hub
+from tgfr_search.app.service.pages.reports import FOLDER
 from tgfr_search.model.checkpoint import DEFAULT_MODEL, load_model
 from tgfr_search.model.loaded import FaceTextModel
 
@@ -136,6 +137,11 @@ def walk(page: Page, base: str, hub: Hub, photos: list[Path], visit: Visit) -> N
     visit("agreed", where)
     reviewer.act(case, search, "release")
     visit("report", where)
+    visit("report-released", f"/cases/{case}/report")
+    visit("reports-none", "/reports")
+    (hub.settings.data / FOLDER).mkdir()
+    (hub.settings.data / FOLDER / "validation.html").write_text("<!doctype html><title>Validation</title>")
+    visit("reports", "/reports")
     visit("problem", "/cases/2000-0001")
     _walk_gallery(page, base, hub, photos, visit)
     for account, name in (("auditor-1", "log"), ("admin-1", "accounts")):
@@ -179,6 +185,7 @@ def _walk_gallery(page: Page, base: str, hub: Hub, photos: list[Path], visit: Vi
     for name, address in (
         ("galleries", "/gallery"),
         ("gallery", "/gallery/people"),
+        ("labels", "/gallery/people/labels"),
         ("enrolment", f"/enrolment/{job}"),
     ):
         visit(name, address)

@@ -83,7 +83,7 @@ def compare(
     value = score(made, row)[0]
     if judge.typical is not None:
         value = value + judge.typical.added(made, 0, row, len(lines))
-    alone = judge.image_scores(first, row.astype(np.float64)) if judge.reads_words(mode, len(lines)) else value
+    alone = judge.image_scores(made, row.astype(np.float64)) if judge.reads_words(mode, len(lines)) else value
     (lr,), _ = judge.of_scores(mode, lines, value, alone, round(float(made.quality[0]), 4), 1)
     return Comparison(
         _seen(first, float(made.quality[0])),

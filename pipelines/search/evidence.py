@@ -23,9 +23,9 @@ from tgfr_search.forensic.pairs import Floats
 from tgfr_search.forensic.statement import propositions
 from tgfr_search.model.cohort import Cohort, read_cohort
 from tgfr_search.model.loaded import FaceTextModel
-from tgfr_search.model.probe import make_probes_of_faces
+from tgfr_search.model.probe import Probes
 from tgfr_search.pages.sentences import known, note
-from tgfr_search.types import AlignedFace, QueryResult
+from tgfr_search.types import QueryResult
 
 FILE, COHORT = "calibration.json", "cohort.safetensors"
 """In the folder of a model: the calibration that comes with it, and the cohort that it was fitted with."""
@@ -111,6 +111,7 @@ class Judge:
         results: Sequence[QueryResult],
         lines: Sequence[Sequence[str]],
         comparison: str = "max",
+        made: Probes | None = None,
     ) -> list[QueryResult]:
         """The answers with what each candidate is worth.
 
@@ -119,8 +120,12 @@ class Judge:
             results: Of `answers`.
             lines: What was said of each probe.
             comparison: `max` is one picture against a subject's best row; nothing else is calibrated.
+            made: The probes, where that is what was compared.
         """
-        return [self._judged(store, one, own, comparison) for one, own in zip(results, lines, strict=True)]
+        return [
+            self._judged(store, one, own, comparison, None if made is None else made.take(np.array([at])))
+            for at, (one, own) in enumerate(zip(results, lines, strict=True))
+        ]
 
     def of_scores(
         self,
@@ -168,21 +173,26 @@ class Judge:
             "propositions": list(propositions(self.calibration.population)),
         }
 
-    def image_scores(self, face: AlignedFace, rows: Floats) -> Floats:
-        """Scores of a picture alone, [N]."""
-        probe = make_probes_of_faces(self.model, [face.pixels], [()], ["image"])
+    def image_scores(self, made: Probes, rows: Floats) -> Floats:
+        """Scores of the picture of one probe alone, [N]."""
+        probe = made.alone()
         scores = np.asarray(rows @ probe.queries[0].astype(np.float64) + probe.offsets[0])
         return scores if self.typical is None else scores + self.typical.added(probe, 0, rows.astype(np.float32), 0)
 
     def _judged(
-        self, store: Store | MilvusStore, result: QueryResult, lines: Sequence[str], comparison: str
+        self,
+        store: Store | MilvusStore,
+        result: QueryResult,
+        lines: Sequence[str],
+        comparison: str,
+        made: Probes | None,
     ) -> QueryResult:
         mode = result.mode if comparison == "max" else comparison
         scores = np.array([hit.score for hit in result.candidates], np.float64)
         alone = scores
-        if self.reads_words(mode, len(lines)) and result.face is not None and len(scores):
+        if self.reads_words(mode, len(lines)) and made is not None and result.face is not None and len(scores):
             vectors = store.vectors([hit.row_id for hit in result.candidates])
-            alone = self.image_scores(result.face, vectors.astype(np.float64))
+            alone = self.image_scores(made, vectors.astype(np.float64))
         quality = (result.probe["quality"] or {}).get("predicted")
         searched = store.searched(result.where)
         found, strangers = self.of_scores(mode, lines, scores, alone, quality, searched)

@@ -271,7 +271,7 @@ class Gallery:
         asked = Asked(mode, int(top_k), aggregate, where)
         given = [(said,) if isinstance(said, str) else tuple(said or ()) for _, said in probes]
         found = answers(store, self.model, made, faces, lines, given, asked, clock, self.judge.typical)
-        results = self.judge.results(store, found, lines, aggregate)
+        results = self.judge.results(store, found, lines, aggregate, made)
         self._tell(results, lines, asked, started, len(store))
         return results
 

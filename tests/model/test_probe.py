@@ -1,5 +1,7 @@
 """One score: a query's inner product with a row, the same with its offset inside, and the sum of its weighted terms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -88,6 +90,18 @@ def test_parts_one_after_another_are_the_whole(scoring: ScoreModel, quality: Flo
     assert (joined.dense() == whole.dense()).all()
     assert (joined.quality == whole.quality).all()
     assert [joined.weights(at) for at in range(5)] == [whole.weights(at) for at in range(5)]
+
+
+def test_a_face_alone_is_the_same_face_without_its_words(scoring: ScoreModel, quality: FloatArray) -> None:
+    own = templates(len(quality), seed=3)
+    said, silent = (weigh(own, quality, [mode] * len(quality), scoring, LAYOUT) for mode in ("fused", "image"))
+    parts = Probes.concat([said.take(np.arange(2)), said.take(np.arange(2, 5))])
+    for got in (said.alone(), silent.alone(), parts.alone()):
+        assert got.modes == ("image",) * len(quality)
+        assert (got.dense() == silent.dense()).all()
+    assert not np.array_equal(said.queries, silent.queries)
+    with pytest.raises(ValueError, match="found None"):
+        replace(said, pictures=None).alone()
 
 
 def test_an_absent_block_adds_nothing_but_the_offset(scoring: ScoreModel) -> None:

@@ -38,6 +38,8 @@ class Probes:
         stated: The part of both that is due to statements of the descriptions (`model.statements`).
         shown: float64 [N, A], calibrated probabilities of what each face shows, A as `model.directions`; NaN where
             there is no face, and no column where the model has no directions.
+        pictures: float32 [N, D] and float64 [N], queries and offsets of the same faces alone; None where the
+            templates were not there, or no such weights.
     """
 
     modes: tuple[str, ...]
@@ -47,6 +49,7 @@ class Probes:
     scoring: ScoreModel
     stated: Stated
     shown: npt.NDArray[np.float64]
+    pictures: tuple[FloatArray, npt.NDArray[np.float64]] | None = None
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -59,9 +62,23 @@ class Probes:
         """The queries with their offsets, float32 [N, D + 1]: inner products with `dense_rows` are the scores."""
         return np.concatenate([self.queries, self.offsets.astype(np.float32)[:, None]], axis=1)
 
+    def alone(self) -> Probes:
+        """The same faces without a word, as probes of mode `image`.
+
+        Raises:
+            ValueError: Nobody kept the templates that these were made of.
+        """
+        if self.pictures is None:
+            raise ValueError("pictures: found None, expected probes that `weigh` made")
+        queries, offsets = self.pictures
+        modes, none = ("image",) * len(self), Stated.nothing(*queries.shape)
+        return Probes(modes, self.quality, queries, offsets, self.scoring, none, self.shown, self.pictures)
+
     @staticmethod
     def concat(parts: Sequence[Probes]) -> Probes:
         """The probes of all parts, one after another; one score model has weighed them."""
+        alone = [part.pictures for part in parts if part.pictures is not None]
+        queries, offsets = ([own[side] for own in alone] for side in (0, 1))
         return Probes(
             tuple(mode for part in parts for mode in part.modes),
             np.concatenate([part.quality for part in parts]),
@@ -70,6 +87,7 @@ class Probes:
             parts[0].scoring,
             Stated.concat([part.stated for part in parts]),
             np.concatenate([part.shown for part in parts]),
+            (np.concatenate(queries), np.concatenate(offsets)) if len(alone) == len(parts) else None,
         )
 
     def take(self, rows: npt.NDArray[np.intp]) -> Probes:
@@ -77,7 +95,8 @@ class Probes:
         modes = tuple(self.modes[at] for at in rows)
         stated = self.stated.take(rows)
         quality, queries, offsets = self.quality[rows], self.queries[rows], self.offsets[rows]
-        return Probes(modes, quality, queries, offsets, self.scoring, stated, self.shown[rows])
+        pictures = None if self.pictures is None else (self.pictures[0][rows], self.pictures[1][rows])
+        return Probes(modes, quality, queries, offsets, self.scoring, stated, self.shown[rows], pictures)
 
 
 def resolve_mode(mode: str, has_image: bool, has_caption: bool) -> str:
@@ -117,9 +136,12 @@ def weigh(
         shown: What their faces show; None where that is not told.
     """
     queries, offsets = scoring.queries(templates, quality, modes, layout), scoring.offsets_of(modes, quality)
+    pictures, alone = None, ["image"] * len(modes)
+    if "image" in scoring.weights:
+        pictures = scoring.queries(templates, quality, alone, layout), scoring.offsets_of(alone, quality)
     own = stated or Stated.nothing(*queries.shape)
     cards = np.empty((len(queries), 0)) if shown is None else shown
-    return Probes(tuple(modes), quality, queries + own.queries, offsets + own.offsets, scoring, own, cards)
+    return Probes(tuple(modes), quality, queries + own.queries, offsets + own.offsets, scoring, own, cards, pictures)
 
 
 def make_probes(

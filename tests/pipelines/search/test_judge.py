@@ -18,6 +18,7 @@ from pipelines.search.evidence import PICTURE_ALONE, Judge, binding_of
 from pipelines.search.gallery import Gallery
 from tests.forensic.scores import gaussian_pairs
 from tgfr_search.app.cli.main import main
+from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.errors import InputError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.forensic.calibration import Calibration, Origin
@@ -28,6 +29,7 @@ from tgfr_search.forensic.statement import Population
 from tgfr_search.forensic.words import Origin as WordsOrigin
 from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.pages.sentences import note
+from tgfr_search.types import ByteArray
 
 KEYS = {"log10", "low", "high", "bounded", "refused", "image_log10"}
 
@@ -90,6 +92,27 @@ def test_words_come_as_an_increment_of_the_picture(gallery: Gallery, probe: Path
         if hit.row_id in alone:
             assert hit.lr["image_log10"] == pytest.approx(alone[hit.row_id], abs=1e-3)
         assert hit.lr["log10"] >= hit.lr["image_log10"] + np.log10(0.2) - 1e-3  # the witness may be wrong
+
+
+def test_a_picture_with_words_goes_through_the_networks_once(gallery: Gallery, probe: Path) -> None:
+    """What its words add to is the picture's own score, of the same vectors."""
+    passes = list[int]()
+
+    class Counted:
+        spec = gallery.model.face_encoder.spec
+
+        def encode(self, chips: ByteArray) -> FaceFeatures:
+            passes.append(len(chips))
+            return gallery.model.face_encoder.encode(chips)
+
+    model = replace(gallery.model, face_encoder=Counted())
+    own = Gallery(gallery.store, model, gallery.finder, judge=gallery.judge)
+    answer = own.query(probe, caption="a young man with black hair").candidates[0].lr
+    assert answer is not None
+    assert answer["image_log10"] is not None
+    assert passes == [1]
+    compare(model, gallery.finder, gallery.judge, probe, probe, "a young man with black hair")
+    assert passes == [1, 1, 1]
 
 
 OTHERWISE = "some old bloke, no specs and no fringe"

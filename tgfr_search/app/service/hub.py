@@ -25,6 +25,7 @@ from tgfr_search.app.service.database import Database
 from tgfr_search.app.service.drafts import Drafts
 from tgfr_search.app.service.jobs import Jobs
 from tgfr_search.app.service.metrics import Metrics
+from tgfr_search.app.service.passes import SharedPasses
 from tgfr_search.app.service.pictures import Places
 from tgfr_search.app.service.problems import Problem
 from tgfr_search.app.service.sessions import Sessions
@@ -115,6 +116,7 @@ class Hub:
         stores = [Store.open(path) for path in indexes]  # a wrong path is told before seconds go into the model
         own = model_of(stores[0])
         loaded = model if isinstance(model, FaceTextModel) else load_model(model or own, device=device)
+        loaded = replace(loaded, face_encoder=SharedPasses(loaded.face_encoder))
         galleries = {
             name: Gallery.open(path, model=loaded, device=device) for name, path in zip(names, indexes, strict=True)
         }
