@@ -17,6 +17,7 @@ def test_every_page_is_in_the_navigation() -> None:
     assert pages == set(re.findall(r"[\w-]+\.md", told))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("mkdocs") is None, reason="the extra `docs` is not installed: make install")
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]

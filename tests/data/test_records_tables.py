@@ -176,6 +176,7 @@ def test_options_that_do_not_fit(tmp_path: Path) -> None:
         read(tmp_path, captions=tmp_path / "missing.csv")
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_mmceleba(shared_data: Path) -> None:
     records, problems, stream = read(shared_data / "mmceleba_hq.parquet", split="valid")

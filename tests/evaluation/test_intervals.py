@@ -107,6 +107,7 @@ def brute_eer(pairs, w) -> float:
     return 1.0
 
 
+@pytest.mark.slow
 def test_tar_interval_equals_a_bootstrap_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors, owner = labelled(subjects=12, images=3, spread=0.9)
     pairs, every = score_pairs(vectors, vectors, owner), open_pairs(vectors, vectors, owner)

@@ -72,6 +72,7 @@ def test_a_panel_takes_the_pages_ink_and_a_title_is_text() -> None:
     assert "currentColor" in text
 
 
+@pytest.mark.slow
 def test_the_page_says_what_was_left_out_and_has_no_empty_part() -> None:
     parts = {section.anchor: section for section in _sections(report(rank_1()))}
     assert parts["enrolment"].told == TOLD["no-enrolment"]

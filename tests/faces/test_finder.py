@@ -100,6 +100,7 @@ def test_small_faces_are_looked_for_enlarged(draw_face: DrawFace) -> None:
     assert FaceFinder(FaceOptions(min_inter_eye_px=distance - 0.1)).find(png(photo))
 
 
+@pytest.mark.slow
 def test_large_photo_is_looked_at_reduced(draw_face: DrawFace) -> None:
     """The face of a 16-megapixel photo: found by looks at few pixels, with landmarks to match."""
     small = draw_face(400)
@@ -199,6 +200,7 @@ def test_limits_reach_the_decoder(draw_face: DrawFace, tmp_path: Path) -> None:
         assert caught.value.reason is Reason.TOO_MANY_PIXELS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["spawn", "fork"])
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_worker_processes(method: str, draw_face: DrawFace) -> None:

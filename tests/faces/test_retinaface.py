@@ -91,6 +91,7 @@ def test_small_and_large(face: np.ndarray, upright: Detection, side: int) -> Non
     assert off(found, (upright.points + 0.5) * side / 192 - 0.5) < 0.2
 
 
+@pytest.mark.slow
 def test_a_small_face_in_a_large_photo_is_found_in_its_tile(face: np.ndarray, upright: Detection) -> None:
     photo = np.full((1500, 2200, 3), 90, np.uint8)
     photo[1200:1264, 1800:1864] = cv2.resize(face, (64, 64), interpolation=cv2.INTER_AREA)

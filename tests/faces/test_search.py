@@ -45,6 +45,7 @@ def test_small_face_in_a_large_photo(draw_face: DrawFace, width: int, height: in
     assert np.abs(centre / side - [0.5, 0.54]).max() < 0.1
 
 
+@pytest.mark.slow
 def test_the_limit_of_the_search_is_told(draw_face: DrawFace) -> None:
     photo = background(1600, 320)
     least = least_side(photo)
@@ -110,6 +111,7 @@ def test_an_upside_down_face_is_refused_though_it_is_seen() -> None:
 # --- real photographs -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_lfw_portraits_upside_down_and_upright(shared_data: Path) -> None:
     """Every 24th LFW portrait: found upright; turned by 180° refused, and the hint says how to turn it."""
@@ -125,6 +127,7 @@ def test_lfw_portraits_upside_down_and_upright(shared_data: Path) -> None:
     assert hinted >= len(paths) - 1
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize(("width", "height", "face"), [(6000, 4000, 110), (2500, 2000, 60)])
 def test_lfw_face_in_a_large_photo(shared_data: Path, width: int, height: int, face: int) -> None:

@@ -21,6 +21,7 @@ DrawFace = Callable[[int], ByteArray]
 THREADS = 8
 
 
+@pytest.mark.slow
 def test_many_threads_find_the_faces_that_one_finds(draw_face: DrawFace) -> None:
     # Pictures of several sizes: a detector shared by two threads looks at the one's picture with the other's size.
     photos = [Photo(np.pad(draw_face(260 + 24 * i), ((9 * i, 0), (0, 5 * i), (0, 0))), "0" * 64) for i in range(10)]

@@ -150,6 +150,7 @@ def test_errors_say_what_could_be(gallery: tuple[Store, np.ndarray, list[str]], 
         gallery[0].search(np.ones((1, CONTRACT.dim), np.float32), 1, where=where)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("join", [" or ", " and "])
 def test_tens_of_thousands_of_terms(gallery: tuple[Store, np.ndarray, list[str]], join: str) -> None:
     """As another program writes them; joined in one Arrow expression they would end the process."""
@@ -225,6 +226,7 @@ def truth(condition: Any, row: dict[str, Any]) -> bool | None:
             }[op]  # fmt: skip
 
 
+@pytest.mark.slow
 @given(where=filters())
 @settings(max_examples=150, deadline=None, derandomize=True)
 def test_random_filters_against_three_valued_logic(gallery: tuple[Store, np.ndarray, list[str]], where: str) -> None:

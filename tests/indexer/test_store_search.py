@@ -60,6 +60,7 @@ class Gallery:
                 assert found == plain_subjects(self.vectors, self.ids, self.subjects, query, k, aggregate), aggregate
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 40, 900])
 @pytest.mark.parametrize("k", [1, 3, 10, 64])
 def test_random_rows(tmp_path: Path, backend: str, count: int, k: int) -> None:

@@ -59,6 +59,7 @@ def test_verify_changes_nothing(index: Path) -> None:
     assert {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in index.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_is_found(index: Path) -> None:
     seen = set()
     for path, byte, bit in flips(index, seed=1):

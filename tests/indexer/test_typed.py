@@ -41,6 +41,7 @@ def same(found: list[dict[str, Any]], rows: list[dict[str, Any]]) -> bool:
     return texts[0] == texts[1]
 
 
+@pytest.mark.slow
 @given(ROWS)
 @settings(deadline=None)
 def test_what_goes_in_comes_out(rows: list[dict[str, Any]]) -> None:
@@ -54,6 +55,7 @@ def test_what_goes_in_comes_out(rows: list[dict[str, Any]]) -> None:
     assert same(list(typed.joined("metadata", whole)), rows)
 
 
+@pytest.mark.slow
 @given(ROWS, ROWS, st.data())
 @settings(deadline=None)
 def test_files_with_different_columns_one_after_another(

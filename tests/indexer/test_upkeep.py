@@ -232,6 +232,7 @@ def test_purge_removes_every_byte(tmp_path: Path, compacted_before: bool) -> Non
     assert purge(store).proofs == ()
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_after_compaction_is_found(store: Store) -> None:
     compact(store)
     chance = np.random.default_rng(0)

@@ -77,6 +77,7 @@ def test_a_file_gives_the_watch_back(store: Store) -> None:
     assert {each.name for each in watches.read_watches(store.path)} == {watch.name, second.name}
 
 
+@pytest.mark.slow
 def test_killed_at_every_step_no_hit_is_lost_or_doubled(store: Store, tmp_path: Path) -> None:
     watched(store)
     whole = Path(shutil.copytree(store.path, tmp_path / "whole"))

@@ -73,6 +73,7 @@ def test_a_tokenizer_without_words_is_refused(folder: Path) -> None:
         load_model(folder, device="cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", shipped())
 def test_every_shipped_model_is_whole(name: str) -> None:
     model = load_model(name, device="cpu", verify=True)
