@@ -16,8 +16,8 @@ from tgfr_search.types import ByteArray, FloatArray
 
 pytestmark = pytest.mark.slow
 
-PEOPLE = 100
-PROBES = 30  # of them, looked for among all: dlib's own net takes an eighth of a second a photo
+PEOPLE = 60
+PROBES = 20  # of them, looked for among all: dlib's own net takes an eighth of a second a photo
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,7 @@ edit = st.tuples(st.sampled_from(EDITS), *(st.integers(0, 11) for _ in range(3))
 
 
 @pytest.mark.parametrize("form", FORMS)
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=7, deadline=None, derandomize=True)
 @given(edits=st.lists(edit, min_size=1, max_size=5), prune=st.booleans())
 def test_random_edits(form: str, edits: list[tuple[str, int, int, int]], prune: bool, model: FaceTextModel) -> None:
     # The first two are one photo, said to show different things.

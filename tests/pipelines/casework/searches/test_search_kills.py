@@ -13,7 +13,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-KILLS = int(os.environ.get("TGFR_SEARCH_KILLS", "6"))
+KILLS = int(os.environ.get("TGFR_SEARCH_KILLS", "4"))
 SEED = int(os.environ.get("TGFR_SEED", "0"))
 CHILD = Path(__file__).with_name("kills_child.py")
 
