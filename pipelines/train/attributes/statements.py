@@ -25,6 +25,7 @@ from tgfr_search.data.captions import ATTRIBUTES
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.data.records import read_records
 from tgfr_search.errors import InputError
+from tgfr_search.faces.align import ALIGNMENTS
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.files import cache_key, replace_text, replacing
 from tgfr_search.model.blocks import BLOCKS
@@ -91,14 +92,12 @@ def fit_statements(
         InputError: The data have no attributes, or the splits share people.
     """
     finder = model.find_with()
-    train = _chips(options, options.train, options.every, finder, workers, progress)
-    valid = _chips(options, options.valid, 1, finder, workers, progress)
+    train = some_chips(options, options.train, options.every, finder, workers, progress)
+    valid = some_chips(options, options.valid, 1, finder, workers, progress)
     if shared := set(train.subjects) & set(valid.subjects):
         raise InputError(f"{options.data}", found=f"{len(shared)} subjects in both splits", expected="other people")
     labels, truth = labels_of(train).astype(np.float64), labels_of(valid).astype(np.float64)
-    at = np.arange(len(train))
-    turns = np.where(at % DEGRADED_EACH, 0, 1 + (at // DEGRADED_EACH) % (len(LEVELS) - 1))
-    rows, _ = embedded(model, train, [LEVELS[turn] for turn in turns], options, progress)
+    rows, _ = embedded(model, train, train_views(len(train)), options, progress)
     blocks = tuple(name for name, _ in model.tgfr.layout if BLOCKS[name].source == "face")
     weights, means = ridge(rows, blocks, labels, options.alpha)
     usual = np.nan_to_num(np.nanmean(labels, axis=0), nan=0.5).astype(np.float32)
@@ -162,9 +161,26 @@ def carry_statements(old: FaceTextModel, model: FaceTextModel, names: Mapping[st
     return {"folder": str(folder), **origin, "blocks": list(blocks)}
 
 
-def _chips(
+def train_views(count: int) -> list[str]:
+    """Which view of each train face directions are fitted on: one in three is degraded, by the levels in turn."""
+    at = np.arange(count)
+    turns = np.where(at % DEGRADED_EACH, 0, 1 + (at // DEGRADED_EACH) % (len(LEVELS) - 1))
+    return [LEVELS[turn] for turn in turns]
+
+
+def some_chips(
     options: StatementOptions, split: str, every: int, finder: FaceFinder, workers: int | None, progress: Progress
 ) -> Chips:
+    """Aligned faces of a split, or of each so-many-th image of it, from the cache or made now.
+
+    Args:
+        options: Data and cache.
+        split: Which.
+        every: Of its images only each so-many-th.
+        finder: How photos become faces.
+        workers: Processes that find faces.
+        progress: Called as the work goes on.
+    """
     if every == 1:
         return load_chips(options.data, split, options.cache, finder, workers=workers, progress=progress)
     digest, left_out = source_sha256(options.data), Counter[str]()
@@ -188,8 +204,16 @@ def embedded(
         options: Cache and seed.
         progress: Called as the work goes on.
     """
+    # The ladder's sides are those of dlib's chip, of which a wide one has more than is in it.
+    alignment = ALIGNMENTS[model.face_encoder.spec.alignment]
+    scale = {} if alignment.ladder_side == alignment.size else {"side": alignment.ladder_side}
     key = cache_key(
-        chips=chips.folder.name, contract=model.contract, views=list(views), ladder=dict(LADDER), seed=options.seed
+        chips=chips.folder.name,
+        contract=model.contract,
+        views=list(views),
+        ladder=dict(LADDER),
+        seed=options.seed,
+        **scale,
     )
     path = options.cache / f"blocks-{key}.npz"
     if path.is_file():
@@ -200,7 +224,8 @@ def embedded(
     parts: list[dict[str, FloatArray]] = []
     for start in range(0, len(chips), BATCH):
         rows = range(start, min(start + BATCH, len(chips)))
-        pixels = np.stack([view(chips.pixels[i], views[i], chips.sha256[i], options.seed) for i in rows])
+        side = alignment.ladder_side
+        pixels = np.stack([view(chips.pixels[i], views[i], chips.sha256[i], options.seed, side) for i in rows])
         out = model.embed(pixels, [()] * len(rows))
         parts.append({**{name: out.templates.blocks[name] for name in names}, "quality": out.quality})
         progress("faces encoded", rows.stop, len(chips))

@@ -4,15 +4,29 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from pipelines.train.attributes.statements import calibrate, carry_statements, figures_of, phrasing, ridge
+from pipelines.faces.aligned import silent
+from pipelines.train.attributes.statements import (
+    StatementOptions,
+    calibrate,
+    carry_statements,
+    embedded,
+    figures_of,
+    phrasing,
+    ridge,
+    train_views,
+)
 from tests.models import FAST_MODEL
 from tgfr_search.data.captions import ATTRIBUTES
+from tgfr_search.data.degrade import degrade
 from tgfr_search.errors import InputError
+from tgfr_search.faces.align import DLIB_CHIP, WIDE_CHIP, Alignment
 from tgfr_search.model.checkpoint import find_model, load_model
 from tgfr_search.words.phrasing import is_familiar
 
@@ -74,3 +88,46 @@ def test_statements_are_carried_to_a_model_of_the_same_modules_only(tmp_path: Pa
     other = replace(new, config={**config, "tensors_sha256": "0" * 64})
     with pytest.raises(InputError, match="other trained modules"):
         carry_statements(old, other, {})
+
+
+class OneRow(SimpleNamespace):
+    def __len__(self) -> int:
+        return 1
+
+
+def test_one_train_face_in_three_is_degraded_by_the_levels_in_turn() -> None:
+    expected = [
+        "poor",
+        "original",
+        "original",
+        "bad",
+        "original",
+        "original",
+        "very_bad",
+        "original",
+        "original",
+        "poor",
+    ]
+    assert train_views(10) == expected
+
+
+@pytest.mark.parametrize("alignment", [DLIB_CHIP, WIDE_CHIP], ids=lambda own: own.name)
+def test_a_wide_chip_is_degraded_as_much_as_the_narrow_one_in_it(alignment: Alignment, tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    chips: Any = OneRow(
+        folder=Path("chips"),
+        pixels=rng.integers(0, 256, (1, alignment.size, alignment.size, 3), dtype=np.uint8),
+        sha256=["a"],
+    )
+    seen: list[Any] = []
+
+    def embed(pixels: Any, captions: Any) -> Any:
+        seen.append(pixels)
+        return SimpleNamespace(templates=SimpleNamespace(blocks={"face": np.ones((1, 1))}), quality=np.ones(1))
+
+    spec = SimpleNamespace(alignment=alignment.name)
+    model: Any = SimpleNamespace(
+        face_encoder=SimpleNamespace(spec=spec), tgfr=SimpleNamespace(layout=(("face", 1),)), contract={}, embed=embed
+    )
+    embedded(model, chips, ["bad"], StatementOptions(data=tmp_path, cache=tmp_path), silent)
+    assert (seen[0][0] == degrade(chips.pixels[0], "bad", key="a", side=150.0)).all()
