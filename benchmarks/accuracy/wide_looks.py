@@ -230,8 +230,9 @@ def main() -> None:
     with stages() as progress:
         measured = Measured(model, options, asked.workers, progress)
         values = run(measured, asked.shared / "data/face2text.parquet", asked.workers, progress)
-    head = {"model_id": model.model_id, "split": "valid", "seed": SEED, "seconds": round(time.time() - started)}
-    print(write_result("wide_looks", {**head, **values}))
+    assert model.directions is not None
+    head = {"model_id": model.model_id, "shipped_statements": model.directions.digest, "split": "valid", "seed": SEED}
+    print(write_result("wide_looks", {**head, "seconds": round(time.time() - started), **values}))
 
 
 if __name__ == "__main__":
