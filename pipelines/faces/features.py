@@ -29,7 +29,7 @@ RANDOM_VIEWS = 1
 """Version of `random_degradation`, part of the cache's key as the ladder's parameters are."""
 
 
-def view(chip: ByteArray, name: str, key: str, seed: int, side: float | None = None) -> ByteArray:
+def view(chip: ByteArray, name: str, key: str, seed: int, side: float | None) -> ByteArray:
     """One view of a chip: `original`, a level of the quality ladder, or `random0`, `random1` and so on.
 
     Args:
@@ -37,7 +37,7 @@ def view(chip: ByteArray, name: str, key: str, seed: int, side: float | None = N
         name: Which view.
         key: What the draw depends on besides the seed: the photo's SHA-256.
         seed: Of the run.
-        side: As `degrade` has it.
+        side: As `degrade` has it; `Alignment.ladder_side` of the chip.
     """
     if name == "original":
         return chip

@@ -16,6 +16,7 @@ from pipelines.measure.cells import Cells
 from pipelines.measure.data import VIEW_OF_LEVEL, BenchData, BenchOptions, Side
 from tgfr_search.evaluation.measures import Measures
 from tgfr_search.evaluation.results import ExampleRecord
+from tgfr_search.faces.align import ALIGNMENTS
 
 EXAMPLES = 3
 """Of each kind at each level."""
@@ -103,7 +104,8 @@ def write_pictures(folder: Path, examples: Iterable[Mapping[str, Any]], data: Be
             side, level = _side(data, role), _shown(role, example["level"], options)
             at = sides[id(side)][example[role]]
             chip = np.asarray(side.chips.pixels[int(side.order[at])])
-            pixels = view(chip, VIEW_OF_LEVEL.get(level, level), side.sha256(at), options.seed)
+            scale = next((own.ladder_side for own in ALIGNMENTS.values() if own.size == len(chip)), None)
+            pixels = view(chip, VIEW_OF_LEVEL.get(level, level), side.sha256(at), options.seed, scale)
             (folder / name).write_bytes(encode_crop(pixels))
 
 

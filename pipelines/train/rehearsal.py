@@ -90,7 +90,7 @@ def rehearse(options: TrainOptions) -> dict[str, Any]:
     face, stands_for = rehearsal_face(options.model.face_encoder, options.model.regions)
     blank = np.zeros((face.spec.input_size, face.spec.input_size, 3), np.uint8)
     for name in options.data.views:
-        view(blank, name, "rehearsal", options.seed)
+        view(blank, name, "rehearsal", options.seed, None)
     batch = IMAGES // UPDATES  # as many subjects, each of which has one image in either batch
     small = dataclasses.replace(
         options,

@@ -32,7 +32,7 @@ def encode_all(net: nn.Module, chips: Chips, name: str, seed: int, device: torch
     with torch.inference_mode():
         for start in range(0, len(chips), ENCODE_BATCH):
             rows = range(start, min(start + ENCODE_BATCH, len(chips)))
-            batch = np.stack([view(chips.pixels[i], name, chips.sha256[i], seed) for i in rows])
+            batch = np.stack([view(chips.pixels[i], name, chips.sha256[i], seed, None) for i in rows])
             out.append(both_ways(net, pixels(batch, device, dtype), True, 3).global_.cpu())
     return torch.cat(out)
 
