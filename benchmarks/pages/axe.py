@@ -137,13 +137,7 @@ def walk(page: Page, base: str, hub: Hub, photos: list[Path], visit: Visit) -> N
     visit("agreed", where)
     reviewer.act(case, search, "release")
     visit("report", where)
-    page.call("Page.setBypassCSP", enabled=True)  # a report may run no script, so no axe-core either
-    visit("report-released", f"/cases/{case}/report")
-    page.call("Page.setBypassCSP", enabled=False)
-    visit("reports-none", "/reports")
-    (hub.settings.data / FOLDER).mkdir()
-    (hub.settings.data / FOLDER / "validation.html").write_text("<!doctype html><title>Validation</title>")
-    visit("reports", "/reports")
+    _walk_reports(page, hub, case, visit)
     visit("problem", "/cases/2000-0001")
     _walk_gallery(page, base, hub, photos, visit)
     for account, name in (("auditor-1", "log"), ("admin-1", "accounts")):
@@ -176,6 +170,16 @@ def lock(page: Page, key: int) -> None:
     page.press(str(key))
     page.press("Enter")
     page.loaded()
+
+
+def _walk_reports(page: Page, hub: Hub, case: str, visit: Visit) -> None:
+    page.call("Page.setBypassCSP", enabled=True)  # a report may run no script, so no axe-core either
+    visit("report-released", f"/cases/{case}/report")
+    page.call("Page.setBypassCSP", enabled=False)
+    visit("reports-none", "/reports")
+    (hub.settings.data / FOLDER).mkdir()
+    (hub.settings.data / FOLDER / "validation.html").write_text("<!doctype html><title>Validation</title>")
+    visit("reports", "/reports")
 
 
 def _walk_gallery(page: Page, base: str, hub: Hub, photos: list[Path], visit: Visit) -> None:
