@@ -36,7 +36,7 @@ class Limits:
     logins_a_minute: float = 6
     searches: int = 60
     searches_a_minute: float = 120
-    encoders: int = 4
+    encoders: int = 2
 
 
 @dataclass(frozen=True)
