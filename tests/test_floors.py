@@ -119,6 +119,7 @@ def test_wings_know_only_what_lies_below_them(module: str) -> None:
         assert wing(name) in {None, here, *WINGS[here]}, f"{module} imports {name}"
 
 
+@pytest.mark.slow
 def test_no_module_imports_itself_by_way_of_others() -> None:
     """Not for its types either. What a package hands on from its `__init__` is imported where it is defined."""
     left = {

@@ -39,6 +39,7 @@ def test_every_attribute_is_named_when_it_alone_is_true(name: str) -> None:
     assert phrase_of(name) in text.replace("The photo is blurry", "blurry")
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(tables, st.integers(0, 2**32))
 def test_only_what_is_true_is_said(table: dict[str, bool], seed: int) -> None:

@@ -39,6 +39,7 @@ def test_tar_worked_by_hand() -> None:
     assert tar_at_far(np.array([89.0, 89.5, 95.0, 100.0]), impostor, 0.1).value == 0.75
 
 
+@pytest.mark.slow
 @given(TIED, TIED, st.sampled_from([0.2, 0.5, 0.9]))
 def test_tar_equals_brute_force(genuine: np.ndarray, impostor: np.ndarray, far: float) -> None:
     figure = tar_at_far(genuine, impostor, far)

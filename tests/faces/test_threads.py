@@ -36,6 +36,7 @@ def _told(face: AlignedFace) -> tuple[object, ...]:
     return face.box, face.quality, face.faces_found, face.landmarks.tobytes(), face.pixels.tobytes()
 
 
+@pytest.mark.slow
 def test_a_copy_of_the_detector_answers_as_the_original(draw_face: DrawFace) -> None:
     photo = draw_face(400)
     rectangles, scores, _ = _DETECTORS._make().run(photo, 0, 0.0)

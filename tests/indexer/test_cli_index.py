@@ -48,6 +48,7 @@ def test_delete(run: Any, index: Path) -> None:
     assert "one of row_ids" in run("delete", "--row", 4, "--subject", "dora", "--index", index, code=2)["error"]
 
 
+@pytest.mark.slow
 def test_update(run: Any, index: Path) -> None:
     out = run("update", 0, "--subject", "zoe", "--set", "age=41", "--set", "site=B c", "--unset", "n", "--index", index)
     assert (out["subject_id"], out["metadata"]) == ("zoe", {"site": "B c", "age": 41})

@@ -99,6 +99,7 @@ def test_ties_go_to_the_smaller_id(tmp_path: Path, backend: str) -> None:
         gallery.check(rng.standard_normal((3, 12)), k)
 
 
+@pytest.mark.slow
 def test_near_ties_are_ranked_by_the_exact_score(tmp_path: Path, backend: str) -> None:
     """Rows that differ in the last bits of float32, where the kernels' rounding is larger than the differences."""
     rng = np.random.default_rng(4)
@@ -115,6 +116,7 @@ def test_a_query_of_zeros_ties_everything(tmp_path: Path, any_backend: str) -> N
     gallery.check(np.zeros((2, 12)), 7)
 
 
+@pytest.mark.slow
 def test_caption_only_where_few_rows_have_a_caption(tmp_path: Path, any_backend: str) -> None:
     rng = np.random.default_rng(6)
     blocks = random_blocks(rng, 900)
@@ -190,6 +192,7 @@ def test_bad_queries(tmp_path: Path, any_backend: str) -> None:
     assert gallery.store.search(np.asfortranarray(good), 1)[0].tolist() == [[0], [0]]
 
 
+@pytest.mark.slow
 def test_what_a_backend_promises(backend: str) -> None:
     """The k best within float32 rounding, best first, at batch sizes on both sides of FAISS's switch of kernels."""
     rng = np.random.default_rng(11)
