@@ -30,13 +30,17 @@ cd "$1/data"
 exec setpriv --reuid 10001 --regid 10001 --clear-groups --bounding-set=-all --no-new-privs env -i \
   PATH="$1/tgfr/bin:/usr/bin:/bin" PYTHONDONTWRITEBYTECODE=1 HOME="$1/data" MPLCONFIGDIR=/tmp OMP_NUM_THREADS=2 \
   TGFR_SERVICE_DATA="$1/data/service" bash -euc '
-    ! touch /opt/x /etc/x 2>/dev/null; ! python -c "import socket; socket.create_connection((\"1.1.1.1\", 443), 3)" 2>/dev/null
+    for path in /opt/x /etc/x; do if touch $path 2>/dev/null; then echo "$path can be written"; exit 1; fi; done
+    if python -c "import socket; socket.create_connection((\"1.1.1.1\", 443), 3)" 2>/dev/null; then echo "a network"; exit 1; fi
     echo "nobody: $(id -u), nothing can be written but $HOME and /tmp, no network"
     tgfr-search user add admin-1 --role admin --password-file <(echo correct horse battery)
     tgfr-search serve index --bind 127.0.0.1:8443 --insecure-loopback & server=$!
+    ready=
     for _ in $(seq 120); do
-      sleep 1; python -c "import urllib.request as u; print(u.urlopen(\"http://127.0.0.1:8443/readyz\").read().decode())" 2>/dev/null && break
+      sleep 1; ready=$(python -c "import urllib.request as u; print(u.urlopen(\"http://127.0.0.1:8443/readyz\").read().decode())" 2>/dev/null) && break
     done
+    if [ -z "$ready" ]; then echo "it never was ready"; exit 1; fi
+    echo "$ready"
     kill -TERM $server; wait $server || test $? = 143  # what a process says that a signal ended
     echo "it served, and ended in order"'
 INSIDE
