@@ -13,7 +13,10 @@ from test_service_blind import opened
 
 from pipelines.search.evidence import Judge
 from tgfr_search.app.service.hub import Hub
+from tgfr_search.app.service.passes import SharedPasses
+from tgfr_search.encoders.base import FaceFeatures
 from tgfr_search.faces.finder import FaceFinder
+from tgfr_search.types import ByteArray
 
 
 def test_faces_are_found_and_encoded_by_a_few_threads_with_what_was_read_once(
@@ -41,3 +44,21 @@ def test_faces_are_found_and_encoded_by_a_few_threads_with_what_was_read_once(
         assert answer.status_code == 200, answer.text
     assert threads <= {f"encoder_{at}" for at in range(hub.settings.limits.encoders)}
     assert threads
+
+
+def test_only_a_search_of_no_case_goes_in_a_batch(
+    client: TestClient, hub: Hub, probe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scores of a batch differ by more than the replay of a case lets pass."""
+    passes, encode = list[int](), SharedPasses.encode
+
+    def counted(self: SharedPasses, chips: ByteArray) -> FaceFeatures:
+        passes.append(len(chips))
+        return encode(self, chips)
+
+    monkeypatch.setattr(SharedPasses, "encode", counted)
+    opened(Browser(client, "examiner-1"), probe, "2")
+    assert not passes
+    with probe.open("rb") as photo:
+        assert Person(client, "examiner-2")("POST", "/api/v1/search", data=SEARCH, files={"photo": photo}).is_success
+    assert passes == [1]

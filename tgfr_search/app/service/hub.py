@@ -56,6 +56,8 @@ class Hub:
         logins: How fast passwords may be tried.
         searches: How fast an account may search.
         encoding: The threads that find and encode faces; see `encode`.
+        passes: Encodes for searches that belong to no case, several as one batch. One of a case goes through the
+            networks alone: it must replay to the same scores, whoever searched beside it.
         metrics: What is counted.
         cases: The cases.
         jobs: Enrolments.
@@ -75,6 +77,7 @@ class Hub:
     logins: Buckets
     searches: Buckets
     encoding: ThreadPoolExecutor
+    passes: SharedPasses
     metrics: Metrics
     cases: Casebook
     jobs: Jobs
@@ -116,7 +119,6 @@ class Hub:
         stores = [Store.open(path) for path in indexes]  # a wrong path is told before seconds go into the model
         own = model_of(stores[0])
         loaded = model if isinstance(model, FaceTextModel) else load_model(model or own, device=device)
-        loaded = replace(loaded, face_encoder=SharedPasses(loaded.face_encoder))
         galleries = {
             name: Gallery.open(path, model=loaded, device=device) for name, path in zip(names, indexes, strict=True)
         }
@@ -134,6 +136,7 @@ class Hub:
             Buckets(limits.logins, limits.logins_a_minute),
             Buckets(limits.searches, limits.searches_a_minute),
             ThreadPoolExecutor(limits.encoders, "encoder"),
+            SharedPasses(loaded.face_encoder),
             Metrics(),
             Casebook(settings.data, settings.lab),
             Jobs(database, settings.data),

@@ -22,7 +22,8 @@ class SharedPasses:
     """A face encoder for many threads: what comes while a pass runs goes through the networks together in the next one.
 
     Nobody waits for company: a search that finds the networks idle goes through them at once, alone. What it gets
-    differs from what it would get alone by the rounding of float32, as with `Gallery.query_many`.
+    differs from what it would get alone by the rounding of float32 (some 1e-6 of a score), as with
+    `Gallery.query_many`: more than the replay of a case lets pass.
 
     Args:
         encoder: What encodes.
