@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.readme_labels import decided
 from benchmarks.readme_service import service
 from benchmarks.readme_speed import speed
 from benchmarks.readme_words import evidence, people_words, words
@@ -55,7 +56,7 @@ def section(path: Path) -> str:
     else:
         parts = [*_sets(TITLES), *_photographs(), *_quality(), *evidence()]
     if path == RESULTS_PAGE:
-        parts += [*words(), *people_words(), *_sets(DLIB), *_paper(), *speed(), *service(), *_demo()]
+        parts += [*decided(), *words(), *people_words(), *_sets(DLIB), *_paper(), *speed(), *service(), *_demo()]
     return "\n" + "\n\n".join(parts) + "\n\n" if parts else "\n"
 
 

@@ -14,7 +14,7 @@ from tgfr_search.model.blocks import BLOCKS
 from tgfr_search.model.tgfr import TGFR
 
 CENTRE_FACES = 4096
-QUALITY_STEPS = 1200
+QUALITY_STEPS, QUALITY_BATCH = 1200, 256
 
 
 def fit_centres(model: TGFR, train: TrainSet, seed: int, constant: bool) -> None:
@@ -60,8 +60,8 @@ def fit_quality(model: TGFR, train: TrainSet, seed: int) -> float:
     frozen = model.parts[0][1]
     mean = torch.from_numpy(train.features.vectors[some, 0, :, :frozen].mean(axis=(0, 1))).to(model.device)
     for step in range(QUALITY_STEPS):
-        rows = rng.integers(len(train.subjects), size=256)
-        view = rng.integers(views, size=256)
+        rows = rng.integers(len(train.subjects), size=QUALITY_BATCH)
+        view = rng.integers(views, size=QUALITY_BATCH)
         faces = FaceFeatures(*(x.to(model.device) for x in train.features.batch(rows, view)))
         original = torch.from_numpy(train.features.vectors[rows, 0, :, :frozen].mean(axis=1)).to(model.device)
         target = F.cosine_similarity(faces.global_[:, :frozen] - mean, original - mean, dim=1).clamp(0, 1)

@@ -106,5 +106,5 @@ def is_bilstm(folder: Path) -> bool:
     """Whether a text encoder folder is one of these."""
     try:
         return bool(json.loads((folder / "config.json").read_text()).get("model_type") == MODEL_TYPE)
-    except (OSError, ValueError):
+    except (OSError, ValueError, AttributeError):
         return False

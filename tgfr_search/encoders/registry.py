@@ -18,6 +18,7 @@ from tgfr_search.encoders.base import FaceEncoder
 from tgfr_search.encoders.bilstm import BiLSTMTextEncoder, is_bilstm
 from tgfr_search.encoders.iresnet import REGIONS
 from tgfr_search.encoders.joint import JointFaceEncoder, is_joint, place_of, read_joint
+from tgfr_search.encoders.late_text import LateTextEncoder, told_dim
 from tgfr_search.encoders.onnx_face import RECIPES
 from tgfr_search.encoders.text import TransformerTextEncoder
 from tgfr_search.encoders.text_files import find_text_model
@@ -145,3 +146,13 @@ def make_text_encoder(name: str, captions: Iterable[str] | None = None) -> nn.Mo
         return BiLSTMTextEncoder.for_captions(captions)
     folder = find_text_model(name)
     return BiLSTMTextEncoder.load(folder) if is_bilstm(folder) else TransformerTextEncoder.load(folder)
+
+
+def late_text_encoder(folder: Path) -> nn.Module:
+    """The text encoder of a trained model, for inference: read when the first words come, where that saves anything.
+
+    Raises:
+        InputError: Not a text encoder's folder, or a damaged one; of what only its library can tell, when it is read.
+    """
+    dim = None if is_bilstm(folder) else told_dim(folder)
+    return make_text_encoder(str(folder)) if dim is None else LateTextEncoder(folder, dim, TransformerTextEncoder.load)

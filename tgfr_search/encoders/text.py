@@ -141,7 +141,7 @@ class TransformerTextEncoder(nn.Module):
                 model = _transformer(folder)
                 tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             _need_words(tokenizer)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"text encoder {folder}",
                 found=str(error).splitlines()[0],

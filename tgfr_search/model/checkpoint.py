@@ -29,7 +29,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tgfr_search.encoders.base import pick_device, tensors_sha256
-from tgfr_search.encoders.registry import fast_dtype, make_face_encoder, make_text_encoder
+from tgfr_search.encoders.registry import fast_dtype, late_text_encoder, make_face_encoder
 from tgfr_search.encoders.tensors import first_mismatch, read_tensors
 from tgfr_search.errors import CheckpointError
 from tgfr_search.model.loaded import FaceTextModel
@@ -187,7 +187,7 @@ def _load(folder: Path, where: torch.device, dtype: torch.dtype, verify: bool, s
     config = read_config(folder)
     options = from_dict(config["model"], ModelOptions, f"{folder / 'config.json'}: model")
     face = make_face_encoder(face_source(folder, config), where, dtype, flip=options.flip, regions=options.regions)
-    text = make_text_encoder(str(folder / config["text"]))
+    text = late_text_encoder(folder / config["text"])
     model = TGFR(text, options, parts=face.spec.parts, region_channels=face.spec.regions[0])
     trained = heads_file(folder, config)
     heads = read_tensors(trained)

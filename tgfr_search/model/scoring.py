@@ -32,7 +32,7 @@ class ScoreModel:
 
     Attributes:
         weights: Mode → term → (a_0, a_1, …) of w(q) = max(0, Σ_k a_k·q^k).
-        centres: Term → m_t. Only the face encoder's own blocks (`face`, `adapted`) have one: their cosines share a
+        centres: Term → m_t. Only the blocks that are the face encoder's own have one: their cosines share a
             large common part, while trained blocks are centred already, so that an absent block is neutral.
         offsets: Mode → (a_0, a_1, …) of c(q).
     """

@@ -44,9 +44,12 @@ BATCH = 4
 def cluster() -> Iterator[None]:
     """One Ray for all tests: what starts it is what the engine starts, which leaves a running one alone."""
     import_ray().cloudpickle.register_pickle_by_value(ray_helpers)  # workers cannot import what lies beside a test
-    with ray_engine._cluster(None, 2) as ray:
-        daemons = [each.process for kind in ray._private.worker._global_node.all_processes.values() for each in kind]
-        yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_worker_niceness", "0")  # its workers give way to all others, and tests beside them never rest
+        with ray_engine._cluster(None, 2) as ray:
+            started = ray._private.worker._global_node.all_processes.values()
+            daemons = [each.process for kind in started for each in kind]
+            yield
     for daemon in daemons:
         daemon.wait(60)  # Ray does not, and Python warns of it
 

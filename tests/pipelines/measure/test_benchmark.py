@@ -5,6 +5,7 @@ import dataclasses
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,14 @@ def options_of(demo: Path) -> BenchOptions:
         resamples=50,
         enrolment=False,
     )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick() -> Iterator[None]:
+    """Fewer simulated searches: what is tested is that they are told, not what they come to."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipelines.measure.evidence.measures.SEARCHES", 500)
+        yield
 
 
 @pytest.fixture(scope="module")

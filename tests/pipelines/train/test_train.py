@@ -76,8 +76,9 @@ def options(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainOpt
 
 @pytest.fixture(autouse=True, scope="module")
 def quick() -> Iterator[None]:
-    """Fewer fitting steps: what is tested is that they happen, not how well they fit."""
+    """Fewer and smaller fitting steps: what is tested is that they happen, not how well they fit."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipelines.train.fits.QUALITY_BATCH", 32)
         patch.setattr("pipelines.train.fits.QUALITY_STEPS", 20)
         patch.setattr("pipelines.train.score_weights.SCORE_STEPS", 5)
         yield

@@ -47,6 +47,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "SMALLEST", 10)
     monkeypatch.setattr(tgfr_search.forensic.lr, "MIN_PEOPLE", 10)
     monkeypatch.setattr(tgfr_search.forensic.lr, "MIN_GENUINE", 10)
+    monkeypatch.setattr("pipelines.measure.evidence.measures.SEARCHES", 500)
 
 
 @pytest.mark.slow
