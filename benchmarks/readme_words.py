@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from benchmarks.results import read_result
 from tgfr_search.evaluation.report.reading import points
@@ -50,6 +51,69 @@ def people_words() -> Iterator[str]:
             told = [f"{points(value)} ({points(low)} to {points(high)})" for value, low, high in cells]
             lines.append(f"| {lines_kept} | {title} | {' | '.join(told)} |")
     yield "\n".join(lines)
+
+
+CEILING_ROWS = {
+    "own": "one line of the picture itself",
+    "own3": "three lines of it",
+    "cross": "one line of another picture",
+    "cross3": "three lines of that",
+    "wrong": "one line of somebody else",
+}
+"""What is said, and how a row is called."""
+NOT_SHOWN = (("attributes", "cross"), ("attributes", "cross3"), ("shown", "cross"), ("shown", "cross3"))
+"""(on record, what is said) that is in the result file alone."""
+
+
+def ceiling() -> Iterator[str]:
+    """What words are worth at most, and where a goal lies above that."""
+    tree = read_result("word_ceiling")
+    if tree is None:
+        return
+    beside, levels = tree["picture_and_words"], ("poor", "bad", "very_bad")
+    told = ", ".join(f"{100 * beside['picture'][level][0]:.1f}" for level in levels)
+    lines = [
+        f"**What words are worth at most**, {tree['split']} split, {tree['data']['searches']:,} searches, by "
+        f"`{tree['model_id']}`: Rank-1 of picture and words less that of the picture alone ({told} at poor, bad, very "
+        "bad), points with 95 % intervals. A reading that misses nothing, and the 40 true attributes, are compared "
+        "with what is on record by scores learnt on train, and weighed a level on the other half of "
+        f"the people, which no search can have. Goals are over the control. `{tree['command']}`",
+        "",
+        "| what is said | on record | by what | poor | bad | very bad | goal |",
+        "|---" * 7 + "|",
+    ]
+    for record, title in _RECORDS.items():
+        for regime, said in ((one, said) for one, said in CEILING_ROWS.items() if (record, one) not in NOT_SHOWN):
+            goal = tree["asked"]["beside"].get(regime if record == "lines" else f"{regime}, no lines", [None] * 3)
+            asked = " · ".join("–" if one is None else f"{one:+g}".replace("-", "−") for one in goal if any(goal))
+            for name, own in beside[record][regime].items():
+                cells = (f"{points(own[at][0])} ({points(own[at][1])} to {points(own[at][2])})" for at in levels)
+                lines.append(f"| {said} | {title} | {_BY.get(name, name)} | {' | '.join(cells)} | {asked} |")
+    yield "\n".join(lines)
+    yield "\n".join(_words_alone(tree))
+
+
+_RECORDS = {"lines": "all lines", "attributes": "true attributes, no lines", "shown": "what its row shows, no lines"}
+_BY = {
+    "one line": "a reading that misses nothing",
+    "three lines": "a reading that misses nothing",
+    "attributes": "true attributes of that picture",
+    "default": "the default",
+    "the reader's block": "the default's reader, weighed a level",
+}
+
+
+def _words_alone(tree: Mapping[str, Any]) -> Iterator[str]:
+    yield "| words alone | on record | by what | Rank-1 | Rank-10 | goal |"
+    yield "|---" * 6 + "|"
+    for record, title in _RECORDS.items():
+        goal = tree["asked"]["alone"]["lines" if record == "lines" else "no lines"]
+        for regime, said in (("own", "one line"), ("own3", "three lines")):
+            asked = f"{goal[0]} / {goal[1]}" if regime == "own" else ""
+            for name, own in tree["words_alone"][record][regime].items():
+                cells = (own[rank] for rank in ("rank_1", "rank_10"))
+                shown = " | ".join(f"{100 * v:.1f} ({100 * low:.1f}–{100 * high:.1f})" for v, low, high in cells)
+                yield f"| {said} | {title} | {_BY.get(name, name)} | {shown} | {asked} |"
 
 
 def evidence() -> Iterator[str]:
