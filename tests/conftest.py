@@ -53,7 +53,7 @@ def loaded_once() -> Iterator[None]:
             return load(folder, *how)  # type: ignore[arg-type]
         if (folder, *how) not in loaded:
             model = load(folder, *how)  # type: ignore[arg-type]
-            model.tgfr.fcam.text.read()  # type: ignore[operator]
+            model.ready()
             loaded[folder, *how] = model, tensors_sha256(model.tgfr.state_dict())
         return loaded[folder, *how][0]
 

@@ -75,14 +75,14 @@ def load_data(
 
 
 def relabelled(chips: Chips, decided: Path | None) -> Chips:
-    """The same faces with one id for those whom somebody decided to be one person.
+    """The same faces under the subjects that somebody decided them to be of: `data.same_person`.
 
     Raises:
         InputError: The file is no table of decisions, or they contradict each other.
     """
     if decided is None:
         return chips
-    return replace(chips, subjects=one_name_each(chips.subjects, read_decisions(decided)))
+    return replace(chips, subjects=one_name_each(chips.subjects, read_decisions(decided), chips.names))
 
 
 def encoders_of(systems: Sequence[System]) -> dict[str, FaceEncoder]:

@@ -12,6 +12,7 @@ from tgfr_search.data.same_person import (
     Decision,
     decisions_text,
     one_name_each,
+    own_subject,
     read_decisions,
 )
 from tgfr_search.errors import InputError
@@ -22,6 +23,7 @@ def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
         Decision("7716", "7677", SAME, "M. Example", "2026-01-01", "one photograph, twice"),
         Decision("a, b", "c", DIFFERENT),
         Decision("d", "e"),
+        Decision("f", "f", DIFFERENT, "M. Example", "2026-01-01", "another nose", "f/3.jpg"),
     )
     path = tmp_path / "decisions.csv"
     path.write_text(decisions_text(made), encoding="utf-8")
@@ -37,6 +39,7 @@ def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
         ("", "line 1; found: nothing"),
         ("first,second\n1,\n", "line 2; found: a pair without a subject"),
         ("first,second,decision\n1,2,maybe\n", "line 2; found: maybe; expected: same person or different"),
+        ("first,second,decision,photo\n1,2,different,3.jpg\n", "line 2; found: a photo of 1 and 2"),
         ("first,second,decision\n1,2,different\n2,1,same person\n", "line 3.*an earlier line says different"),
     ],
 )
@@ -56,3 +59,18 @@ def test_chains_are_one_person_and_nobody_else_is() -> None:
     assert one_name_each(names, []) == names
     with pytest.raises(InputError, match="a and b are different, and one person through other pairs"):
         one_name_each(names, [*decided, Decision("a", "b", DIFFERENT)])
+
+
+def test_a_photo_of_somebody_else_is_of_a_subject_of_its_own() -> None:
+    decided = [
+        Decision("b", "b", DIFFERENT, photo="2.jpg"),
+        Decision("a", "a", SAME, photo="1.jpg"),
+        Decision("c", "c", photo="4.jpg"),
+        Decision("a", "b", SAME),
+    ]
+    subjects, photos = ["a", "b", "b", "c", "c"], ["2.jpg", "2.jpg", "3.jpg", "4.jpg", "5.jpg"]
+    assert one_name_each(subjects, decided, photos) == ["a", "b, photo 2.jpg", "a", "c", "c"]
+    assert one_name_each(subjects, decided) == ["a", "a", "a", "c", "c"]
+    both = [Decision("c", "c", DIFFERENT, photo="4.jpg"), Decision("c", "c", DIFFERENT, photo="5.jpg")]
+    two = Decision(own_subject("c", "4.jpg"), own_subject("c", "5.jpg"), SAME)
+    assert one_name_each(subjects, [*both, two], photos)[3:] == ["c, photo 4.jpg"] * 2

@@ -101,5 +101,8 @@ def test_what_is_not_as_usual_is_read_at_once(folder: Path, tmp_path: Path, name
 
 def test_a_loaded_model_keeps_its_device_and_mode() -> None:
     model = load_model(FAST_MODEL)
-    assert model.tgfr.fcam.text.read() is model.tgfr.fcam.text.read()  # type: ignore[operator]
-    assert not model.tgfr.training
+    model.ready()
+    text = model.tgfr.fcam.text
+    assert isinstance(text, LateTextEncoder)
+    assert text.read() is text.read()
+    assert not any(module.training for module in text.modules())

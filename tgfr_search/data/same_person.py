@@ -1,11 +1,14 @@
-"""What people decided about labels: a table of pairs of subjects, each one person or two. Scores alone never merge."""
+"""What people decided about labels: pairs of subjects, each one person or two; photos that are of somebody else.
+
+Scores alone decide nothing.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
 from tgfr_search.errors import InputError
@@ -25,6 +28,8 @@ class Decision:
         by: Who decided.
         at: When.
         why: On what grounds.
+        photo: Of a subject's own pictures, the one that was asked about; where it is `different`, it is of somebody
+            else, who is nobody of the data as far as anybody knows.
     """
 
     first: str
@@ -33,6 +38,7 @@ class Decision:
     by: str = ""
     at: str = ""
     why: str = ""
+    photo: str = ""
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -61,9 +67,12 @@ def read_decisions(path: Path) -> tuple[Decision, ...]:
         values = {str(name).strip(): (value or "").strip() for name, value in row.items() if name is not None}
         told = Decision(**{name: values.get(name, "") for name in names})
         if "decision" not in heads:
-            told = Decision(told.first, told.second, SAME, told.by, told.at, told.why)
+            told = replace(told, decision=SAME)
         if not told.first or not told.second:
             raise InputError(f"{path}, line {line}", found="a pair without a subject", expected="two subject ids")
+        if told.photo and told.first != told.second:
+            found = f"a photo of {told.first} and {told.second}"
+            raise InputError(f"{path}, line {line}", found=found, expected="a photo only where both are one subject")
         if told.decision not in DECISIONS:
             found = told.decision or "no decision"
             raise InputError(f"{path}, line {line}", found=found, expected=" or ".join(DECISIONS))
@@ -85,13 +94,23 @@ def decisions_text(decisions: Iterable[Decision]) -> str:
     return out.getvalue()
 
 
-def one_name_each(subjects: Sequence[str], decisions: Iterable[Decision]) -> list[str]:
+def one_name_each(
+    subjects: Sequence[str], decisions: Iterable[Decision], photos: Sequence[str] | None = None
+) -> list[str]:
     """The subjects with one id for those who were decided to be the same person, the smallest.
+
+    Args:
+        subjects: Of N photos.
+        decisions: About them.
+        photos: Their names: one that was decided to be of somebody else is of a subject of its own; None asks nobody.
 
     Raises:
         InputError: Two who were decided to be different would become one through others.
     """
     every = tuple(decisions)
+    others = {(each.first, each.photo) for each in every if each.decision == DIFFERENT and each.photo}
+    named = zip(subjects, photos or ("",) * len(subjects), strict=True)
+    apart = [own_subject(*own) if own in others else own[0] for own in named]
     parent: dict[str, str] = {}
 
     def root(name: str) -> str:
@@ -107,4 +126,9 @@ def one_name_each(subjects: Sequence[str], decisions: Iterable[Decision]) -> lis
         if each.decision == DIFFERENT and each.first != each.second and root(each.first) == root(each.second):
             found = f"{each.first} and {each.second} are different, and one person through other pairs"
             raise InputError("decisions about labels", found=found, expected="decisions that agree")
-    return [root(name) if name in parent else name for name in subjects]
+    return [root(name) if name in parent else name for name in apart]
+
+
+def own_subject(subject: str, photo: str) -> str:
+    """The subject of a photo that is of somebody else than its label says; decisions may name it as any other."""
+    return f"{subject}, photo {photo}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tgfr_search.encoders.base import FaceEncoder
+from tgfr_search.encoders.late_text import LateTextEncoder
 from tgfr_search.faces.align import ALIGNMENTS
 from tgfr_search.faces.detectors.registry import FIRST
 from tgfr_search.faces.finder import FaceFinder
@@ -67,6 +68,11 @@ class FaceTextModel:
             "input_size": str(spec.input_size),
             "preprocessing": spec.preprocessing,
         }
+
+    def ready(self) -> None:
+        """Reads the text encoder now if that waits for words: for who answers others, or has children by fork."""
+        if isinstance(self.tgfr.fcam.text, LateTextEncoder):
+            self.tgfr.fcam.text.read()
 
     def embed(self, chips: ByteArray | None, captions: Sequence[Sequence[str]]) -> Embedded:
         """Templates of N chips (or of none) with N tuples of caption lines.

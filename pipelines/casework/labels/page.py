@@ -28,8 +28,9 @@ def write_check(folder: Path, store: Store, found: Checked, decided: Iterable[De
     """
     folder.mkdir(parents=True, exist_ok=True)
     kept = [each for each in decided if each.decision != UNDECIDED]
-    asked = dict.fromkeys(each.pair for each in (*found.one_person, *found.two_people))
-    replace_text(folder / TABLE, decisions_text([*kept, *(Decision(*pair) for pair in asked)]))
+    asked = [Decision(*pair) for pair in dict.fromkeys(each.pair for each in found.one_person)]
+    asked += [Decision(*each.pair, photo=store.rows([each.rows[0]])[0].image) for each in found.two_people]
+    replace_text(folder / TABLE, decisions_text([*kept, *asked]))
 
     def card(each: Alike) -> dict[str, Any]:
         return {"alike": each, "pictures": [row.chip for row in store.rows(list(each.rows))]}

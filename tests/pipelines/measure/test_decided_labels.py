@@ -8,10 +8,11 @@ import numpy as np
 
 from pipelines.faces.aligned import Chips
 from pipelines.measure.cells import Cell, Cells
+from pipelines.measure.checks import decided_labels
 from pipelines.measure.data import BenchData, BenchOptions, Side, join
 from pipelines.measure.load import relabelled
 from pipelines.measure.systems.trained import Default
-from tgfr_search.data.same_person import SAME, Decision, decisions_text
+from tgfr_search.data.same_person import DIFFERENT, SAME, Decision, decisions_text
 from tgfr_search.model.loaded import FaceTextModel
 
 
@@ -40,3 +41,14 @@ def test_two_ids_become_one_person(tmp_path: Path, model: FaceTextModel) -> None
         options = BenchOptions(tmp_path, same_person=decided)
         keys.append(Cells(options, data, np.empty((0, 0), np.float32), tmp_path / "cells")._key(cell))
     assert keys[0] != keys[1]
+
+
+def test_a_photo_of_somebody_else_is_no_genuine_pair(tmp_path: Path) -> None:
+    path = tmp_path / "decisions.csv"
+    path.write_text(decisions_text([Decision("a", "a", DIFFERENT, photo="a2")]), encoding="utf-8")
+    decided = relabelled(chips(tmp_path / "chips"), path)
+    assert decided.subjects == ["a", "a, photo a2", "b", "c"]
+    assert len(joined(chips(tmp_path / "chips")).roles.searches) > 0
+    assert len(joined(decided).roles.searches) == 0
+    (told,) = decided_labels(BenchOptions(tmp_path, same_person=path))
+    assert told.startswith("labels: 0 pairs of ids are one person each, 1 photos are of somebody else, as decided in ")

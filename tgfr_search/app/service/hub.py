@@ -119,6 +119,7 @@ class Hub:
         stores = [Store.open(path) for path in indexes]  # a wrong path is told before seconds go into the model
         own = model_of(stores[0])
         loaded = model if isinstance(model, FaceTextModel) else load_model(model or own, device=device)
+        loaded.ready()
         galleries = {
             name: Gallery.open(path, model=loaded, device=device) for name, path in zip(names, indexes, strict=True)
         }

@@ -57,6 +57,8 @@ def test_both_are_told_and_a_decision_is_not_told_again(mixed: Path, model: Face
     asked = read_decisions(tmp_path / "check" / "decisions.csv")
     assert {each.decision for each in asked} == {UNDECIDED}
     assert ("person0002", "twice") in {each.pair for each in asked}
+    (photo,) = [each.photo for each in asked if each.pair == ("person0003", "person0003")]
+    assert photo == store.rows([odd.rows[0]])[0].image
 
     decided = [Decision("twice", "person0002", SAME, "M. Example", "2026-01-01")]
     again = check_gallery(store, model, "dlib", decided=decided)
