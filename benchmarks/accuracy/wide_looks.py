@@ -54,7 +54,8 @@ from pipelines.measure.data import BenchOptions
 from pipelines.measure.load import load_data
 from pipelines.measure.systems.trained import Default
 from pipelines.train.attributes.head import labels_of
-from pipelines.train.attributes.statements import StatementOptions, ridge, some_chips, train_views
+from pipelines.train.attributes.rows import StatementOptions, some_chips, train_views
+from pipelines.train.attributes.solve import ridge
 from tgfr_search.app.cli.console import stages
 from tgfr_search.data.captions import ATTRIBUTES
 from tgfr_search.evaluation.intervals import subject_weights

@@ -26,7 +26,7 @@ from benchmarks.results import write_result
 from pipelines.faces.aligned import Progress
 from pipelines.measure.data import Side, join
 from pipelines.train.attributes.head import labels_of
-from pipelines.train.attributes.statements import LEVELS, StatementOptions, embedded, some_chips
+from pipelines.train.attributes.rows import LEVELS, StatementOptions, embedded, some_chips
 from tgfr_search.app.cli.console import stages
 from tgfr_search.data.degrade import LADDER
 from tgfr_search.evaluation.interval import Interval

@@ -122,7 +122,8 @@ def model_fit_statements(
     as_json: Json = False,
 ) -> None:
     """Make a model's directions of what descriptions state, anew: after its networks changed."""
-    from pipelines.train.attributes.statements import StatementOptions, carry_statements, fit_statements
+    from pipelines.train.attributes.rows import StatementOptions
+    from pipelines.train.attributes.statements import carry_statements, fit_statements
     from tgfr_search.model.checkpoint import load_model
 
     if (data is None) == (carry is None):

@@ -12,16 +12,9 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from pipelines.faces.aligned import silent
-from pipelines.train.attributes.statements import (
-    StatementOptions,
-    calibrate,
-    carry_statements,
-    embedded,
-    figures_of,
-    phrasing,
-    ridge,
-    train_views,
-)
+from pipelines.train.attributes.rows import StatementOptions, embedded, train_views
+from pipelines.train.attributes.solve import calibrate, figures_of, phrasing, ridge
+from pipelines.train.attributes.statements import carry_statements
 from tests.models import FAST_MODEL
 from tgfr_search.data.captions import ATTRIBUTES
 from tgfr_search.data.degrade import degrade
