@@ -24,6 +24,7 @@ def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
         Decision("a, b", "c", DIFFERENT),
         Decision("d", "e"),
         Decision("f", "f", DIFFERENT, "M. Example", "2026-01-01", "another nose", "f/3.jpg"),
+        Decision("f", "f", SAME, photo="f/4.jpg"),
     )
     path = tmp_path / "decisions.csv"
     path.write_text(decisions_text(made), encoding="utf-8")

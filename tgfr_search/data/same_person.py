@@ -62,7 +62,7 @@ def read_decisions(path: Path) -> tuple[Decision, ...]:
     heads = [(name or "").strip() for name in reader.fieldnames or ()]
     if not {"first", "second"} <= set(heads):
         raise InputError(f"{path}, line 1", found=", ".join(heads) or "nothing", expected=expected)
-    out, known = list[Decision](), dict[tuple[str, str], str]()
+    out, known = list[Decision](), dict[tuple[tuple[str, str], str], str]()
     for line, row in enumerate(rows, start=2):
         values = {str(name).strip(): (value or "").strip() for name, value in row.items() if name is not None}
         told = Decision(**{name: values.get(name, "") for name in names})
@@ -76,10 +76,11 @@ def read_decisions(path: Path) -> tuple[Decision, ...]:
         if told.decision not in DECISIONS:
             found = told.decision or "no decision"
             raise InputError(f"{path}, line {line}", found=found, expected=" or ".join(DECISIONS))
-        if known.setdefault(told.pair, told.decision) != told.decision:
+        about = told.pair, told.photo
+        if known.setdefault(about, told.decision) != told.decision:
             raise InputError(
                 f"{path}, line {line}", found=f"{told.first} and {told.second}: {told.decision}",
-                expected=f"one decision a pair; an earlier line says {known[told.pair]}",
+                expected=f"one decision a pair; an earlier line says {known[about]}",
             )  # fmt: skip
         out.append(told)
     return tuple(out)

@@ -99,13 +99,15 @@ def check_gallery(
     records = _Records.of(store.fitting(contract_of(model, detector)), model)
     limit = _limit(records)
     found = _above(records, limit, progress)
-    known = {each.pair for each in decided if each.decision != UNDECIDED}
+    told = [each for each in decided if each.decision != UNDECIDED]
+    known = {each.pair for each in told if not each.photo}
+    photos = {(each.first, each.photo) for each in told if each.photo}
     pairs = [
         records.alike(*each) for each in sorted(found.best.values(), key=lambda each: (-each[0], each[1], each[2]))
     ]
     return Checked(
         tuple(each for each in pairs if each.pair not in known)[:most],
-        tuple(each for each in _unlike(records, found, limit) if each.pair not in known)[:most],
+        tuple(each for each in _unlike(records, found, limit, photos) if each.pair not in known)[:most],
         tuple(_crowded(records, found.alarms)[:most]),
         limit,
         len(records.rows),
@@ -214,12 +216,12 @@ def _above(records: _Records, limit: float, progress: Progress) -> _Above:
     return met
 
 
-def _unlike(records: _Records, found: _Above, limit: float) -> list[Alike]:
-    """Of each subject the picture that is least like its others, where that is below the limit."""
+def _unlike(records: _Records, found: _Above, limit: float, decided: set[tuple[str, str]]) -> list[Alike]:
+    """Of each subject the picture that is least like its others, where that is below the limit and not decided yet."""
     seen = dict[str, Alike]()
     for one in np.argsort(found.closest, kind="stable").tolist():
         name = records.rows[one].subject_id
-        if found.closest[one] < limit and name not in seen:
+        if found.closest[one] < limit and name not in seen and (name, records.rows[one].image) not in decided:
             seen[name] = records.alike(float(found.closest[one]), one, int(found.partner[one]))
     return list(seen.values())
 

@@ -14,7 +14,7 @@ from pipelines.casework.labels.check import check_gallery
 from pipelines.casework.labels.page import write_check
 from pipelines.enrol.index import index_gallery
 from tgfr_search.app.cli.main import main
-from tgfr_search.data.same_person import SAME, UNDECIDED, Decision, read_decisions
+from tgfr_search.data.same_person import DIFFERENT, SAME, UNDECIDED, Decision, read_decisions
 from tgfr_search.errors import InputError
 from tgfr_search.model.loaded import FaceTextModel
 
@@ -61,7 +61,9 @@ def test_both_are_told_and_a_decision_is_not_told_again(mixed: Path, model: Face
     assert photo == store.rows([odd.rows[0]])[0].image
 
     decided = [Decision("twice", "person0002", SAME, "M. Example", "2026-01-01")]
+    decided.append(Decision("person0003", "person0003", DIFFERENT, "M. Example", "2026-01-01", photo=photo))
     again = check_gallery(store, model, "dlib", decided=decided)
+    assert odd.rows not in [each.rows for each in again.two_people]
     assert {"person0002", "twice"} not in [set(each.subjects) for each in again.one_person]
     write_check(tmp_path / "check", store, again, decided)
     assert decided[0] in read_decisions(tmp_path / "check" / "decisions.csv")
