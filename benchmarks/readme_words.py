@@ -135,6 +135,8 @@ def evidence() -> Iterator[str]:
         row = said.get(cell["lines"], f"and {cell['lines']} lines about another photo")
         told = f"{cell['cllr']:.3f} ({cell['cllr_low']:.3f}–{cell['cllr_high']:.3f})"
         by_row.setdefault(row, []).append(told)
+    least = [f"{cell['cllr_min']:.3f}" for cell in tree["cells"] if cell["mode"] == "image"]
+    by_row["the picture, if these scores were calibrated at best (Cllr_min)"] = least
     lines += [f"| {row} | {' | '.join(cells)} |" for row, cells in by_row.items()]
     lines += ["", "| held against what was asked before | asked | found at worst | where | met |", "|---" * 5 + "|"]
     for one in tree["verdict"]:
