@@ -239,11 +239,7 @@ def main() -> None:
         shown = [{"system": system, "captions": captions, "level": level} for (system, captions), level in rows.items()]
         tree = {**tree, "results": result["results"], "curves": [*tree["curves"], *shown]}
         title = f"{name}: {Path(table.data).stem}, {arguments.split}"
-        notes = [
-            table.note,
-            OVER_DLIB if table.shipped else "",
-            *(_when(one, known) for one, known in older.systems.items()),
-        ]
+        notes = [table.note, OVER_DLIB if table.shipped else "", *(_when(*own) for own in older.systems.items())]
         page = markdown(Report(tree), title, " ".join(filter(None, notes)), missing)
         (RESULTS / f"{name}.md").write_text(page, encoding="utf-8")
 

@@ -31,15 +31,13 @@ from tgfr_search.model.checkpoint import DEFAULT_MODEL, load_model
 from tgfr_search.model.loaded import FaceTextModel
 
 VERSION = "4.10.3"
-SHA256 = "880970c081707360e64f34cea25ff91892f5bc95675b0776925b9709dd8a68bb"
-"""Of axe.min.js."""
+SHA256 = "880970c081707360e64f34cea25ff91892f5bc95675b0776925b9709dd8a68bb"  # of axe.min.js
 SOURCE = f"https://registry.npmjs.org/axe-core/-/axe-core-{VERSION}.tgz"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 WORDS = ("an old man with a beard, perhaps with glasses", "he wore no hat")
 LOOKS = (("light", "en"), ("dark", "de"))
 """Each theme and each language of a page: colours do not depend on the language."""
-Visit = Callable[[str, str], None]
-"""(name of the page, address below the service); an empty address is the page that is open."""
+Visit = Callable[[str, str], None]  # (name of the page, address below the service; empty: the page that is open)
 
 
 def axe_source(path: Path | None = None) -> str:
