@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +28,16 @@ from pipelines.measure.systems.names import load_systems
 from pipelines.train.attributes.head import labels_of
 from tgfr_search.app.cli.console import stages
 from tgfr_search.data.regimes import assign
-from tgfr_search.encoders.base import FaceEncoder, FaceFeatures, encode_both
+from tgfr_search.encoders.from_wide import reading
 from tgfr_search.evaluation.attributes import attribute_figures
 from tgfr_search.evaluation.interval import Interval
 from tgfr_search.evaluation.intervals import subject_weights
 from tgfr_search.evaluation.measures import Key, Measures, measure
 from tgfr_search.evaluation.report.reading import percent, points
 from tgfr_search.faces.align import WIDE_CHIP
-from tgfr_search.faces.wide import cut
 from tgfr_search.model.attributes import AttributeModel, load_attributes
 from tgfr_search.model.line_cache import LineCache
-from tgfr_search.types import ByteArray, FloatArray
+from tgfr_search.types import FloatArray
 
 Lines = Sequence[tuple[str, ...]]
 GALLERIES = ("none", "auto", "people")
@@ -54,33 +52,14 @@ BATCH = 256
 SEARCHES = ("caption", "image", "fused")
 
 
-class FromWide:
-    """A face encoder over wide chips, of which its own are cut.
-
-    Args:
-        encoder: Reads a chip that has its place in the wide one.
-    """
-
-    def __init__(self, encoder: FaceEncoder) -> None:
-        self.encoder, self.spec = encoder, replace(encoder.spec, alignment=WIDE_CHIP.name)
-
-    def encode(self, chips: ByteArray) -> FaceFeatures:
-        """Encodes uint8 [B, 225, 225, 3]."""
-        return self.encoder.encode(cut(chips, self.encoder.spec.alignment))
-
-    def encode_both(self, chips: ByteArray) -> tuple[FaceFeatures, FaceFeatures]:
-        """The same, and the chips that are cut out turned: a wide chip is no mirror image of itself."""
-        return encode_both(self.encoder, cut(chips, self.encoder.spec.alignment))
-
-
 def attribute_probabilities(
     attributes: AttributeModel, data: BenchData, options: BenchOptions, cache: Path, progress: Any
 ) -> dict[str, FloatArray]:
     """Level → probabilities [N, 40] of the images, in the order of their chips."""
     views = [VIEW_OF_LEVEL.get(level, level) for level in options.levels]
     encoder = attributes.make_encoder(torch.device("cpu"), flip=False, precision="float32")
-    if data.templates.chips.pixels.shape[1] == WIDE_CHIP.size != encoder.spec.input_size:
-        encoder = FromWide(encoder)
+    if data.templates.chips.pixels.shape[1] == WIDE_CHIP.size:
+        encoder = reading(encoder, WIDE_CHIP.name)
     features = load_features(data.templates.chips, views, encoder, cache, options.seed, progress)
     count = len(data.templates.chips)
     return {

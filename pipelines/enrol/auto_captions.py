@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tgfr_search.encoders.base import FaceEncoder, FaceFeatures
+from tgfr_search.encoders.from_wide import reading
 from tgfr_search.faces.align import WIDE_CHIP
-from tgfr_search.faces.wide import CUTS, cut
+from tgfr_search.faces.wide import CUTS
 from tgfr_search.model.attributes import AttributeModel
 from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.types import AlignedFace, Record
@@ -48,7 +49,7 @@ class Describer:
             own = attributes.make_encoder(model.tgfr.device)
             if spec.alignment != WIDE_CHIP.name or own.spec.alignment not in CUTS:
                 attributes.require(replace(own.spec, alignment=spec.alignment))
-            return Describer(attributes, own)
+            return Describer(attributes, reading(own, spec.alignment))
         return Describer(attributes, None)
 
     @property
@@ -71,10 +72,7 @@ class Describer:
         if self.encoder is None:
             part = FaceFeatures(features.global_[silent], features.regions[silent])
         else:
-            chips, own = np.stack([faces[i].pixels for i in silent]), self.encoder.spec
-            if chips.shape[1] == WIDE_CHIP.size != own.input_size:
-                chips = cut(chips, own.alignment)
-            part = self.encoder.encode(chips)
+            part = self.encoder.encode(np.stack([faces[i].pixels for i in silent]))
         said = self.attributes.describe(part, [faces[i].source_sha256 for i in silent])
         for i, lines in zip(silent, said, strict=True):
             if lines:
