@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import read_result
-from tgfr_search.data.same_person import DIFFERENT, SAME, read_decisions
+from tgfr_search.data.same_person import counted, read_decisions
 from tgfr_search.evaluation.report.reading import FNIRS, RANKS, TARS, Report, Series, percent
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,9 +22,7 @@ def decided() -> Iterator[str]:
         return
     reports = {"as labelled": Report({**plain, "curves": []}), "as decided": Report({**other, "curves": []})}
     levels = reports["as decided"].levels
-    decisions = read_decisions(LABELS)
-    same = sum(own.decision == SAME and not own.first.endswith(".jpg") for own in decisions)
-    others = sum(own.decision == DIFFERENT for own in decisions)
+    same, others = counted(read_decisions(LABELS))
     lines = [
         f"**Labels that were looked at** (`{LABELS.relative_to(ROOT)}`): {same} pairs of the test split's ids are one "
         f"person each, and {others} of {plain['data']['images']:,} photos are of somebody else than their id says. "

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from pipelines.measure.data import BenchData, BenchOptions, Side
 from pipelines.measure.systems.protocol import System
 from tgfr_search.data.regimes import Captions
-from tgfr_search.data.same_person import DIFFERENT, SAME, read_decisions
+from tgfr_search.data.same_person import counted, read_decisions
 from tgfr_search.errors import InputError
 from tgfr_search.evaluation.pairs import score_pairs
 from tgfr_search.evaluation.protocol import Roles
@@ -126,9 +126,7 @@ def decided_labels(options: BenchOptions) -> list[str]:
     """What a figure must say of its labels: nothing where they are the data's own."""
     if options.same_person is None:
         return []
-    decisions = read_decisions(options.same_person)
-    same = sum(own.decision == SAME and own.first != own.second for own in decisions)
-    others = sum(own.decision == DIFFERENT and bool(own.photo) for own in decisions)
+    same, others = counted(read_decisions(options.same_person))
     told = f"{same} pairs of ids are one person each" + (f", {others} photos are of somebody else" if others else "")
     digest = hashlib.sha256(options.same_person.read_bytes()).hexdigest()
     return [f"labels: {told}, as decided in {options.same_person.name}, SHA-256 {digest}"]

@@ -10,6 +10,7 @@ from tgfr_search.data.same_person import (
     DIFFERENT,
     SAME,
     Decision,
+    counted,
     decisions_text,
     one_name_each,
     own_subject,
@@ -74,4 +75,5 @@ def test_a_photo_of_somebody_else_is_of_a_subject_of_its_own() -> None:
     assert one_name_each(subjects, decided) == ["a", "a", "a", "c", "c"]
     both = [Decision("c", "c", DIFFERENT, photo="4.jpg"), Decision("c", "c", DIFFERENT, photo="5.jpg")]
     two = Decision(own_subject("c", "4.jpg"), own_subject("c", "5.jpg"), SAME)
+    assert counted([*decided, *both, two]) == (1, 3)
     assert one_name_each(subjects, [*both, two], photos)[3:] == ["c, photo 4.jpg"] * 2

@@ -130,6 +130,17 @@ def one_name_each(
     return [root(name) if name in parent else name for name in apart]
 
 
+def counted(decisions: Iterable[Decision]) -> tuple[int, int]:
+    """How many pairs of ids were decided to be one person each, and how many photos to be somebody else's.
+
+    Pairs that say who the people of such photos are count for neither.
+    """
+    every = tuple(decisions)
+    photos = {own_subject(each.first, each.photo) for each in every if each.decision == DIFFERENT and each.photo}
+    same = [each for each in every if each.decision == SAME and each.first != each.second]
+    return sum(not photos & {each.first, each.second} for each in same), len(photos)
+
+
 def own_subject(subject: str, photo: str) -> str:
     """The subject of a photo that is of somebody else than its label says; decisions may name it as any other."""
     return f"{subject}, photo {photo}"
