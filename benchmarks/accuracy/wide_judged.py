@@ -142,7 +142,7 @@ def attribute_search(
         for one in described:
             made = make_probes(silent(model), None, [(one.text,)], ["caption"])
             for name, own in systems.items():
-                stated = own.stated([own.claims((one.text,))], ["caption"], layout(model))
+                stated = own.stated([own.claims((one.text,), "caption")], layout(model))
                 found = over_chance(one, score(stating(made, stated), rows)[0], truth, weights)
                 gains[name][kind][one.text] = found["gain"]
     kinds = list(next(iter(gains.values())))
@@ -261,9 +261,7 @@ def ranked(
     """
     whole = layout(model)
     stated = {"image": Stated.nothing(len(lines), rows.shape[1])}
-    stated |= {
-        name: d.stated([d.claims(said) for said in lines], ["fused"] * len(lines), whole) for name, d in systems.items()
-    }
+    stated |= {name: d.stated([d.claims(said, "fused") for said in lines], whole) for name, d in systems.items()}
     people, dense = np.arange(len(rows)), np.concatenate([rows, np.ones((len(rows), 1), np.float32)], axis=1)
     return {
         name: searched(stating(alone if name == "image" else worded, part), dense, own, people)

@@ -36,24 +36,15 @@ from benchmarks.accuracy.wide_judged import (
     beside_people,
     gallery_rows,
 )
-from benchmarks.accuracy.wide_maps import (
-    MAPS,
-    READERS,
-    Arrays,
-    Head,
-    Read,
-    averaged,
-    fit_head,
-    in_parts,
-    map_reader,
-    milliseconds,
-)
+from benchmarks.accuracy.wide_maps import MAPS, READERS, averaged, map_reader, milliseconds
 from benchmarks.results import write_result
 from pipelines.faces.aligned import Chips, Progress
 from pipelines.measure.data import BenchOptions
 from pipelines.measure.load import load_data
 from pipelines.measure.systems.trained import Default
 from pipelines.train.attributes.head import labels_of
+from pipelines.train.attributes.map_head import Head, fit_head
+from pipelines.train.attributes.map_parts import Arrays, Read, in_parts
 from pipelines.train.attributes.rows import StatementOptions, some_chips, train_views
 from pipelines.train.attributes.solve import ridge
 from tgfr_search.app.cli.console import stages

@@ -11,9 +11,12 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmarks.accuracy.wide_judged import HEADS, auc, average_precision, layout, rank_1, silent, stating
-from benchmarks.accuracy.wide_maps import ALPHAS, GRID, fit_head, in_parts, map_reader
+from benchmarks.accuracy.wide_maps import map_reader
+from pipelines.train.attributes.map_head import ALPHAS, fit_head
+from pipelines.train.attributes.map_parts import in_parts
 from tests.models import FAST_MODEL
 from tgfr_search.data.captions import ATTRIBUTES
+from tgfr_search.encoders.attribute_reader import GRID
 from tgfr_search.encoders.sface import SFaceEncoder
 from tgfr_search.evaluation.intervals import subject_weights
 from tgfr_search.faces.wide import cut
@@ -94,17 +97,17 @@ def test_statements_over_a_further_block_are_what_the_model_itself_would_state()
     rows = rng.normal(size=(5, width)).astype(np.float32)
     line = ("a bald man without glasses",)
     alone = make_probes(silent(model), None, [line], ["caption"])
-    stated = own.stated([own.claims(line)], ["caption"], layout(model))
+    stated = own.stated([own.claims(line, "caption")], layout(model))
     expected = score(make_probes(model, None, [line], ["caption"]), rows[:, : -len(HEADS) * len(ATTRIBUTES)])
     assert score(stating(alone, stated), rows) == pytest.approx(expected, abs=1e-4)
     wide = replace(own, blocks=("all",), weights={"all": np.eye(40, dtype=np.float32)}, means=np.zeros(40, np.float32))
-    claims = own.claims(line)
+    claims = own.claims(line, "caption")
     assert claims["bald"] > 0 > claims["eyeglasses"]
-    moved = score(stating(alone, wide.stated([claims], ["caption"], layout(model))), rows) - score(
+    moved = score(stating(alone, wide.stated([claims], layout(model))), rows) - score(
         alone, rows[:, : -len(HEADS) * len(ATTRIBUTES)]
     )
     told = sum(value * rows[:, -40 + ATTRIBUTES.index(name)] for name, value in claims.items())
-    assert moved[0] == pytest.approx(own.strength["caption"] * np.asarray(told), abs=1e-4)
+    assert moved[0] == pytest.approx(np.asarray(told), abs=1e-4)
 
 
 def test_what_the_wide_block_adds_is_a_paired_difference() -> None:

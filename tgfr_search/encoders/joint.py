@@ -3,7 +3,8 @@
 Each reads its own chip, cut from the wide one (`faces.wide`), and gives blocks of its own names. A folder says which:
 
     joint.json    members in the order of their blocks: encoder (a name, or a folder relative to this one), blocks
-                  (one a part of its vector); `regions_of`, the member whose map the model reads
+                  (one a part of its vector); `regions_of`, the member whose map the model reads; `attributes`, the
+                  folder of what reads a block of attributes off the maps of all members, where there is one
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from tgfr_search.encoders.attribute_reader import BLOCK, WIDTH, AttributeReader
 from tgfr_search.encoders.base import FaceEncoder, FaceFeatures, FaceSpec
 from tgfr_search.errors import CheckpointError, OptionsError
 from tgfr_search.faces.align import WIDE_CHIP
@@ -53,11 +56,14 @@ class JointCard:
     Attributes:
         members: The encoders; the first block of the first is the one that stands for the frozen encoder.
         regions_of: Index of the member whose map the model reads.
+        attributes: Folder of an `AttributeReader` of the members' maps, relative to that of the card; empty where the
+            template has no such block.
         format: `FORMAT`.
     """
 
     members: tuple[Member, ...]
     regions_of: int
+    attributes: str = ""
     format: int = FORMAT
 
 
@@ -98,12 +104,15 @@ class JointFaceEncoder:
         folder: Of the card.
         make: Gives an encoder by its name or folder; whether it is the one whose map is read; whether to average over
             the mirrored face where the model does.
+        device: Where the members run.
 
     Raises:
         CheckpointError: The card does not fit its members.
     """
 
-    def __init__(self, folder: Path, make: Callable[[str, bool, bool], FaceEncoder]) -> None:
+    def __init__(
+        self, folder: Path, make: Callable[[str, bool, bool], FaceEncoder], device: torch.device | str = "cpu"
+    ) -> None:
         card = read_joint(folder)
         self.members = [
             make(place_of(folder, member.encoder), at == card.regions_of, member.mirrored)
@@ -112,18 +121,23 @@ class JointFaceEncoder:
         self._mirrored = [member.mirrored for member in card.members]
         self._regions_of = card.regions_of
         specs = [member.spec for member in self.members]
+        self._reader: AttributeReader | None = None
+        parts, digests = _parts(folder, card, specs), [spec.sha256 for spec in specs]
+        if card.attributes:
+            self._reader = AttributeReader(folder / card.attributes, [spec.regions for spec in specs], device)
+            parts, digests = (*parts, (BLOCK, WIDTH)), [*digests, self._reader.sha256]
         self._spec = FaceSpec(
             name="&".join(spec.name for spec in specs),
             alignment=WIDE_CHIP.name,
             input_size=WIDE_CHIP.size,
-            dim=sum(spec.dim for spec in specs),
+            dim=sum(dim for _, dim in parts),
             regions=specs[card.regions_of].regions,
             preprocessing="&".join(
                 spec.preprocessing + ("" if member.mirrored else ONCE)
                 for spec, member in zip(specs, card.members, strict=True)
             ),
-            sha256="&".join(spec.sha256 for spec in specs),
-            parts=_parts(folder, card, specs),
+            sha256="&".join(digests),
+            parts=parts,
         )
 
     @property
@@ -137,19 +151,24 @@ class JointFaceEncoder:
         Raises:
             ValueError: The chips have another shape or type.
         """
-        return self._joined([member.encode(cut(chips, member.spec.alignment)) for member in self.members])
+        each = [member.encode(cut(chips, member.spec.alignment)) for member in self.members]
+        return self._joined(each, [own.regions for own in each])
 
     def encode_both(self, chips: ByteArray) -> tuple[FaceFeatures, FaceFeatures]:
         """The chips and their mirror images; a member that never averages over both gives the former twice."""
-        one, other = [], []
+        one, other, upright = [], [], []
         for member, mirrored in zip(self.members, self._mirrored, strict=True):
             own = cut(chips, member.spec.alignment)  # the wide chip is no mirror image of itself: cut, then turned
             one.append(member.encode(own))
             other.append(member.encode(np.ascontiguousarray(own[:, :, ::-1])) if mirrored else one[-1])
-        return self._joined(one), self._joined(other)
+            upright.append(other[-1].regions.flip(3) if mirrored else other[-1].regions)
+        return self._joined(one, [features.regions for features in one]), self._joined(other, upright)
 
-    def _joined(self, each: Sequence[FaceFeatures]) -> FaceFeatures:
-        return FaceFeatures(torch.cat([own.global_ for own in each], dim=1), each[self._regions_of].regions)
+    def _joined(self, each: Sequence[FaceFeatures], upright: Sequence[Tensor]) -> FaceFeatures:
+        vectors = [own.global_ for own in each]
+        if self._reader is not None:
+            vectors.append(self._reader(upright))
+        return FaceFeatures(torch.cat(vectors, dim=1), each[self._regions_of].regions)
 
 
 def place_of(folder: Path, encoder: str) -> str:

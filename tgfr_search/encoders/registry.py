@@ -81,7 +81,7 @@ def make_face_encoder(name: str, device: torch.device, dtype: torch.dtype, *, fl
             own = regions if read else default_regions(encoder)
             return make_face_encoder(encoder, device, dtype, flip=flip and mirrored, regions=own)
 
-        return JointFaceEncoder(folder, member)
+        return JointFaceEncoder(folder, member, device)
     adapted = is_adapted(folder)
     base = base_of(folder) if adapted else name
     if (known := _base(base)) is not None:

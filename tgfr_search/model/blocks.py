@@ -55,6 +55,7 @@ BLOCKS: dict[str, Block] = {
         Block("adapted", "the face, adapted encoder", "#0d9488", "face", 0),
         Block("face_dlib", "the face, dlib's encoder", "#60a5fa", "face", 0),
         Block("adapted_dlib", "the face, dlib's encoder adapted", "#5eead4", "face", 0),
+        Block("attributes", "the attributes that the face shows", "#a16207", "face", 0),
         Block("shared_face", "the face in the space shared with words", "#0891b2", "face", 1),
         Block("caption", "the description in the space shared with faces", "#d97706", "words", 1),
         Block("description", "the whole description, as its own reader has it", "#dc2626", "words", 3),

@@ -218,8 +218,7 @@ def stated_lines(model: FaceTextModel, lines: Sequence[Sequence[str]], modes: Se
     own, layout = model.directions, model.tgfr.layout
     if own is None:
         return Stated.nothing(len(lines), sum(dim for _, dim in layout))
-    heard = [own.claims(each) if model.states(mode) else {} for each, mode in zip(lines, modes, strict=True)]
-    return own.stated(heard, modes, layout)
+    return own.stated([own.claims(each, mode) for each, mode in zip(lines, modes, strict=True)], layout)
 
 
 def make_probes_of_faces(

@@ -3,7 +3,9 @@
 The text encoder reads the phrasing that it was taught; elsewhere it overlooks a "no" and does not know a fringe. So an
 attribute that a description asserts or denies is also a direction of the blocks that are made of a face: a ridge
 regression of people's labels on rows of train people, in units of the label's spread. A row says of attribute a
-z_a = ⟨w_a, row⟩ − m_a, the share of statements in a score is λ·Σ_a claim_a·z_a: linear in the row, so any index serves.
+z_a = ⟨w_a, row⟩ − m_a, the share of statements in a score is Σ_a v_a·z_a: linear in the row, so any index serves. v_a
+is λ·claim_a, less what the other claims tell already where it is known how attributes go together: "a man without
+make-up" says little more than "a man".
 
     weights/<model>/statements/
       model.safetensors    directions, what they give on average, calibration, and what they were made from
@@ -17,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +31,20 @@ from tgfr_search.shipped import arrays_sha256, read_shipped, write_shipped
 from tgfr_search.types import FloatArray
 from tgfr_search.words.phrasing import is_familiar, without_denials
 from tgfr_search.words.read import read_lines
-from tgfr_search.words.reading import claims_of
 
 FOLDER = "statements"
 """Beside a model's own files."""
 
 FORMAT = "1"
 
-Layout = Sequence[tuple[str, int]]
 Claims = Mapping[str, float]
 """Attribute → −1 (surely denied) to 1 (surely asserted)."""
+
+NOISE = 0.3
+"""Variance, in units of labels' spreads, of what an attribute shows that it shares with no other: see
+`Directions.weights_of`. Chosen on valid: docs/experiments.md, 47."""
+
+Layout = Sequence[tuple[str, int]]
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,10 @@ class Directions:
         means: float32 [A], what the weights give on average: m.
         usual: float32 [A], the share of all faces that have the attribute.
         calibration: float32 [A, 4], (a, b, c, d) of P(holds) = σ((a + b·q)·z + c + d·q), q the picture's quality.
-        strength: Mode → λ; a mode that is not in it hears no statements.
+        strength: Mode → λ of lines that the text encoder does not read well by itself; a mode that is not in it hears
+            no statements.
+        familiar: Mode → λ of the other lines, of which the text encoder tells most already.
+        covariance: float32 [A, A] of z over faces; empty where claims count each for itself.
         known: Pairs of words of the phrasing that the text encoder was taught: see `words.phrasing`.
         origin: What it was made from, as texts; `weights_sha256` and `face_encoder_sha256` are the model's.
     """
@@ -93,11 +102,14 @@ class Directions:
     strength: Mapping[str, float]
     known: frozenset[str]
     origin: Mapping[str, str]
+    familiar: Mapping[str, float] = field(default_factory=dict)
+    covariance: FloatArray = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
     def __post_init__(self) -> None:
         count = len(self.attributes)
         shapes = {name: getattr(self, name).shape == (count,) for name in ("means", "usual")}
         shapes |= {"calibration": self.calibration.shape == (count, 4)}
+        shapes |= {"covariance": self.covariance.shape in ((0, 0), (count, count))}
         shapes |= {name: len(self.weights.get(name, ())) == count for name in self.blocks}
         if wrong := [name for name, right in shapes.items() if not right]:
             raise CheckpointError("statements", found=f"another shape of {', '.join(wrong)}", expected=f"{count} rows")
@@ -108,17 +120,43 @@ class Directions:
         arrays = {f"weights.{name}": self.weights[name] for name in self.blocks}
         told = [self.attributes, sorted(self.strength.items()), sorted(self.known)]
         arrays |= {"means": self.means, "usual": self.usual, "calibration": self.calibration}
+        if self.familiar or self.covariance.size:
+            told.append(sorted(self.familiar.items()))
+            arrays |= {"covariance": self.covariance}
         return hashlib.sha256(f"{arrays_sha256(arrays)} {json.dumps(told)}".encode()).hexdigest()
 
-    def claims(self, lines: Sequence[str]) -> dict[str, float]:
-        """What moves a score: claims of the lines that the text encoder does not read well by itself.
+    def claims(self, lines: Sequence[str], mode: str) -> dict[str, float]:
+        """λ times what is claimed: attribute → above 0 where it is asserted, below where it is denied.
+
+        λ is that of lines in other words where any of them says something of the attribute.
 
         Args:
             lines: Of one description.
+            mode: `image`, `caption` or `fused`.
         """
-        others = set(self.unfamiliar(lines))
-        said = [own for own in read_lines(lines).statements if own.line in others]
-        return {name: value for name, value in claims_of(said).items() if name in self.attributes}
+        others, read = set(self.unfamiliar(lines)), read_lines(lines)
+        apart = {said.attribute for said in read.statements if said.line in others}
+        strength, familiar = self.strength.get(mode, 0.0), self.familiar.get(mode, 0.0)
+        weighed = {name: (strength if name in apart else familiar) * value for name, value in read.claims.items()}
+        return {name: value for name, value in weighed.items() if value and name in self.attributes}
+
+    def weights_of(self, claims: Mapping[str, float]) -> dict[str, float]:
+        """Attribute → v, what its z weighs in a score.
+
+        Given that somebody has the attributes that were claimed, z of faces is normally distributed about the claims
+        with the covariance Σ of z plus `NOISE`: the log of how much likelier a face is then is linear in z, with the
+        weights (Σ + NOISE)⁻¹·claims over the claimed attributes. They are scaled so that one claim alone weighs itself,
+        and none may turn against what was said.
+        """
+        names = list(claims)
+        if len(names) < 2 or not self.covariance.size:
+            return dict(claims)
+        rows = [self.attributes.index(name) for name in names]
+        own = self.covariance[np.ix_(rows, rows)].astype(np.float64) + NOISE * np.eye(len(rows))
+        said = np.array([claims[name] for name in names])
+        weights = np.linalg.solve(own, said * np.diag(own))
+        kept = np.where(weights * said > 0, weights, 0.0)
+        return dict(zip(names, kept.tolist(), strict=True))
 
     def heard(self, lines: Sequence[str]) -> tuple[str, ...]:
         """The lines as the text encoder gets them: without what they deny, where they are put in other words."""
@@ -129,22 +167,20 @@ class Directions:
         """The numbers of the lines that are put otherwise than the text encoder was taught."""
         return tuple(at for at, line in enumerate(lines) if not is_familiar(line, self.known))
 
-    def stated(self, claims: Sequence[Claims], modes: Sequence[str], layout: Layout) -> Stated:
+    def stated(self, claims: Sequence[Mapping[str, float]], layout: Layout) -> Stated:
         """What is stated of N probes, as parts of their queries.
 
         Args:
-            claims: N.
-            modes: N times `image`, `caption` or `fused`.
+            claims: N, as `claims` gives them.
             layout: (block, dimension) of the index, in its order.
         """
         width = sum(dim for _, dim in layout)
         whole, out = self.placed(layout), Stated.nothing(len(claims), width)
-        for at, (own, mode) in enumerate(zip(claims, modes, strict=True)):
-            weight = self.strength.get(mode, 0.0)
-            for name, value in own.items() if weight else ():
+        for at, own in enumerate(claims):
+            for name, weight in self.weights_of(own).items():
                 row = self.attributes.index(name)
-                out.queries[at] += np.float32(weight * value) * whole[row]
-                out.offsets[at] -= weight * value * float(self.means[row])
+                out.queries[at] += np.float32(weight) * whole[row]
+                out.offsets[at] -= weight * float(self.means[row])
         return out
 
     def placed(self, layout: Layout) -> FloatArray:
@@ -197,9 +233,12 @@ def write_directions(folder: Path, own: Directions) -> Path:
         "attributes": json.dumps(own.attributes),
         "blocks": json.dumps(own.blocks),
         "strength": json.dumps(dict(own.strength), sort_keys=True),
+        "familiar": json.dumps(dict(own.familiar), sort_keys=True),
         "known": json.dumps(sorted(own.known)),
         **own.origin,
     }
+    if own.covariance.size:
+        arrays["covariance"] = own.covariance
     return write_shipped(
         folder, {**arrays, "means": own.means, "usual": own.usual, "calibration": own.calibration}, told
     )
@@ -233,6 +272,8 @@ def read_directions(folder: Path, contract: Mapping[str, str]) -> Directions:
         usual=arrays["usual"].astype(np.float32),
         calibration=arrays["calibration"].astype(np.float32),
         strength=json.loads(told.pop("strength")),
+        familiar=json.loads(told.pop("familiar", "{}")),
+        covariance=arrays.get("covariance", np.empty((0, 0))).astype(np.float32),
         known=frozenset(json.loads(told.pop("known"))),
         origin=told,
     )

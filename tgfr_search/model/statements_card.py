@@ -5,8 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tgfr_search.encoders.attribute_reader import BLOCK
 from tgfr_search.model.statements import Directions
 from tgfr_search.types import LEAD_NOTICE
+
+
+def _read_from(own: Directions) -> str:
+    """Of which blocks the directions are, and how they were fitted."""
+    if own.blocks == (BLOCK,):
+        return f"a row's block `{BLOCK}`: the outputs of the reader of attributes, as they stand"
+    return (
+        f"the blocks {', '.join(own.blocks)} of a row: a ridge regression (alpha {own.origin['alpha']}) of people's "
+        f"labels on {own.origin['train_images']} images of {own.origin['train_subjects']} people of the train split, "
+        "one in three degraded"
+    )
 
 
 def statements_card(own: Directions, figures: Mapping[str, Mapping[str, Any]]) -> str:
@@ -19,20 +31,21 @@ def statements_card(own: Directions, figures: Mapping[str, Mapping[str, Any]]) -
     origin, levels = own.origin, list(figures)
     first, last = figures[levels[0]], figures[levels[-1]]
     strengths = ", ".join(f"{mode} {value:g}" for mode, value in own.strength.items()) or "none"
+    little = ", ".join(f"{mode} {value:g}" for mode, value in own.familiar.items()) or "none"
     lines = [
         f"# Statements of {origin['model_id']}",
         "",
         f"> {LEAD_NOTICE}",
         "",
-        f"{len(own.attributes)} attributes as directions of the blocks {', '.join(own.blocks)} of a row: a ridge "
-        f"regression (alpha {origin['alpha']}) of people's labels. They move a search by words (weight beside the "
-        f"text encoder: {strengths}) where a description is put in other words than the text encoder was taught, and "
-        "tell what a face shows.",
+        f"{len(own.attributes)} attributes as directions of {_read_from(own)}. They move a search by "
+        f"words (weight beside the text encoder: {strengths}) where a description is put in other words than the text "
+        f"encoder was taught, a little where it is not ({little}), and tell what a face shows.",
         "",
         f"- **Licence of the training data, which binds these weights**: {origin['licence']}",
-        f"- **Data** (SHA-256 {origin['data_sha256']}): {origin['train_images']} images of {origin['train_subjects']} "
-        f"people of the train split, one in three degraded; {origin['valid_images']} of other people, at every level, "
-        f"calibrated the probabilities. Seed {origin['seed']}, tgfr-search {origin['package']}.",
+        f"- **Data** (SHA-256 {origin['data_sha256']}): {origin['valid_images']} images of people of "
+        "whom none was trained on, at every level, calibrated the probabilities; the phrasing that the text encoder "
+        f"was taught is that of {origin['train_images']} images of the train split. Seed {origin['seed']}, "
+        f"tgfr-search {origin['package']}.",
         "- **Limits**: the labels are annotators' impressions of photographs of celebrities, and noisy; hair, hats, "
         "ears and ties lie outside the aligned face. The table is of the people that the calibration was fitted on.",
         "",

@@ -32,7 +32,7 @@ def understood(model: FaceTextModel, lines: Sequence[str], mode: str) -> dict[st
     reading, own = read_lines(lines), model.directions
     claims, others = {}, set[int]()
     if own is not None and model.states(mode):
-        claims, others = own.claims(lines), set(own.unfamiliar(lines))
+        claims, others = own.claims(lines, mode), set(own.unfamiliar(lines))
     told = reading.as_dict()
     told |= {name: list(told[name]) for name in ("statements", "clashes", "unread", "names")}
     for said in told["statements"]:

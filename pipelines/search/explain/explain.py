@@ -102,19 +102,20 @@ def _shares(
     count, own = len(next(iter(rows.values()))), model.directions
     if own is None or not model.states(mode):
         return [()] * count
-    claims, seen = own.claims(lines), own.seen(rows)
+    reading = read_lines(lines)
+    weights, seen = own.weights_of(own.claims(lines, mode)), own.seen(rows)
     said: dict[str, list[Statement]] = {}
-    for statement in read_lines(lines).statements:
+    for statement in reading.statements:
         said.setdefault(statement.attribute, []).append(statement)
     return [
         tuple(
             Share(
                 name,
-                value,
+                reading.claims[name],
                 tuple(lines[s.line][min(s.start, (s.cue or (s.start,))[0]) : s.end] for s in said[name]),
-                own.strength[mode] * value * float(seen[k, own.attributes.index(name)]),
+                weight * float(seen[k, own.attributes.index(name)]),
             )
-            for name, value in claims.items()
+            for name, weight in weights.items()
         )
         for k in range(count)
     ]

@@ -43,6 +43,7 @@ class StatementOptions:
         alpha: Of the ridge.
         seed: Of the degradations.
         strength: Mode → weight of statements beside the other terms of a score; see docs/experiments.md, 30.
+        familiar: The same of lines in the phrasing that the text encoder was taught; 47 there.
         licence: Of the data.
     """
 
@@ -54,6 +55,7 @@ class StatementOptions:
     alpha: float = 1.0
     seed: int = 0
     strength: dict[str, float] = field(default_factory=lambda: {"caption": 1.5, "fused": 0.2})
+    familiar: dict[str, float] = field(default_factory=lambda: {"caption": 0.2, "fused": 0.1})
     licence: str = "MM-CelebA-HQ / CelebA: non-commercial research only"
 
 

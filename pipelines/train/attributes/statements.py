@@ -1,4 +1,7 @@
-"""Makes a model's directions of attributes: ridge on rows of train people, calibration on valid."""
+"""Makes a model's directions of attributes: ridge on rows of train people, calibration on valid.
+
+Where a row has a block of attributes, its outputs are the directions: that ridge was fitted on maps, which hold more.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,14 @@ from pipelines.train.attributes.rows import LEVELS, StatementOptions, embedded, 
 from pipelines.train.attributes.solve import calibrate, figures_of, phrasing, ridge
 from tgfr_search.data.captions import ATTRIBUTES
 from tgfr_search.data.degrade import LADDER
+from tgfr_search.encoders.attribute_reader import BLOCK, OUTPUTS, SCALE, WIDTH
 from tgfr_search.errors import InputError
 from tgfr_search.files import replace_text
 from tgfr_search.model.blocks import BLOCKS
 from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.statements import FOLDER, Directions, write_directions
 from tgfr_search.model.statements_card import statements_card
+from tgfr_search.types import FloatArray
 
 
 def fit_statements(
@@ -46,9 +51,13 @@ def fit_statements(
     if shared := set(train.subjects) & set(valid.subjects):
         raise InputError(f"{options.data}", found=f"{len(shared)} subjects in both splits", expected="other people")
     labels, truth = labels_of(train).astype(np.float64), labels_of(valid).astype(np.float64)
-    rows, _ = embedded(model, train, train_views(len(train)), options, progress)
-    blocks = tuple(name for name, _ in model.tgfr.layout if BLOCKS[name].source == "face")
-    weights, means = ridge(rows, blocks, labels, options.alpha)
+    if dict(model.tgfr.layout).get(BLOCK) == WIDTH:
+        blocks: tuple[str, ...] = (BLOCK,)
+        weights, means = read_off()
+    else:
+        rows, _ = embedded(model, train, train_views(len(train)), options, progress)
+        blocks = tuple(name for name, _ in model.tgfr.layout if BLOCKS[name].source == "face")
+        weights, means = ridge(rows, blocks, labels, options.alpha)
     usual = np.nan_to_num(np.nanmean(labels, axis=0), nan=0.5).astype(np.float32)
     known = phrasing(line for own in train.captions for line in own)
     origin = {
@@ -65,17 +74,24 @@ def fit_statements(
         "valid_images": str(len(valid)),
     }
     blank = np.zeros((len(ATTRIBUTES), 4), np.float32)
-    raw = Directions(ATTRIBUTES, blocks, weights, means, usual, blank, options.strength, known, origin)
+    heard = options.strength, known, origin, options.familiar
+    raw = Directions(ATTRIBUTES, blocks, weights, means, usual, blank, *heard)
     seen = [embedded(model, valid, [level] * len(valid), options, progress) for level in LEVELS]
     z, quality = np.concatenate([raw.seen(own) for own, _ in seen]), np.concatenate([q for _, q in seen])
     fits = [calibrate(z[:, a], quality, np.tile(truth[:, a], len(LEVELS))) for a in range(len(ATTRIBUTES))]
-    made = replace(raw, calibration=np.array(fits, np.float32))
+    together = np.cov(raw.seen(seen[0][0]), rowvar=False).astype(np.float32)
+    made = replace(raw, calibration=np.array(fits, np.float32), covariance=together)
     folder = model.folder / FOLDER
     write_directions(folder, made)
     p = [made.probabilities(own, q) for own, q in seen]
     figures = {level: figures_of(own, truth) for level, own in zip(LADDER, p, strict=True)}
     replace_text(folder / "CARD.md", statements_card(made, figures))
     return {"folder": str(folder), **origin, "strength": dict(options.strength), "valid": figures}
+
+
+def read_off() -> tuple[dict[str, FloatArray], FloatArray]:
+    """Directions of a block of attributes: its outputs, which are in units of the labels' spreads as they stand."""
+    return {BLOCK: SCALE * np.eye(OUTPUTS, WIDTH, dtype=np.float32)}, np.zeros(OUTPUTS, np.float32)
 
 
 def carry_statements(old: FaceTextModel, model: FaceTextModel, names: Mapping[str, str]) -> dict[str, Any]:

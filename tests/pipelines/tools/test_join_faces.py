@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.tools.join_faces import join
+from pipelines.tools.join_faces import Eyes, join
 from tgfr_search.errors import CheckpointError, InputError, OptionsError
 from tgfr_search.faces.wide import cut
 from tgfr_search.model.checkpoint import find_model, load_model, read_config
@@ -38,7 +38,7 @@ def test_trained_blocks_stay_and_weights_are_new(
     options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipelines.train.score_weights.SCORE_STEPS", 5)
-    told = join(find_model(BASE), options, MEMBERS, tmp_path / "models/joined")
+    told = join(find_model(BASE), options, Eyes(MEMBERS), tmp_path / "models/joined")
     model = load_model(tmp_path / "models/joined", device="cpu", verify=True, precision="float32")
     base = load_model(BASE, device="cpu", precision="float32")
     assert told["model_id"] == model.model_id != base.model_id
@@ -69,7 +69,7 @@ def test_trained_blocks_stay_and_weights_are_new(
     shares = []
     for own, seen in ((model, ours), (base, theirs)):
         assert own.directions is not None
-        stated = own.directions.stated(claims, ["caption"], own.tgfr.layout)
+        stated = own.directions.stated(claims, own.tgfr.layout)
         shares.append(stated.queries @ rows_of(seen.templates, own.tgfr.layout).T)
     assert np.abs(shares[1]).max() > 0
     assert shares[0] == pytest.approx(shares[1], abs=1e-4)
@@ -78,9 +78,9 @@ def test_trained_blocks_stay_and_weights_are_new(
 def test_what_cannot_be_joined_is_told(options: TrainOptions, tmp_path: Path) -> None:
     base = find_model(BASE)
     with pytest.raises(InputError, match="self"):
-        join(base, options, MEMBERS[:1], tmp_path / "a")
+        join(base, options, Eyes(MEMBERS[:1]), tmp_path / "a")
     with pytest.raises(CheckpointError, match="1 blocks of dlib-resnet"):
-        join(base, options, (MEMBERS[0], "self=face_dlib"), tmp_path / "b")
+        join(base, options, Eyes((MEMBERS[0], "self=face_dlib")), tmp_path / "b")
 
 
 def test_trained_modules_read_only_what_is_there(tmp_path: Path) -> None:

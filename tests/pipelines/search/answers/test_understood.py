@@ -56,7 +56,9 @@ def test_shares_of_statements_are_exact(gallery: Gallery, demo: Path, mode: str)
         for one in own.statements:
             z = _z(gallery, one.attribute, [hit.row_id])[0]
             assert gallery.model.directions is not None
-            assert one.adds == pytest.approx(gallery.model.directions.strength[mode] * one.claim * z, abs=1e-5)
+            weights = gallery.model.directions.weights_of(gallery.model.directions.claims(said, mode))
+            assert one.adds == pytest.approx(weights[one.attribute] * z, abs=1e-5)
+            assert weights[one.attribute] * one.claim > 0
 
 
 def test_without_the_word_no_the_statement_turns_round(gallery: Gallery) -> None:
