@@ -58,6 +58,7 @@ def fit_head(
         labels: [N, A] of 0 and 1; NaN where the data do not say counts as the mean.
         subjects: N people.
         judge: How good outputs [N, A] are; higher is better.
+        alphas: Of the ridge.
     """
     x = np.concatenate(columns, axis=1).astype(np.float32)
     mean, spread = x.mean(axis=0), np.maximum(x.std(axis=0), LEAST_SPREAD) * np.float32(np.sqrt(x.shape[1]))
