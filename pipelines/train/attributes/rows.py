@@ -55,7 +55,7 @@ class StatementOptions:
     alpha: float = 1.0
     seed: int = 0
     strength: dict[str, float] = field(default_factory=lambda: {"caption": 1.5, "fused": 0.2})
-    familiar: dict[str, float] = field(default_factory=lambda: {"caption": 0.2, "fused": 0.1})
+    familiar: dict[str, float] = field(default_factory=lambda: {"caption": 0.3, "fused": 0.1})
     licence: str = "MM-CelebA-HQ / CelebA: non-commercial research only"
 
 
