@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,6 @@ from pipelines.train.attributes.map_head import ALPHAS, Head, fit_head
 from pipelines.train.attributes.map_parts import Arrays, in_parts
 from pipelines.train.attributes.rows import StatementOptions, some_chips, train_views
 from pipelines.train.attributes.solve import Floats, figures_of
-from tgfr_search.app.cli.console import stages
 from tgfr_search.data.captions import ATTRIBUTES
 from tgfr_search.encoders.adapted import AdaptedFaceEncoder
 from tgfr_search.encoders.attribute_reader import BLOCK, FORMAT, averaged, maps_told
@@ -70,6 +70,10 @@ def _map(member: FaceEncoder, chips: ByteArray) -> Tensor:
     return member.regions(chips) if isinstance(member, AdaptedFaceEncoder) else member.encode(chips).regions
 
 
+def _progress(what: str, done: int, total: int) -> None:
+    sys.stderr.write(f"{what}: {done:,}{f' of {total:,}' if total else ''}\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -93,10 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return {f"{at}": averaged(own).half().numpy() for at, own in enumerate(maps)}
 
     options = StatementOptions(data=given.data, cache=given.cache)
-    with stages() as progress:
-        chips = some_chips(options, given.split, given.every, model.find_with(), given.workers, progress)
-        name = "&".join(member.spec.weights_key for member in members)
-        columns = in_parts(given.cache, name, read, chips, train_views(len(chips)), progress)
+    chips = some_chips(options, given.split, given.every, model.find_with(), given.workers, _progress)
+    name = "&".join(member.spec.weights_key for member in members)
+    columns = in_parts(given.cache, name, read, chips, train_views(len(chips)), _progress)
     labels = labels_of(chips).astype(np.float64)
     head = fit_head(
         [columns[key] for key in columns], labels, chips.subjects, lambda out: mean_auc(out, labels), given.alpha
