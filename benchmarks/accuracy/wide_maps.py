@@ -34,12 +34,12 @@ MAPS = {own.name: tuple(own.maps) for own in (sface.MAPPED, dlib_resnet.MAPPED)}
 
 
 def averaged(regions: Tensor) -> npt.NDArray[np.float16]:
-    """A map in 4 × 4 averages: [B, C, h, w] to [B, C·GRID²]."""
+    """A map in 4 × 4 averages, for a cache: [B, C, h, w] to float16 [B, C·16]."""
     return np.asarray(attribute_reader.averaged(regions).half().numpy())
 
 
 def map_reader(net: str, side: int | None) -> Read:
-    """What gives the averaged maps of wide chips: map → float16 [B, C·GRID²].
+    """What gives the averaged maps of wide chips: map → float16 [B, C·16].
 
     Args:
         net: A key of `MAPS`.

@@ -9,7 +9,8 @@ from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.words.read import read_lines
 
 BY_STATEMENT, BY_TEXT, BY_NOTHING = "statements", "text", "nothing"
-"""What of a statement moves a score: its direction, the text encoder's reading of its line, or nothing."""
+"""What of a statement moves a score: its direction, the text encoder's reading of its line (most of what moves
+where the line is in the phrasing that it was taught), or nothing."""
 
 HEDGED = 1.0
 """A statement that is less sure than this is told as hedged."""
