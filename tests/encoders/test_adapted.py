@@ -147,6 +147,34 @@ def test_sface_can_be_the_frozen_half(tmp_path: Path) -> None:
     assert regions.shape == (2, 512, 14, 14)
 
 
+@pytest.mark.parametrize(
+    ("trained", "shared"), [("blocks.5.1.conv.bias", 5), ("blocks.12.1.conv.bias", 12), ("stem.conv.bias", 0)]
+)
+def test_what_was_left_frozen_in_the_copy_runs_once(tmp_path: Path, trained: str, shared: int) -> None:
+    net = sface.make_net()
+    with torch.no_grad():
+        net.get_parameter(trained).add_(SHIFT)
+    save_adapted(tmp_path, net, sface.load_weights()[1], {}, base="sface-2021")
+    chips = np.random.default_rng(0).integers(0, 255, (2, 112, 112, 3), dtype=np.uint8)
+    encoder = AdaptedFaceEncoder(tmp_path, CPU, torch.float32, flip=False, regions="1024x7x7")
+    ran: list[str] = []
+    units = ["stem", *(f"blocks.{at}" for at in range(len(sface.BLOCKS)))]
+    for name in units:
+        for half in (encoder.frozen.net, encoder.net):
+            half.get_submodule(name).register_forward_hook(lambda module, x, out, name=name: ran.append(name))
+    vector, regions = encoder.encode(chips)
+    once = units[: shared + 1] if shared else []
+    assert sorted(ran) == sorted([*units, *(name for name in units if name not in once)])
+    # As if both nets had run apart: what is shared has the frozen net's weights, before their rounding in the file.
+    x = encoder.frozen.pixels(chips)
+    with torch.inference_mode():
+        frozen, apart = (encoder.frozen.through(net, x) for net in (encoder.frozen.net, encoder.net))
+    assert torch.equal(vector[:, :128], frozen.global_)
+    assert torch.cosine_similarity(vector[:, 128:], apart.global_).min() > 0.99999
+    assert torch.cosine_similarity(regions.flatten(1), apart.regions.flatten(1)).min() > 0.99999
+    assert not torch.allclose(vector[:, 128:], frozen.global_, atol=1e-3)
+
+
 def test_an_unknown_base_is_named(folder: Path) -> None:
     card = json.loads((folder / "face.json").read_text())
     (folder / "face.json").write_text(json.dumps({**card, "base": "facenet"}))

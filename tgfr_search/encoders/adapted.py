@@ -120,6 +120,7 @@ class AdaptedFaceEncoder:
         expected = (FORMAT, name, base.sha256, digest)
         if told != expected:
             raise CheckpointError(f"{folder / CARD_NAME}", found=f"{told}", expected=f"{expected}")
+        self._both = self.frozen.pair(self.net)
         prepare(self.net, self.frozen.device, dtype)
         self._spec = dataclasses.replace(
             base,
@@ -141,10 +142,7 @@ class AdaptedFaceEncoder:
         Raises:
             ValueError: The chips have another shape or type.
         """
-        half = self.frozen
-        x = half.pixels(chips)
-        frozen, adapted = half.through(half.net, x), half.through(self.net, x)
-        return FaceFeatures(torch.cat([frozen.global_, adapted.global_], dim=1), adapted.regions)
+        return self.frozen.through(self._both, self.frozen.pixels(chips))
 
     @torch.inference_mode()
     def regions(self, chips: ByteArray) -> Tensor:

@@ -131,6 +131,10 @@ class AdaptableEncoder(FaceEncoder, Protocol):
         """A net of this architecture that an adapted copy's weights go into."""
         ...
 
+    def pair(self, adapted: nn.Module) -> nn.Module:
+        """The frozen net and its copy as one, for `through`: their vectors side by side, the copy's map."""
+        ...
+
 
 class TextEncoder(Protocol):
     """A trainable network: tokens in, one embedding a word out."""

@@ -48,6 +48,25 @@ class Mapped:
     maps: Mapping[str, int]
 
 
+class Pair(nn.Module):
+    """A frozen net and its adapted copy as one net: their vectors side by side, the copy's map.
+
+    Args:
+        frozen: As it is published.
+        adapted: Of the same architecture.
+    """
+
+    def __init__(self, frozen: nn.Module, adapted: nn.Module) -> None:
+        super().__init__()
+        self.frozen, self.adapted = frozen, adapted
+
+    def forward(self, x: Tensor, *at: int) -> tuple[Tensor, Tensor]:
+        """Args: x and `at` as either net takes them. Returns: [B, 2D], [B, C, h, w]."""
+        vector, _ = self.frozen(x, *at)
+        adapted, regions = self.adapted(x, *at)
+        return torch.cat([vector, adapted], dim=1), regions
+
+
 class MappedEncoder(ABC):
     """A frozen `FaceEncoder` that can be the half of an adapted one (`AdaptableEncoder`).
 
@@ -116,3 +135,7 @@ class MappedEncoder(ABC):
     @abstractmethod
     def blank(self) -> nn.Module:
         """A net of this architecture that an adapted copy's weights go into."""
+
+    def pair(self, adapted: nn.Module) -> Pair:
+        """The frozen net and its copy as one, for `through`."""
+        return Pair(self.net, adapted)

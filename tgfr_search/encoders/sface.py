@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from tgfr_search.encoders.mapped import Mapped, MappedEncoder
+from tgfr_search.encoders.mapped import Mapped, MappedEncoder, Pair
 from tgfr_search.encoders.pixels import ARCFACE_ALIGNMENT, SFACE_PIXELS
 from tgfr_search.errors import CheckpointError
 from tgfr_search.shipped import DIGEST, Arrays, read_shipped
@@ -34,6 +34,10 @@ REGION_MAPS = {"512x14x14": 10, "1024x7x7": 12}  # map name → index of the blo
 MAPPED = Mapped(NAME, ARCFACE_ALIGNMENT, INPUT_SIZE, DIM, REGION_MAPS)
 MEAN, SCALE = 127.5, 1 / 128
 """The network's own first two operations: (x − 127.5) / 128 on raw 0–255 pixels."""
+WIDE_BLOCKS = 5
+"""The first blocks, whose maps are the large ones: 28 cells a side and more."""
+AT_ONCE = 4
+"""Faces a thread whose large maps a CPU makes at once: those of 32 leave its caches, and take twice as long."""
 UNIT_EPS, HEAD_EPS = 1e-3, 2e-5
 BLOCK_AXIS = 1
 
@@ -66,13 +70,46 @@ class SFaceNet(nn.Module):
 
     def forward(self, x: Tensor, region_block: int = 10) -> tuple[Tensor, Tensor]:
         """Args: x: [B, 3, 112, 112], 0–255. Returns: ([B, 128], the map after `region_block`)."""
+        return self.rest(self.trunk(x, WIDE_BLOCKS), WIDE_BLOCKS, region_block)
+
+    def trunk(self, x: Tensor, blocks: int) -> Tensor:
+        """The stem and the first `blocks` blocks, of x as `forward` takes it."""
+        some = AT_ONCE * torch.get_num_threads() if x.device.type == "cpu" else len(x)
+        if len(x) > some:
+            return torch.cat([self.trunk(few, blocks) for few in x.split(some)])
         x = self.stem((x - MEAN) * SCALE)
+        for block in self.blocks[:blocks]:
+            x = block(x)
+        return x
+
+    def rest(self, x: Tensor, blocks: int, region_block: int) -> tuple[Tensor, Tensor]:
+        """`forward` from behind the first `blocks` blocks on; `region_block` is not among them."""
         regions = x
-        for index, block in enumerate(self.blocks):
+        for index, block in enumerate(self.blocks[blocks:], blocks):
             x = block(x)
             if index == region_block:
                 regions = x
         return self.head(x.contiguous().flatten(1)), regions
+
+
+class OverOneTrunk(Pair):
+    """A frozen net and its adapted copy, whose stem and first `blocks` blocks are the frozen net's: they run once."""
+
+    frozen: SFaceNet
+    adapted: SFaceNet
+
+    def __init__(self, frozen: nn.Module, adapted: nn.Module, blocks: int) -> None:
+        super().__init__(frozen, adapted)
+        self.blocks = blocks
+
+    def forward(self, x: Tensor, *at: int) -> tuple[Tensor, Tensor]:
+        """As `Pair`; `at` is the block whose output is the map."""
+        (region_block,) = at
+        blocks = min(self.blocks, region_block)
+        x = self.frozen.trunk(x, blocks)
+        vector, _ = self.frozen.rest(x, blocks, region_block)
+        adapted, regions = self.adapted.rest(x, blocks, region_block)
+        return torch.cat([vector, adapted], dim=1), regions
 
 
 def dequantise(arrays: Arrays, name: str) -> npt.NDArray[np.float64]:
@@ -193,3 +230,19 @@ class SFaceEncoder(MappedEncoder):
     def blank(self) -> SFaceNet:
         """A net of this architecture that an adapted copy's weights go into."""
         return SFaceNet()
+
+    def pair(self, adapted: nn.Module) -> Pair:
+        """The frozen net and its copy as one; what was left frozen in the copy too is run once."""
+        if not isinstance(adapted, SFaceNet) or not _left_frozen(adapted, "stem."):
+            return super().pair(adapted)
+        blocks = next((at for at in range(len(BLOCKS)) if not _left_frozen(adapted, f"blocks.{at}.")), len(BLOCKS))
+        return OverOneTrunk(self.net, adapted, blocks)
+
+
+def _left_frozen(adapted: SFaceNet, unit: str) -> bool:
+    """Whether a part of a copy is the published net's, rounded to the float16 of the copy's file.
+
+    The rounding is the file's and not the training's, so the published weights are what the copy was trained with.
+    """
+    published, own = load_weights()[0], adapted.state_dict()
+    return all(torch.equal(own[name].half(), published[name].half()) for name in own if name.startswith(unit))
