@@ -34,6 +34,8 @@ class ModelOptions:
         face_encoder: Registry name of the frozen face encoder.
         regions: Which regional map it gives.
         reads: Blocks of its vector that the trained part reads, where it gives more of them; empty is all.
+        unit_parts: Bring each of those blocks to one length before the face head: SFace's vectors are ten times as long
+            as dlib's, and side by side with them dlib's would hardly be seen.
         flip: Average its output over the mirrored face.
         text_encoder: Registry name or folder of the text encoder.
         text_refinement: A trainable transformer layer on the frozen text encoder's output (CGFR).
@@ -49,6 +51,7 @@ class ModelOptions:
     face_encoder: str = "dlib-resnet"
     regions: str = "256x4x4"
     reads: tuple[str, ...] = ()
+    unit_parts: bool = False
     flip: bool = True
     text_encoder: str = "all-MiniLM-L6-v2"
     text_refinement: bool = False

@@ -94,6 +94,17 @@ def test_face_projection_linear_and_adapter() -> None:
     )
 
 
+def test_face_projection_hears_every_encoder_whatever_its_length() -> None:
+    net = FaceProjection(16, hidden=32, parts=(12, 4)).eval()
+    one, other = torch.randn(3, 12), torch.randn(3, 4)
+    whole = net(torch.cat([one, other], dim=1))
+    assert torch.allclose(net(torch.cat([10 * one, other], dim=1)), whole, atol=1e-6)
+    assert not torch.allclose(net(torch.cat([one, -other], dim=1)), whole, atol=1e-2)
+    options = ModelOptions(face_hidden=32, unit_parts=True)
+    model = TGFR(WordTable(), options, parts=(("face", 12), ("adapted", 4)), region_channels=8)
+    assert model.fcam.face_projection.parts == [12, 4]
+
+
 def test_imim_without_residual_on_equal_regions_attends_evenly() -> None:
     net = IMIM(4, residual=False).eval()
     x = torch.randn(1, 4, 1, 1).expand(1, 4, 3, 3)

@@ -3,8 +3,9 @@
 Each reads its own chip, cut from the wide one (`faces.wide`), and gives blocks of its own names. A folder says which:
 
     joint.json    members in the order of their blocks: encoder (a name, or a folder relative to this one), blocks
-                  (one a part of its vector); `regions_of`, the member whose map the model reads; `attributes`, the
-                  folder of what reads a block of attributes off the maps of all members, where there is one
+                  (one a part of its vector); `regions_of`, the member whose map the model reads, and `grid`, into how
+                  many cells a side; `attributes`, the folder of what reads a block of attributes off the maps of all
+                  members, where there is one
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from tgfr_search.encoders.attribute_reader import BLOCK, WIDTH, AttributeReader
@@ -58,12 +60,14 @@ class JointCard:
         regions_of: Index of the member whose map the model reads.
         attributes: Folder of an `AttributeReader` of the members' maps, relative to that of the card; empty where the
             template has no such block.
+        grid: Cells a side that the map which the model reads is averaged into; 0 leaves it as it is.
         format: `FORMAT`.
     """
 
     members: tuple[Member, ...]
     regions_of: int
     attributes: str = ""
+    grid: int = 0
     format: int = FORMAT
 
 
@@ -85,6 +89,8 @@ def read_joint(folder: Path) -> JointCard:
         raise CheckpointError(f"{path}", found=str(error), expected="the members of a joint face encoder") from error
     if card.format != FORMAT:
         raise CheckpointError(f"{path}", found=f"format {card.format}", expected=f"format {FORMAT}")
+    if card.grid < 0:
+        raise CheckpointError(f"{path}: grid", found=str(card.grid), expected="cells a side, or 0")
     if not 0 <= card.regions_of < len(card.members):
         expected = f"one of {len(card.members)} members"
         raise CheckpointError(f"{path}: regions_of", found=str(card.regions_of), expected=expected)
@@ -119,19 +125,20 @@ class JointFaceEncoder:
             for at, member in enumerate(card.members)
         ]
         self._mirrored = [member.mirrored for member in card.members]
-        self._regions_of = card.regions_of
+        self._regions_of, self._grid = card.regions_of, card.grid
         specs = [member.spec for member in self.members]
         self._reader: AttributeReader | None = None
         parts, digests = _parts(folder, card, specs), [spec.sha256 for spec in specs]
         if card.attributes:
             self._reader = AttributeReader(folder / card.attributes, [spec.regions for spec in specs], device)
             parts, digests = (*parts, (BLOCK, WIDTH)), [*digests, self._reader.sha256]
+        channels, height, width = specs[card.regions_of].regions
         self._spec = FaceSpec(
             name="&".join(spec.name for spec in specs),
             alignment=WIDE_CHIP.name,
             input_size=WIDE_CHIP.size,
             dim=sum(dim for _, dim in parts),
-            regions=specs[card.regions_of].regions,
+            regions=(channels, card.grid or height, card.grid or width),
             preprocessing="&".join(
                 spec.preprocessing + ("" if member.mirrored else ONCE)
                 for spec, member in zip(specs, card.members, strict=True)
@@ -162,13 +169,17 @@ class JointFaceEncoder:
             one.append(member.encode(own))
             other.append(member.encode(np.ascontiguousarray(own[:, :, ::-1])) if mirrored else one[-1])
             upright.append(other[-1].regions.flip(3) if mirrored else other[-1].regions)
-        return self._joined(one, [features.regions for features in one]), self._joined(other, upright)
+        turned = self._joined(other, upright)
+        return self._joined(one, [own.regions for own in one]), FaceFeatures(turned.global_, turned.regions.flip(3))
 
     def _joined(self, each: Sequence[FaceFeatures], upright: Sequence[Tensor]) -> FaceFeatures:
-        vectors = [own.global_ for own in each]
+        """The vectors side by side, and the map that is read, as of an upright face."""
+        vectors, regions = [own.global_ for own in each], upright[self._regions_of]
         if self._reader is not None:
             vectors.append(self._reader(upright))
-        return FaceFeatures(torch.cat(vectors, dim=1), each[self._regions_of].regions)
+        if self._grid:
+            regions = F.adaptive_avg_pool2d(regions, self._grid)
+        return FaceFeatures(torch.cat(vectors, dim=1), regions)
 
 
 def place_of(folder: Path, encoder: str) -> str:
@@ -179,9 +190,6 @@ def place_of(folder: Path, encoder: str) -> str:
 def _parts(folder: Path, card: JointCard, specs: Sequence[FaceSpec]) -> tuple[tuple[str, int], ...]:
     parts: list[tuple[str, int]] = []
     for member, spec in zip(card.members, specs, strict=True):
-        if not member.mirrored and card.members[card.regions_of] is member:
-            found = "a member that is not mirrored"
-            raise CheckpointError(f"{folder / CARD_NAME}: regions_of", found=found, expected="one that is")
         if spec.alignment not in CUTS or len(member.blocks) != len(spec.parts):
             found = f"{len(member.blocks)} blocks of {spec.name} over {spec.alignment}"
             expected = f"{len(spec.parts)}, over one of {', '.join(CUTS)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -39,6 +40,7 @@ class FCAM(nn.Module):
         region_channels: C of its regional map.
         face_hidden: Width of the face adapter; 0 is the paper's linear head.
         dropout: In the face adapter.
+        face_parts: As `FaceProjection` has its parts.
         refinement: A layer over the text encoder's words, called with (words, mask); None leaves them as they are.
     """
 
@@ -50,6 +52,7 @@ class FCAM(nn.Module):
         region_channels: int,
         face_hidden: int = 0,
         dropout: float = 0.0,
+        face_parts: Sequence[int] = (),
         refinement: nn.Module | None = None,
     ) -> None:
         super().__init__()
@@ -57,7 +60,7 @@ class FCAM(nn.Module):
         self.refinement = refinement
         text_dim: Any = text.dim
         self.word_projection = WordProjection(int(text_dim), SHARED_DIM)
-        self.face_projection = FaceProjection(face_dim, SHARED_DIM, face_hidden, dropout)
+        self.face_projection = FaceProjection(face_dim, SHARED_DIM, face_hidden, dropout, face_parts)
         self.imim = IMIM(region_channels, SHARED_DIM)
         # Arithmetic of the text encoder and its convolutions, by far the largest part; the rest stays in float32.
         self.text_dtype = torch.float32

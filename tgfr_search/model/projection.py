@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -64,10 +66,21 @@ class FaceProjection(nn.Module):
         inputs: D of the face encoder.
         outputs: Shared dimension.
         hidden: Width of a hidden layer whose output is added to the linear one; 0 is the paper's linear layer alone.
+        dropout: Behind the hidden layer.
+        parts: Dimensions of vectors that lie side by side in the input and are brought to one length each; none takes
+            the input as one vector.
     """
 
-    def __init__(self, inputs: int, outputs: int = SHARED_DIM, hidden: int = 0, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int = SHARED_DIM,
+        hidden: int = 0,
+        dropout: float = 0.0,
+        parts: Sequence[int] = (),
+    ) -> None:
         super().__init__()
+        self.parts = list(parts)
         self.linear = nn.Linear(inputs, outputs)
         self.adapter: nn.Module | None = None
         if hidden:
@@ -77,6 +90,8 @@ class FaceProjection(nn.Module):
 
     def forward(self, vector: Tensor) -> Tensor:
         """Args: vector [B, D]. Returns: v [B, 256], unit norm."""
+        if self.parts:
+            vector = torch.cat([F.normalize(part, dim=-1) for part in vector.split(self.parts, dim=-1)], dim=-1)
         # The encoder's norm varies from net to net; a unit input keeps the head's learning rate comparable.
         x = F.normalize(vector, dim=-1)
         out = self.linear(x)

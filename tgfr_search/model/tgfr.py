@@ -110,6 +110,7 @@ class TGFR(nn.Module):
             region_channels=region_channels,
             face_hidden=options.face_hidden,
             dropout=options.dropout,
+            face_parts=[dim for _, dim in read] if options.unit_parts else (),
             refinement=refined,
         )
         self.fusion = make_fusion(options)
