@@ -193,7 +193,17 @@ def _save(
         if options.adapt.epochs:
             faces = "face"
             shutil.copytree(face, target / faces, dirs_exist_ok=True)
-    model_id = save_model(target, model, o, scoring, name=options.name, text=place, face=faces, provenance=provenance)
+    model_id = save_model(
+        target,
+        model,
+        o,
+        scoring,
+        name=options.name,
+        text=place,
+        face=faces,
+        detector=provenance["detector"],
+        provenance=provenance,
+    )
     (target / "CARD.md").write_text(card(read_config(target)), encoding="utf-8")
     return {"model_id": model_id, "folder": str(target), **provenance}
 

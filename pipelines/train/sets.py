@@ -61,6 +61,7 @@ def load_sets(
     valid_numbers = np.unique(valid.subjects, return_inverse=True)[1].astype(np.int64)
     origin = {
         "data_sha256": train.data_sha256,
+        "detector": finder.detector,
         "train_images": len(rows),
         "train_subjects": train_set.subject_count,
         "valid_images": len(valid),

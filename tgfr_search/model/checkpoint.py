@@ -32,6 +32,7 @@ from tgfr_search.encoders.base import pick_device, tensors_sha256
 from tgfr_search.encoders.registry import fast_dtype, late_text_encoder, make_face_encoder
 from tgfr_search.encoders.tensors import first_mismatch, read_tensors
 from tgfr_search.errors import CheckpointError
+from tgfr_search.faces.detectors.registry import FIRST
 from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.scoring import ScoreModel
 from tgfr_search.model.statements import FOLDER as STATEMENTS
@@ -54,6 +55,7 @@ def save_model(
     name: str,
     text: str,
     face: str | None = None,
+    detector: str = FIRST,
     provenance: dict[str, Any],
 ) -> str:
     """Writes a checkpoint folder, without its card.
@@ -66,6 +68,7 @@ def save_model(
         name: Of the model.
         text: Folder of the fine-tuned text encoder, relative to `folder`; written here if it is not there yet.
         face: Folder of an adapted face encoder, relative to `folder`; None where the options name the encoder.
+        detector: What found the faces that it was trained on, and finds those that it is given.
         provenance: Data hash, seed, versions, device, validation numbers: JSON values.
 
     Returns:
@@ -87,6 +90,7 @@ def save_model(
         "tensors_sha256": digest,
         "text": text,
         "face": face,
+        "detector": detector,
         "model": to_dict(options),
         "scoring": scoring.as_dict(),
         "provenance": provenance,

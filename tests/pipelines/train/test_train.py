@@ -21,6 +21,7 @@ from pipelines.train.sets import load_sets
 from tgfr_search.encoders.dlib_resnet import DlibFaceEncoder
 from tgfr_search.encoders.registry import make_face_encoder
 from tgfr_search.errors import InputError
+from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.model.checkpoint import load_model, save_model
 from tgfr_search.model.loaded import FaceTextModel
 from tgfr_search.model.scoring import ScoreModel
@@ -144,6 +145,7 @@ def test_the_checkpoint_loads_and_embeds(whole: tuple[Path, dict[str, Any]]) -> 
     model = load_model(whole[0] / "model", device="cpu", verify=True)
     assert model.config["provenance"]["data_sha256"]
     assert model.config["provenance"]["options"]["name"] == "tiny"
+    assert model.find_with().detector == model.config["provenance"]["detector"] == FaceFinder().detector
     chips = np.random.default_rng(0).integers(0, 255, (2, 150, 150, 3), dtype=np.uint8)
     out = model.embed(chips, [("a man",), ()])
     assert out.templates.present("fused").tolist() == [True, False]
