@@ -16,6 +16,7 @@ class DataOptions:
         views: Cached views of every training face: `original`, a level of the quality ladder, `random0`, `random1` …
         licence: What whoever the data are from allows; it binds the weights and goes into the model's card.
         cache: Folder of the feature cache.
+        detector: What finds the faces, here and in whatever the model is given; empty is the usual one.
     """
 
     path: str
@@ -24,6 +25,7 @@ class DataOptions:
     views: tuple[str, ...] = ("original", "bad", "very_bad", "random0", "random1", "random2")
     licence: str = "not told: ask whoever the data are from"
     cache: str = "runs/features"
+    detector: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,7 +217,7 @@ def _adapted(
     if options.model.face_encoder != ADAPTABLE:
         found, expected = options.model.face_encoder, f"{ADAPTABLE}: no other net can be fine-tuned here"
         raise InputError("adapt: face_encoder", found=found, expected=expected)
-    finder = FaceFinder().for_alignment(ALIGNMENT)
+    finder = FaceFinder().for_alignment(ALIGNMENT).for_detector(data.detector)
     train = load_chips(Path(data.path), data.train, cache, finder, workers=workers, progress=progress)
     valid = load_chips(Path(data.path), data.valid, cache, finder, workers=workers, progress=progress)
     helpers = 0 if workers == 0 else 1

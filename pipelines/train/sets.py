@@ -44,7 +44,7 @@ def load_sets(
 ) -> tuple[TrainSet, ValidSet, dict[str, Any]]:
     """Train and valid with cached features, and what is known of their origin."""
     data, cache = options.data, Path(options.data.cache)
-    finder = FaceFinder().for_alignment(encoder.spec.alignment)
+    finder = FaceFinder().for_alignment(encoder.spec.alignment).for_detector(data.detector)
     train = load_chips(Path(data.path), data.train, cache, finder, workers=workers, progress=progress)
     valid = load_chips(Path(data.path), data.valid, cache, finder, workers=workers, progress=progress)
     shared = set(train.subjects) & set(valid.subjects)

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 import pipelines.train.run_state
 import pipelines.train.step0.chips
+from pipelines.faces.aligned import silent
 from pipelines.train.run import train
 from pipelines.train.sets import load_sets
 from tgfr_search.encoders.dlib_resnet import DlibFaceEncoder
@@ -139,6 +140,18 @@ def test_killed_in_the_middle_it_ends_with_the_same_weights(
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert {"align", "fuse", "describe", "valid"} <= {line["step"] for line in lines}
     assert list((run / "tensorboard").glob("events.out.tfevents.*"))
+
+
+def test_a_run_may_name_its_detector(options: TrainOptions) -> None:
+    named = dataclasses.replace(options, data=dataclasses.replace(options.data, detector="retinaface"))
+    encoder = make_face_encoder("dlib-resnet", torch.device("cpu"), torch.float32, flip=False, regions="256x4x4")
+    train_set, _, origin = load_sets(named, encoder, torch.float32, 0, silent)
+    assert origin["detector"] == "retinaface"
+    usual = load_sets(options, encoder, torch.float32, 0, silent)[0]
+    assert not np.array_equal(train_set.features.batch(np.arange(2), 0)[0], usual.features.batch(np.arange(2), 0)[0])
+    unknown = dataclasses.replace(options, data=dataclasses.replace(options.data, detector="eyes"))
+    with pytest.raises(InputError, match="'eyes'"):
+        load_sets(unknown, encoder, torch.float32, 0, silent)
 
 
 def test_the_checkpoint_loads_and_embeds(whole: tuple[Path, dict[str, Any]]) -> None:
