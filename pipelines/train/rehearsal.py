@@ -26,10 +26,12 @@ from pipelines.train.trial import ValidSet, make_trial
 from tgfr_search.data.captions import ATTRIBUTES, caption_lines
 from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.data.degrade import LADDER
+from tgfr_search.encoders.adapted import is_adapted
 from tgfr_search.encoders.added import Card, find_card, write_card
 from tgfr_search.encoders.base import FaceEncoder, FaceSpec, tensors_sha256
 from tgfr_search.encoders.iresnet import ARCHITECTURES, COUNTER, IResNet
-from tgfr_search.encoders.registry import DLIB, make_face_encoder, make_text_encoder
+from tgfr_search.encoders.joint import is_joint
+from tgfr_search.encoders.registry import DLIB, SHIPPED_ADAPTED, make_face_encoder, make_text_encoder
 from tgfr_search.encoders.text_files import HUB, INSTALLED, PUBLISHED
 from tgfr_search.encoders.tiny import save_text_model
 from tgfr_search.errors import InputError, OptionsError
@@ -143,7 +145,8 @@ def rehearsal_face(name: str, regions: str) -> tuple[FaceEncoder, str]:
     Raises:
         InputError: Neither; or it has no such regional map.
     """
-    if name == DLIB or find_card(name) is not None:
+    folder = SHIPPED_ADAPTED.get(name, Path(name))
+    if name == DLIB or find_card(name) is not None or is_adapted(folder) or is_joint(folder):
         return make_face_encoder(name, torch.device("cpu"), torch.float32, flip=False, regions=regions), f"{name}, real"
     if name not in ARCHITECTURES:
         raise InputError(
