@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tgfr_search.encoders.base import FaceFeatures
+from tgfr_search.model.projection import each_of_one_length
 
 SIDE = 4
 """Cells a side that a regional map of any size is brought to."""
@@ -56,6 +57,6 @@ class LooksReader(nn.Module):
 
     def forward(self, faces: FaceFeatures) -> Tensor:
         """Args: features of B faces. Returns: [B, outputs], unit norm."""
-        parts = [F.normalize(part, dim=1) for part in faces.global_.split(self.parts, dim=1)]
-        x = torch.cat([self.vector(torch.cat(parts, dim=1)), self.reduce(faces.regions).flatten(1)], dim=1)
+        vector = self.vector(each_of_one_length(faces.global_, self.parts))
+        x = torch.cat([vector, self.reduce(faces.regions).flatten(1)], dim=1)
         return F.normalize(self.net(x), dim=1)

@@ -25,6 +25,19 @@ def masked_max(values: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask.any(dim=1, keepdim=True), filled.amax(dim=1), torch.zeros_like(values[:, 0]))
 
 
+def each_of_one_length(vector: Tensor, parts: list[int]) -> Tensor:
+    """Vectors of several encoders side by side, each brought to unit norm.
+
+    Args:
+        vector: [B, D].
+        parts: Their dimensions; they add up to D.
+
+    Returns:
+        [B, D].
+    """
+    return torch.cat([F.normalize(part, dim=1) for part in vector.split(parts, dim=1)], dim=1)
+
+
 class WordProjection(nn.Module):
     """1-D convolutions over the word matrix, kernels 2 to 5, element-wise maximum over the branches (Fig. 2a).
 
@@ -91,7 +104,7 @@ class FaceProjection(nn.Module):
     def forward(self, vector: Tensor) -> Tensor:
         """Args: vector [B, D]. Returns: v [B, 256], unit norm."""
         if self.parts:
-            vector = torch.cat([F.normalize(part, dim=-1) for part in vector.split(self.parts, dim=-1)], dim=-1)
+            vector = each_of_one_length(vector, self.parts)
         # The encoder's norm varies from net to net; a unit input keeps the head's learning rate comparable.
         x = F.normalize(vector, dim=-1)
         out = self.linear(x)
