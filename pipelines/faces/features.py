@@ -7,12 +7,16 @@ memory-mapped. They are a cache: delete the folder and they are made again.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.utils.data import DataLoader, Dataset
 
 from pipelines.faces.aligned import BLOCK, Chips, Progress, silent
 from tgfr_search.data.datasets import FeatureSet
@@ -24,6 +28,8 @@ from tgfr_search.files import cache_key, replace_text
 from tgfr_search.types import ByteArray
 
 ENCODE_BATCH = 32
+WORKERS_BATCH = 256
+"""Faces encoded at once where several processes make the views: it is a GPU that they feed."""
 
 RANDOM_VIEWS = 1
 """Version of `random_degradation`, part of the cache's key as the ladder's parameters are."""
@@ -49,6 +55,38 @@ def view(chip: ByteArray, name: str, key: str, seed: int, side: float | None) ->
     raise InputError(f"view {name!r}", expected=f"original, randomN, or one of {', '.join(LADDER)}")
 
 
+@dataclass(frozen=True)
+class _Views(Dataset[ByteArray]):
+    """Views of chips, in parts: the index of a view, and rows."""
+
+    chips: Chips
+    views: Sequence[str]
+    seed: int
+    side: float | None
+    parts: list[tuple[int, range]]
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __getitem__(self, index: int) -> ByteArray:
+        """uint8 [B, S, S, 3]."""
+        at, rows = self.parts[index]
+        chips, name = self.chips, self.views[at]
+        return np.stack([view(chips.pixels[i], name, chips.sha256[i], self.seed, self.side) for i in rows])
+
+
+@contextmanager
+def _forkable(workers: int) -> Iterator[None]:
+    """OpenCV by itself, without its threads, while there are processes: one forked beside them never comes back."""
+    threads = cv2.getNumThreads()
+    if workers:
+        cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
+
+
 def feature_shapes(count: int, views: int, spec: FaceSpec) -> dict[str, tuple[tuple[int, ...], npt.DTypeLike]]:
     """Array → (shape, type) of a cache of `count` faces; both orientations of each view are kept."""
     return {
@@ -72,6 +110,7 @@ def load_features(
     progress: Progress = silent,
     *,
     precision: torch.dtype = torch.float32,
+    workers: int = 0,
 ) -> FeatureSet:
     """Features of all chips in all views and both orientations, from the cache or made now.
 
@@ -85,6 +124,7 @@ def load_features(
         seed: Of the degradations.
         progress: Called as the work goes on.
         precision: The encoder's arithmetic; in float32 a cache is the same on every machine.
+        workers: Processes that make the views; 0 makes them in this one.
 
     Raises:
         TgfrError: There is not enough room on the disk; the message has the estimate.
@@ -106,21 +146,25 @@ def load_features(
         name: np.lib.format.open_memmap(folder / f"{name}.npy", "r+" if done else "w+", kind, shape)
         for name, (shape, kind) in feature_shapes(count, width, spec).items()
     }
-    while done < count:
-        rows = range(done, min(done + BLOCK, count))
-        for at, name in enumerate(views):
-            for start in range(rows.start, rows.stop, ENCODE_BATCH):
-                part = slice(start, min(start + ENCODE_BATCH, rows.stop))
-                own = range(part.start, part.stop)
-                pixels = np.stack([view(chips.pixels[i], name, chips.sha256[i], seed, side) for i in own])
-                for turned, (vectors, regions) in enumerate(encode_both(encoder, pixels)):
-                    arrays["vectors"][part, at, turned] = vectors.cpu().numpy()
-                    arrays["regions"][part, at, turned] = (regions.flip(3) if turned else regions).cpu().numpy()
-        for array in arrays.values():
-            array.flush()
-        done = rows.stop
-        replace_text(state, str(done))
-        progress("faces encoded", done, count)
+    batch = WORKERS_BATCH if workers else ENCODE_BATCH
+    parts = [
+        (at, range(start, min(start + batch, first + BLOCK, count)))
+        for first in range(done, count, BLOCK)
+        for at in range(width)
+        for start in range(first, min(first + BLOCK, count), batch)
+    ]
+    with _forkable(workers):
+        made = DataLoader(_Views(chips, views, seed, side, parts), batch_size=None, num_workers=workers)
+        for (at, rows), pixels in zip(parts, made, strict=True):
+            part = slice(rows.start, rows.stop)
+            for turned, (vectors, regions) in enumerate(encode_both(encoder, pixels.numpy())):
+                arrays["vectors"][part, at, turned] = vectors.cpu().numpy()
+                arrays["regions"][part, at, turned] = (regions.flip(3) if turned else regions).cpu().numpy()
+            if at == width - 1 and (rows.stop % BLOCK == 0 or rows.stop == count):
+                for array in arrays.values():
+                    array.flush()
+                replace_text(state, str(rows.stop))
+                progress("faces encoded", rows.stop, count)
     return FeatureSet(tuple(views), *(np.load(folder / f"{name}.npy", mmap_mode="r") for name in arrays))
 
 

@@ -24,6 +24,7 @@ from pipelines.tools.labelled_photos import labelled_photos
 from pipelines.train.step0.photos import adapt_photos
 from tgfr_search.encoders import sface
 from tgfr_search.encoders.adapted import CARD_NAME, AdaptedFaceEncoder, base_of, save_adapted
+from tgfr_search.encoders.base import pick_device
 from tgfr_search.errors import CheckpointError
 from tgfr_search.model.checkpoint import machine
 from tgfr_search.options import PhotoAdaptOptions
@@ -52,6 +53,10 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--split", default=None, help="part of the data that is trained on")
     parser.add_argument("--steps", type=int, default=RECIPE.steps)
+    parser.add_argument("--batch", type=int, default=RECIPE.batch, help="subjects a step; each gives two pictures")
+    parser.add_argument("--lr", type=float, default=RECIPE.lr, help="peak of the learning rate")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, …")
+    parser.add_argument("--workers", type=int, default=0, help="processes that draw pictures; 0 draws them in this one")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--start", type=Path, default=None, help="adapted half that the student begins as")
@@ -64,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = _arguments(arguments)
     torch.set_num_threads(given.threads)
     cv2.setNumThreads(1)
-    options = dataclasses.replace(RECIPE, steps=given.steps)
+    device = pick_device(given.device)
+    options = dataclasses.replace(RECIPE, steps=given.steps, batch=given.batch, lr=given.lr)
     given.out.mkdir(parents=True, exist_ok=True)
     lines = given.out / "log.jsonl"
 
@@ -78,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     log("faces", 0, {**counts, **left_out})
     print(", ".join(f"{count:,} {name}" for name, count in {**counts, **left_out}.items()))
     net, start = _start(given.start)
-    net = adapt_photos(photos, options, given.seed, given.out, log, net)
+    net = adapt_photos(photos, options, given.seed, given.out, log, net, device=device, workers=given.workers)
     provenance = {
         "command": "pipelines.tools.adapt_sface", "options": dataclasses.asdict(options), "seed": given.seed,
         "threads": given.threads, "start": start, "data": f"{given.data.name}, split {given.split or 'none'}",

@@ -16,6 +16,7 @@ import torch
 
 import tgfr_search
 from pipelines.faces.aligned import Progress, load_chips, silent
+from pipelines.faces.find import worker_count
 from pipelines.train.fits import fit_centres, fit_quality
 from pipelines.train.score_weights import fit_scores, rank1_by_level
 from pipelines.train.sets import LEVELS, load_sets
@@ -85,7 +86,11 @@ def train(
     if options.adapt.epochs:
         face = str(team.first_then_all(lambda: _adapted(options, folder, device, kept, workers, log, progress)))
     encoder = make_face_encoder(face, device, kept, flip=False, regions=options.model.regions)
-    train_set, valid_set, origin = team.first_then_all(lambda: load_sets(options, encoder, kept, workers, progress))
+    # A GPU encodes faster than one process makes the views of faces.
+    views_by = 0 if device.type == "cpu" else worker_count(workers)
+    train_set, valid_set, origin = team.first_then_all(
+        lambda: load_sets(options, encoder, kept, workers, progress, views_by)
+    )
     # Read before the long steps, so that what is wrong with them is told at once.
     further = Descriptions.read(options.describe.further, options.data.train, train_set.subject_ids)
     torch.manual_seed(options.seed)

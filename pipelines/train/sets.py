@@ -40,9 +40,23 @@ class _Rows:
 
 
 def load_sets(
-    options: TrainOptions, encoder: FaceEncoder, precision: torch.dtype, workers: int | None, progress: Progress
+    options: TrainOptions,
+    encoder: FaceEncoder,
+    precision: torch.dtype,
+    workers: int | None,
+    progress: Progress,
+    views_by: int = 0,
 ) -> tuple[TrainSet, ValidSet, dict[str, Any]]:
-    """Train and valid with cached features, and what is known of their origin."""
+    """Train and valid with cached features, and what is known of their origin.
+
+    Args:
+        options: The run's.
+        encoder: Frozen.
+        precision: Its arithmetic.
+        workers: Processes that find faces.
+        progress: Called as the work goes on.
+        views_by: Processes that make views of faces; 0 makes them in this one.
+    """
     data, cache = options.data, Path(options.data.cache)
     finder = FaceFinder().for_alignment(encoder.spec.alignment).for_detector(data.detector)
     train = load_chips(Path(data.path), data.train, cache, finder, workers=workers, progress=progress)
@@ -52,8 +66,10 @@ def load_sets(
         raise InputError(
             f"{data.path}", found=f"{len(shared)} subjects in train and valid", expected="disjoint subjects"
         )
-    features = load_features(train, data.views, encoder, cache, options.seed, progress, precision=precision)
-    valid_features = load_features(valid, LEVELS, encoder, cache, options.seed, progress, precision=precision)
+    features, valid_features = (
+        load_features(own, views, encoder, cache, options.seed, progress, precision=precision, workers=views_by)
+        for own, views in ((train, data.views), (valid, LEVELS))
+    )
     rows, captions = _trainable(train)
     ids, numbers = np.unique([train.subjects[i] for i in rows], return_inverse=True)
     usable = type(features)(features.views, _Rows(features.vectors, rows), _Rows(features.regions, rows))  # type: ignore[arg-type]

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 from pipelines.train.run_state import RunState
 from pipelines.train.step0.poor import Draw, ladder_level, maybe_mirrored
@@ -111,17 +112,53 @@ class Bank(nn.Module):
         self.register_buffer("known", torch.zeros(count, dtype=torch.bool))
 
     @torch.inference_mode()
-    def fill(self, rows: IntArray, photos: FacePhotos, teacher: SFaceNet) -> None:
-        """Sees to it that these rows are known."""
-        new = [row for row in dict.fromkeys(rows.tolist()) if not self.known[row]]
-        if new:
-            seen = teacher(to_pixels([photos.clean(row) for row in new]))[0].float()
-            self.vectors[new], self.known[new] = F.normalize(seen, dim=1), True
+    def fill(self, rows: list[int], clean: Tensor, teacher: SFaceNet) -> None:
+        """Makes these rows known; `clean` is their faces as they are, as `to_pixels` takes them."""
+        if rows:
+            seen = teacher(to_pixels(clean, self.vectors.device))[0].float()
+            self.vectors[rows], self.known[rows] = F.normalize(seen, dim=1), True
 
 
-def to_pixels(chips: list[ByteArray]) -> Tensor:
-    """float32 [B, 3, S, S] in channels_last, 0–255."""
-    return torch.from_numpy(np.stack(chips)).permute(0, 3, 1, 2).float()
+@dataclass(frozen=True)
+class _Step:
+    """What a step is made from.
+
+    Attributes:
+        number: Of the step.
+        rows: [2B]; row i and row i + B are of one subject.
+        new: Those of them that the bank doesn't know before it.
+    """
+
+    number: int
+    rows: IntArray
+    new: list[int]
+
+
+@dataclass(frozen=True)
+class _Pictures(Dataset[tuple[ByteArray, ByteArray]]):
+    """The pictures of each step, drawn wherever they are asked for: what they look like depends on their keys alone."""
+
+    photos: FacePhotos
+    steps: list[_Step]
+    clean: float
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __getitem__(self, at: int) -> tuple[ByteArray, ByteArray]:
+        """The faces as the student sees them, uint8 [2B, S, S, 3], and those new to the bank as they are."""
+        step, photos = self.steps[at], self.photos
+        seen = [photos.poor(Draw(int(row), f"{photos.sha256[row]}/{step.number}/{slot}"), self.clean, self.seed)
+                for slot, row in enumerate(step.rows)]  # fmt: skip
+        side = photos.alignment.size
+        clean = [photos.clean(row) for row in step.new]
+        return np.stack(seen), np.stack(clean) if clean else np.empty((0, side, side, 3), np.uint8)
+
+
+def to_pixels(chips: Tensor, device: torch.device) -> Tensor:
+    """float32 [B, 3, S, S] in channels_last, 0–255, of uint8 [B, S, S, 3]."""
+    return chips.to(device).permute(0, 3, 1, 2).float()
 
 
 def against_bank(student: Tensor, partner: Tensor, own: Tensor, bank: Tensor, subjects: Tensor, tau: float) -> Tensor:
@@ -138,7 +175,7 @@ def against_bank(student: Tensor, partner: Tensor, own: Tensor, bank: Tensor, su
     positive = (student * partner).sum(dim=1, keepdim=True)
     others = (student @ bank.T).masked_fill(own[:, None] == subjects[None, :], -torch.inf)
     logits = torch.cat([positive, others], dim=1) / tau
-    return F.cross_entropy(logits, torch.zeros(len(student), dtype=torch.int64))
+    return F.cross_entropy(logits, torch.zeros(len(student), dtype=torch.int64, device=student.device))
 
 
 def learning_share(step: int, total: int, warmup: float, decay: float) -> float:
@@ -146,6 +183,16 @@ def learning_share(step: int, total: int, warmup: float, decay: float) -> float:
     rise = min(1.0, (step + 1) / max(1.0, warmup * total))
     fall = min(1.0, (total - step) / max(1.0, decay * total))
     return min(rise, fall)
+
+
+def _steps(schedule: Iterator[IntArray], first: int, known: Tensor) -> list[_Step]:
+    """The steps from `first` on, with what is new to a bank that knows some rows before them."""
+    steps, seen = [], set(known.nonzero().squeeze(1).tolist())
+    for number, rows in enumerate(schedule, start=first):
+        new = [row for row in dict.fromkeys(rows.tolist()) if row not in seen]
+        seen.update(new)
+        steps.append(_Step(number, rows, new))
+    return steps
 
 
 def schedule(subjects: IntArray, options: PhotoAdaptOptions, seed: int, first: int, total: int) -> Iterator[IntArray]:
@@ -175,9 +222,10 @@ def made_from(photos: FacePhotos, options: PhotoAdaptOptions, seed: int, start: 
 
 
 def adapt_photos(
-    photos: FacePhotos, options: PhotoAdaptOptions, seed: int, folder: Path, log: Log, start: SFaceNet | None = None
-) -> SFaceNet:
-    """Trains the adapted copy on this machine's CPU, resumable; the state is written every five minutes.
+    photos: FacePhotos, options: PhotoAdaptOptions, seed: int, folder: Path, log: Log, start: SFaceNet | None = None, *,
+    device: torch.device | str = "cpu", workers: int = 0,
+) -> SFaceNet:  # fmt: skip
+    """Trains the adapted copy, resumable; the state is written every five minutes.
 
     Args:
         photos: Training photos.
@@ -186,33 +234,37 @@ def adapt_photos(
         folder: For the state that a resumed run starts from.
         log: Called with scalars.
         start: What the student begins as; None is the frozen net. It is trained in place.
+        device: Where the nets run.
+        workers: Processes that draw the pictures; 0 draws them in this one. What is drawn doesn't depend on it.
 
     Raises:
         InputError: There are fewer subjects than a batch has.
         CheckpointError: The folder has the state of a run on other photos, or with other options, seed or start;
             another number of steps goes on.
     """
+    device = torch.device(device)
     teacher, net = make_net(), start or make_net()
-    prepare(teacher, torch.device("cpu"), torch.float32)
+    prepare(teacher, device, torch.float32)
     run = made_from(photos, options, seed, net)
-    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     for part in (net.stem, *net.blocks[: options.frozen_blocks]):
         part.requires_grad_(False)
     trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=options.lr, weight_decay=0.0)
-    bank = Bank(len(photos))
+    bank = Bank(len(photos)).to(device)
     state = RunState(folder, nn.ModuleList([net, bank]), optimiser)
     state.refuse_another(run)
     done, _ = state.load()
-    subjects = torch.from_numpy(photos.subjects)
+    subjects = torch.from_numpy(photos.subjects).to(device)
+    steps = _steps(schedule(photos.subjects, options, seed, done, options.steps), done, bank.known)
+    loader = DataLoader(_Pictures(photos, steps, options.clean, seed), batch_size=None, num_workers=workers)
     saved = time.monotonic()
-    for step, rows in enumerate(schedule(photos.subjects, options, seed, done, options.steps), start=done):
+    for step, (seen, clean) in zip(steps, loader, strict=True):
         for group in optimiser.param_groups:
-            group["lr"] = options.lr * learning_share(step, options.steps, options.warmup, options.decay)
-        bank.fill(rows, photos, teacher)
-        seen = [photos.poor(Draw(int(row), f"{photos.sha256[row]}/{step}/{at}"), options.clean, seed)
-                for at, row in enumerate(rows)]  # fmt: skip
-        student = F.normalize(net(to_pixels(seen))[0], dim=1)
+            group["lr"] = options.lr * learning_share(step.number, options.steps, options.warmup, options.decay)
+        bank.fill(step.new, clean, teacher)
+        student = F.normalize(net(to_pixels(seen, device))[0], dim=1)
+        rows = torch.from_numpy(step.rows).to(device)
         taught = bank.vectors[rows]
         known = bank.known.nonzero().squeeze(1)
         distil = (1 - (student * taught).sum(dim=1)).mean()
@@ -224,9 +276,10 @@ def adapt_photos(
         loss.backward()
         nn.utils.clip_grad_norm_(trained, options.clip)
         optimiser.step()
-        if (step + 1) % LOG_STEPS == 0:
-            log("adapt", step + 1, {"distil": float(distil.detach()), "contrastive": float(contrast.detach())})
-        if step + 1 == options.steps or time.monotonic() - saved > SAVE_SECONDS:
-            state.save(step + 1, {"run": run})
+        done = step.number + 1
+        if done % LOG_STEPS == 0:
+            log("adapt", done, {"distil": float(distil.detach()), "contrastive": float(contrast.detach())})
+        if done == options.steps or time.monotonic() - saved > SAVE_SECONDS:
+            state.save(done, {"run": run})
             saved = time.monotonic()
     return net

@@ -64,7 +64,7 @@ def test_made_once_and_memory_mapped(chips: Chips, tmp_path: Path) -> None:
 
 
 def test_a_kill_loses_one_block_at_most(chips: Chips, tmp_path: Path) -> None:
-    whole = load_features(chips, ("original", "bad"), Counting(), tmp_path / "whole", 0)
+    whole = load_features(chips, ("original", "bad"), Counting(), tmp_path / "whole", 0, workers=2)
 
     class Dying(Counting):
         def encode(self, chips: ByteArray) -> FaceFeatures:

@@ -88,10 +88,12 @@ def test_the_draws_of_chips_are_those_that_they_were(tmp_path: Path) -> None:
 
 def test_the_bank_keeps_the_frozen_nets_unit_vectors(photos: FacePhotos) -> None:
     bank, teacher = Bank(len(photos)), make_net().eval()
-    bank.fill(np.array([5, 2, 5]), photos, teacher)
+    clean = torch.from_numpy(np.stack([photos.clean(5), photos.clean(2)]))
+    bank.fill([5, 2], clean, teacher)
+    bank.fill([], clean[:0], teacher)
     assert bank.known.nonzero().squeeze(1).tolist() == [2, 5]
     with torch.inference_mode():
-        expected = F.normalize(teacher(step0.to_pixels([photos.clean(2), photos.clean(5)]))[0], dim=1)
+        expected = F.normalize(teacher(step0.to_pixels(clean.flip(0), torch.device("cpu")))[0], dim=1)
     assert torch.allclose(bank.vectors[[2, 5]], expected, atol=1e-5)
 
 
@@ -183,7 +185,7 @@ def test_a_stopped_run_goes_on_and_leaves_the_frozen_blocks_alone(
     monkeypatch.setattr(step0, "LOG_STEPS", 2)
     with pytest.raises(KilledError):  # after the second step was taken, before its state was written
         step0.adapt_photos(photos, OPTIONS, 0, tmp_path / "two", stop)
-    resumed = step0.adapt_photos(photos, OPTIONS, 0, tmp_path / "two", silent).state_dict()
+    resumed = step0.adapt_photos(photos, OPTIONS, 0, tmp_path / "two", silent, workers=2).state_dict()
     frozen = make_net().state_dict()
     for name, tensor in whole.items():
         assert torch.allclose(resumed[name], tensor, atol=1e-6), name
