@@ -112,10 +112,19 @@ class Bank(nn.Module):
         self.register_buffer("known", torch.zeros(count, dtype=torch.bool))
 
     @torch.inference_mode()
-    def fill(self, rows: list[int], clean: Tensor, teacher: SFaceNet) -> None:
-        """Makes these rows known; `clean` is their faces as they are, as `to_pixels` takes them."""
+    def fill(self, rows: list[int], clean: Tensor, teacher: SFaceNet, at_once: int = 0) -> None:
+        """Makes these rows known.
+
+        Args:
+            rows: Which.
+            clean: Their faces as they are, as `to_pixels` takes them.
+            teacher: The frozen net.
+            at_once: Faces that it is shown at least: cuDNN plans anew, for a second, for every batch of another size.
+        """
         if rows:
-            seen = teacher(to_pixels(clean, self.vectors.device))[0].float()
+            pixels = to_pixels(clean, self.vectors.device)
+            shown = F.pad(pixels, (0, 0, 0, 0, 0, 0, 0, max(0, at_once - len(rows))))
+            seen = teacher(shown.contiguous(memory_format=torch.channels_last))[0][: len(rows)].float()
             self.vectors[rows], self.known[rows] = F.normalize(seen, dim=1), True
 
 
@@ -262,7 +271,7 @@ def adapt_photos(
     for step, (seen, clean) in zip(steps, loader, strict=True):
         for group in optimiser.param_groups:
             group["lr"] = options.lr * learning_share(step.number, options.steps, options.warmup, options.decay)
-        bank.fill(step.new, clean, teacher)
+        bank.fill(step.new, clean, teacher, at_once=0 if device.type == "cpu" else len(step.rows))
         student = F.normalize(net(to_pixels(seen, device))[0], dim=1)
         rows = torch.from_numpy(step.rows).to(device)
         taught = bank.vectors[rows]

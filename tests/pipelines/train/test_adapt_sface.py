@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from pipelines.tools import adapt_sface, labelled_photos
 from pipelines.tools.labelled_photos import PhotoCache
@@ -18,6 +19,7 @@ from tgfr_search.encoders.adapted import save_adapted
 from tgfr_search.encoders.base import FaceEncoder
 from tgfr_search.encoders.dlib_resnet import DlibResNet, load_weights
 from tgfr_search.encoders.registry import make_face_encoder
+from tgfr_search.encoders.sface import make_net
 from tgfr_search.errors import CheckpointError, InputError, NothingUsableError
 from tgfr_search.options import PhotoAdaptOptions
 from tgfr_search.types import Record
@@ -77,6 +79,28 @@ def test_it_writes_an_encoder_that_loads_and_tells_how_it_was_made(
     assert begun == encoder.spec.sha256
     with pytest.raises(CheckpointError, match="another start"):
         run(data, tmp_path / "out", "--seed", "3", "--start", str(tmp_path / "out/face"))
+
+
+def test_a_blend_lies_between_start_and_end(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapt_sface, "RECIPE", dataclasses.replace(OPTIONS, lr=1e-3))
+    run(data, tmp_path / "out")
+    run(data, tmp_path / "out", "--blend", "0.25")  # the finished run's end, blended
+    run(data, tmp_path / "whole")
+    start, (part, whole) = (
+        make_net().state_dict(),
+        (load_file(tmp_path / out / "face/model.safetensors") for out in ("out", "whole")),
+    )
+    for name, tensor in start.items():
+        assert torch.allclose(part[name].float(), 0.75 * tensor + 0.25 * whole[name].float(), rtol=1e-2, atol=1e-3), (
+            name
+        )
+    assert not torch.equal(part["head.bias"], whole["head.bias"])
+    told = json.loads((tmp_path / "out/face/face.json").read_text())["provenance"]
+    assert told["blend"] == 0.25
+    for wrong in ("0", "1.5"):
+        with pytest.raises(InputError, match=f"--blend; found: {wrong}; expected: above 0, at most 1"):
+            run(data, tmp_path / "never", "--blend", wrong)
+    assert not (tmp_path / "never").exists()
 
 
 def test_another_net_is_no_start(data: Path, tmp_path: Path) -> None:
