@@ -97,7 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     provenance = {
         "command": "pipelines.tools.adapt_sface", "options": dataclasses.asdict(options), "seed": given.seed,
         "threads": given.threads, "start": start, "blend": given.blend,
-        "data": f"{given.data.name}, split {given.split or 'none'}", "data_digest": photos.digest(), "photos": {**counts, "left_out": dict(left_out)}, "licence": given.licence,
+        "data": f"{given.data.name}, split {given.split or 'none'}", "data_digest": photos.digest(),
+        "photos": {**counts, "left_out": dict(left_out)}, "licence": given.licence,
         "points": "RetinaFace on the clean photo", "machine": machine(),
     }  # fmt: skip
     save_adapted(given.out / "face", net, sface.load_weights()[1], provenance, sface.NAME)
