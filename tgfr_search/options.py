@@ -17,6 +17,8 @@ class DataOptions:
         licence: What whoever the data are from allows; it binds the weights and goes into the model's card.
         cache: Folder of the feature cache.
         detector: What finds the faces, here and in whatever the model is given; empty is the usual one.
+        same_person: File of what was decided about the labels of `valid` (docs/protocol.md, 12); empty takes them as
+            they are.
     """
 
     path: str
@@ -26,6 +28,7 @@ class DataOptions:
     licence: str = "not told: ask whoever the data are from"
     cache: str = "runs/features"
     detector: str = ""
+    same_person: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from pipelines.faces.find import find_faces
 from tgfr_search.data.records import read_records
+from tgfr_search.data.same_person import one_name_each, read_decisions
 from tgfr_search.errors import NothingUsableError
 from tgfr_search.faces.finder import FaceFinder
 from tgfr_search.files import cache_key, replace_text
@@ -91,6 +92,17 @@ class Chips:
 
     def __len__(self) -> int:
         return len(self.names)
+
+
+def relabelled(chips: Chips, decided: Path | None) -> Chips:
+    """The same faces under the subjects that somebody decided them to be of: `data.same_person`.
+
+    Raises:
+        InputError: The file is no table of decisions, or they contradict each other.
+    """
+    if decided is None:
+        return chips
+    return replace(chips, subjects=one_name_each(chips.subjects, read_decisions(decided), chips.names))
 
 
 def load_chips(

@@ -12,11 +12,10 @@ import torch
 from indexer import Store
 from indexer.manifest import MANIFEST_NAME
 from pipelines.enrol.index import contract_of
-from pipelines.faces.aligned import Chips, Progress, chips_of, load_chips
+from pipelines.faces.aligned import Chips, Progress, chips_of, load_chips, relabelled
 from pipelines.faces.features import load_features
 from pipelines.measure.data import VIEW_OF_LEVEL, BenchData, BenchOptions, Side, join
 from pipelines.measure.systems.protocol import System
-from tgfr_search.data.same_person import one_name_each, read_decisions
 from tgfr_search.encoders.base import FaceEncoder
 from tgfr_search.encoders.registry import make_face_encoder
 from tgfr_search.errors import InputError
@@ -72,17 +71,6 @@ def load_data(
         return join(probes, None, options.seed)
     gallery = relabelled(gallery, options.same_person)
     return join(probes, side(gallery, options.levels if options.condition == "both" else ()), options.seed)
-
-
-def relabelled(chips: Chips, decided: Path | None) -> Chips:
-    """The same faces under the subjects that somebody decided them to be of: `data.same_person`.
-
-    Raises:
-        InputError: The file is no table of decisions, or they contradict each other.
-    """
-    if decided is None:
-        return chips
-    return replace(chips, subjects=one_name_each(chips.subjects, read_decisions(decided), chips.names))
 
 
 def encoders_of(systems: Sequence[System]) -> dict[str, FaceEncoder]:

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.faces.aligned import Chips, Progress, load_chips
+from pipelines.faces.aligned import Chips, Progress, load_chips, relabelled
 from pipelines.faces.features import load_features
 from pipelines.measure.cells import Cell, Cells, Measured
 from pipelines.measure.data import VIEW_OF_LEVEL, BenchData, BenchOptions, Side, join
 from pipelines.measure.failure_to_enrol import DegradingFinder
-from pipelines.measure.load import encoders_of, relabelled
+from pipelines.measure.load import encoders_of
 from pipelines.measure.systems.protocol import System
 from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.data.records import read_records

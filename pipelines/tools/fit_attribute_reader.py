@@ -3,7 +3,7 @@
     python -m pipelines.tools.fit_attribute_reader MODEL DATA --out FOLDER [--split train] [--cache runs/features]
 
 MODEL says which members read a face, and what finds it; DATA has the 40 attributes as columns. One view of every photo
-is read, one in three degraded. FOLDER is what `join_faces --attributes` takes.
+is read, one in three degraded. FOLDER is what `join_faces --attributes` takes, and `attributes` in a joint.json.
 """
 
 from __future__ import annotations

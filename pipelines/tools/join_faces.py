@@ -26,9 +26,8 @@ import numpy as np
 import torch
 
 import tgfr_search
-from pipelines.faces.aligned import load_chips, silent
+from pipelines.faces.aligned import load_chips, relabelled, silent
 from pipelines.faces.features import load_features
-from pipelines.measure.load import relabelled
 from pipelines.train.attributes.statements import carry_statements
 from pipelines.train.score_weights import fit_scores, rank1_by_level
 from pipelines.train.sets import LEVELS

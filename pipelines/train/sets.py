@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipelines.faces.aligned import Chips, Progress, data_sha256, load_chips
+from pipelines.faces.aligned import Chips, Progress, data_sha256, load_chips, relabelled
 from pipelines.faces.features import load_features
 from pipelines.train.steps import TrainSet
 from pipelines.train.trial import ValidSet
@@ -74,7 +74,8 @@ def load_sets(
     ids, numbers = np.unique([train.subjects[i] for i in rows], return_inverse=True)
     usable = type(features)(features.views, _Rows(features.vectors, rows), _Rows(features.regions, rows))  # type: ignore[arg-type]
     train_set = TrainSet(usable, numbers.astype(np.int64), captions, tuple(ids.tolist()))
-    valid_numbers = np.unique(valid.subjects, return_inverse=True)[1].astype(np.int64)
+    decided = Path(data.same_person) if data.same_person else None
+    valid_numbers = np.unique(relabelled(valid, decided).subjects, return_inverse=True)[1].astype(np.int64)
     origin = {
         "data_sha256": train.data_sha256,
         "detector": finder.detector,
@@ -82,6 +83,7 @@ def load_sets(
         "train_subjects": train_set.subject_count,
         "valid_images": len(valid),
         "not_detected": {"train": train.failures, "valid": valid.failures},
+        "same_person": data_sha256(decided) if decided else None,
         "further_sha256": {path: data_sha256(Path(path)) for path in options.describe.further},
     }
     return train_set, ValidSet(valid_features, valid.names, valid_numbers, valid.captions), origin

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.faces.aligned import Chips
+from pipelines.faces.aligned import Chips, relabelled
 from pipelines.measure.cells import Cell, Cells
 from pipelines.measure.checks import decided_labels
 from pipelines.measure.data import BenchData, BenchOptions, Side, join
-from pipelines.measure.load import relabelled
 from pipelines.measure.systems.trained import Default
 from tgfr_search.data.same_person import DIFFERENT, SAME, Decision, decisions_text
 from tgfr_search.model.loaded import FaceTextModel

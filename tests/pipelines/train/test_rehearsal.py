@@ -64,13 +64,13 @@ def test_a_configuration_of_the_paper(path: Path, monkeypatch: pytest.MonkeyPatc
     assert told["cache_bytes_a_face"] == 2 * (512 * 4 + 256 * 14 * 14 * 2)
 
 
-@pytest.mark.parametrize(("name", "cells"), [("sface-heads", 512 * 4 * 4), ("control", 256 * 4 * 4)])
+@pytest.mark.parametrize(("name", "cells"), [("sface", 512 * 4 * 4), ("control", 256 * 4 * 4)])
 def test_a_configuration_on_eyes_that_are_there(name: str, cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(FOLDER.parent)  # it names them as they lie in the repository
     options = load_toml(FOLDER / f"{name}.toml", TrainOptions)
     told = rehearse(options)
     assert told["face"] == f"{options.model.face_encoder}, real"
-    dim = {"sface-heads": 4 * 128 + 48, "control": 256}[name]
+    dim = {"sface": 4 * 128 + 48, "control": 256}[name]
     assert told["cache_bytes_a_face"] == len(options.data.views) * 2 * (4 * dim + 2 * cells)
 
 
