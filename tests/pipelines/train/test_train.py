@@ -19,6 +19,8 @@ import pipelines.train.step0.chips
 from pipelines.faces.aligned import silent
 from pipelines.train.run import train
 from pipelines.train.sets import load_sets
+from tgfr_search.data.records import read_records
+from tgfr_search.data.same_person import SAME, Decision, decisions_text
 from tgfr_search.encoders.dlib_resnet import DlibFaceEncoder
 from tgfr_search.encoders.registry import make_face_encoder
 from tgfr_search.errors import InputError
@@ -152,6 +154,21 @@ def test_a_run_may_name_its_detector(options: TrainOptions) -> None:
     unknown = dataclasses.replace(options, data=dataclasses.replace(options.data, detector="eyes"))
     with pytest.raises(InputError, match="'eyes'"):
         load_sets(unknown, encoder, torch.float32, 0, silent)
+
+
+def test_a_run_may_take_labels_as_they_were_decided(options: TrainOptions, tmp_path: Path) -> None:
+    """Of valid's people, who choose the epoch and the score weights; nobody decided about those of train."""
+    encoder = make_face_encoder("dlib-resnet", torch.device("cpu"), torch.float32, flip=False, regions="256x4x4")
+    train_set, valid, origin = load_sets(options, encoder, torch.float32, 0, silent)
+    assert origin["same_person"] is None
+    records = read_records(Path(options.data.path), split=options.data.valid, on_problem=lambda problem: None)
+    one, other, *_ = dict.fromkeys(str(record.subject_id) for record in records)
+    path = tmp_path / "decided.csv"
+    path.write_text(decisions_text([Decision(one, other, SAME)]), encoding="utf-8")
+    decided = dataclasses.replace(options, data=dataclasses.replace(options.data, same_person=str(path)))
+    same_train, merged, origin = load_sets(decided, encoder, torch.float32, 0, silent)
+    assert (same_train.subject_count, merged.subjects.max()) == (train_set.subject_count, valid.subjects.max() - 1)
+    assert len(origin["same_person"]) == 64
 
 
 def test_the_checkpoint_loads_and_embeds(whole: tuple[Path, dict[str, Any]]) -> None:
