@@ -123,18 +123,21 @@ def _budgets(systems: Mapping[str, Any]) -> str:
     names: dict[str, list[str]] = {}
     for name, known in systems.items():
         trained = known["provenance"].get("options")
-        if trained and name != "frozen":
+        if trained and not name.startswith("frozen"):
             described = trained["describe"]["epochs"] if trained["model"].get("description_dim") else 0
             epochs = (*(trained.get(step, {}).get("epochs", 0) for step in ("adapt", "align", "fuse")), described)
             names.setdefault(" + ".join(map(str, epochs)), []).append(f"`{name}`")
     told = "; ".join(f"{', '.join(own)} {epochs}" for epochs, own in names.items())
     earlier = [f"`{name}`" for name, known in systems.items() if "measured" in known]
     kept = f" Measured in an earlier session: {', '.join(earlier)}." if earlier else ""
-    shared = (
-        " The control has the default's face network, for which step 0 is not run again."
-        if "control" in systems
-        else ""
-    )
+    shared = ""
+    if "control" in systems:
+        adapted = systems["default"]["provenance"].get("options", {}).get("adapt", {}).get("epochs", 0)
+        shared = (
+            " The control has the default's face network, for which step 0 is not run again."
+            if adapted
+            else " Both have adapted face networks that were trained before, each with a card of its own."
+        )
     return f"Epochs of steps 0 (face network) + 1 + 2 (the paper's) + 3 (descriptions): {told}.{shared}{kept}"
 
 

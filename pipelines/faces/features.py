@@ -7,18 +7,17 @@ memory-mapped. They are a cache: delete the folder and they are made again.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from pipelines.faces.aligned import BLOCK, Chips, Progress, silent
+from pipelines.faces.drawn import drawn
 from tgfr_search.data.datasets import FeatureSet
 from tgfr_search.data.degrade import LADDER, degrade, random_degradation
 from tgfr_search.encoders.base import FaceEncoder, FaceSpec, encode_both
@@ -73,18 +72,6 @@ class _Views(Dataset[ByteArray]):
         at, rows = self.parts[index]
         chips, name = self.chips, self.views[at]
         return np.stack([view(chips.pixels[i], name, chips.sha256[i], self.seed, self.side) for i in rows])
-
-
-@contextmanager
-def _forkable(workers: int) -> Iterator[None]:
-    """OpenCV by itself, without its threads, while there are processes: one forked beside them never comes back."""
-    threads = cv2.getNumThreads()
-    if workers:
-        cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)
 
 
 def feature_shapes(count: int, views: int, spec: FaceSpec) -> dict[str, tuple[tuple[int, ...], npt.DTypeLike]]:
@@ -153,18 +140,17 @@ def load_features(
         for at in range(width)
         for start in range(first, min(first + BLOCK, count), batch)
     ]
-    with _forkable(workers):
-        made = DataLoader(_Views(chips, views, seed, side, parts), batch_size=None, num_workers=workers)
-        for (at, rows), pixels in zip(parts, made, strict=True):
-            part = slice(rows.start, rows.stop)
-            for turned, (vectors, regions) in enumerate(encode_both(encoder, pixels.numpy())):
-                arrays["vectors"][part, at, turned] = vectors.cpu().numpy()
-                arrays["regions"][part, at, turned] = (regions.flip(3) if turned else regions).cpu().numpy()
-            if at == width - 1 and (rows.stop % BLOCK == 0 or rows.stop == count):
-                for array in arrays.values():
-                    array.flush()
-                replace_text(state, str(rows.stop))
-                progress("faces encoded", rows.stop, count)
+    made = DataLoader(_Views(chips, views, seed, side, parts), batch_size=None, num_workers=workers)
+    for (at, rows), pixels in zip(parts, drawn(made), strict=True):
+        part = slice(rows.start, rows.stop)
+        for turned, (vectors, regions) in enumerate(encode_both(encoder, pixels.numpy())):
+            arrays["vectors"][part, at, turned] = vectors.cpu().numpy()
+            arrays["regions"][part, at, turned] = (regions.flip(3) if turned else regions).cpu().numpy()
+        if at == width - 1 and (rows.stop % BLOCK == 0 or rows.stop == count):
+            for array in arrays.values():
+                array.flush()
+            replace_text(state, str(rows.stop))
+            progress("faces encoded", rows.stop, count)
     return FeatureSet(tuple(views), *(np.load(folder / f"{name}.npy", mmap_mode="r") for name in arrays))
 
 

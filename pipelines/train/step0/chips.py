@@ -19,6 +19,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from pipelines.faces.aligned import Chips
+from pipelines.faces.drawn import drawn
 from pipelines.train.run_state import RunState
 from pipelines.train.step0.judge import encode_all, judge, kept, teacher_of
 from pipelines.train.step0.pictures import Batches, Pictures, stack
@@ -75,7 +76,7 @@ def adapt_step(
             Pictures(train, options.clean, seed), batch_sampler=batches, collate_fn=stack, num_workers=workers
         )
         training.net.train()
-        for at, chips in enumerate(loader):
+        for at, chips in enumerate(drawn(loader)):
             step = epoch * per_epoch + at
             training.set_rates(step, options.epochs * per_epoch)
             own = torch.from_numpy(subjects[batches.rows[at]]).to(device)

@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from pipelines.faces.drawn import drawn
 from pipelines.train.run_state import RunState
 from pipelines.train.step0.poor import Draw, ladder_level, maybe_mirrored
 from pipelines.train.steps import Log, epoch_rng
@@ -135,7 +136,7 @@ class _Step:
     Attributes:
         number: Of the step.
         rows: [2B]; row i and row i + B are of one subject.
-        new: Those of them that the bank doesn't know before it.
+        new: Those of them that the bank does not know before it.
     """
 
     number: int
@@ -244,7 +245,7 @@ def adapt_photos(
         log: Called with scalars.
         start: What the student begins as; None is the frozen net. It is trained in place.
         device: Where the nets run.
-        workers: Processes that draw the pictures; 0 draws them in this one. What is drawn doesn't depend on it.
+        workers: Processes that draw the pictures; 0 draws them in this one. What is drawn does not depend on it.
 
     Raises:
         InputError: There are fewer subjects than a batch has.
@@ -268,7 +269,7 @@ def adapt_photos(
     steps = _steps(schedule(photos.subjects, options, seed, done, options.steps), done, bank.known)
     loader = DataLoader(_Pictures(photos, steps, options.clean, seed), batch_size=None, num_workers=workers)
     saved = time.monotonic()
-    for step, (seen, clean) in zip(steps, loader, strict=True):
+    for step, (seen, clean) in zip(steps, drawn(loader), strict=True):
         for group in optimiser.param_groups:
             group["lr"] = options.lr * learning_share(step.number, options.steps, options.warmup, options.decay)
         bank.fill(step.new, clean, teacher, at_once=0 if device.type == "cpu" else len(step.rows))

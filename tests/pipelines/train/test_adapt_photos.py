@@ -95,6 +95,10 @@ def test_the_bank_keeps_the_frozen_nets_unit_vectors(photos: FacePhotos) -> None
     with torch.inference_mode():
         expected = F.normalize(teacher(step0.to_pixels(clean.flip(0), torch.device("cpu")))[0], dim=1)
     assert torch.allclose(bank.vectors[[2, 5]], expected, atol=1e-5)
+    whole = Bank(len(photos))
+    whole.fill([5, 2], clean, teacher, at_once=4)  # as on a GPU, in a batch of one size
+    assert torch.equal(whole.known, bank.known)
+    assert torch.allclose(whole.vectors, bank.vectors, atol=1e-5)
 
 
 def test_contrast_by_hand() -> None:
